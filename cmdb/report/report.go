@@ -1,0 +1,416 @@
+// Package report is the wire schema between an agent and the server: what an
+// agent found on one host, in sections. It owns the names and meanings of the
+// fields and the hash that says whether a section changed. It refuses to know
+// how facts are found (agent/probe) and what is made of them (cmdb/inventory).
+package report
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Section names, in the order in which they are printed.
+const (
+	SectionAgent        = "agent"
+	SectionHost         = "host"
+	SectionOS           = "os"
+	SectionHardware     = "hardware"
+	SectionInterfaces   = "interfaces"
+	SectionRoutes       = "routes"
+	SectionDisks        = "disks"
+	SectionFilesystems  = "filesystems"
+	SectionPackages     = "packages"
+	SectionServices     = "services"
+	SectionProcesses    = "processes"
+	SectionListeners    = "listeners"
+	SectionConnections  = "connections"
+	SectionContainers   = "containers"
+	SectionUsers        = "users"
+	SectionCertificates = "certificates"
+	SectionModules      = "modules"
+	SectionCron         = "cron"
+)
+
+// Sections lists every section name in printing order.
+func Sections() []string {
+	return []string{
+		SectionAgent, SectionHost, SectionOS, SectionHardware, SectionInterfaces, SectionRoutes,
+		SectionDisks, SectionFilesystems, SectionPackages, SectionServices, SectionProcesses,
+		SectionListeners, SectionConnections, SectionContainers, SectionUsers,
+		SectionCertificates, SectionModules, SectionCron,
+	}
+}
+
+// Report is everything an agent found in one round: what
+// `watchbill-agent --once --output -` prints.
+type Report struct {
+	Agent        Agent         `json:"agent"`
+	Host         Host          `json:"host"`
+	OS           OS            `json:"os"`
+	Hardware     Hardware      `json:"hardware"`
+	Interfaces   []Interface   `json:"interfaces"`
+	Routes       []Route       `json:"routes"`
+	Disks        []Disk        `json:"disks"`
+	Filesystems  []Filesystem  `json:"filesystems"`
+	Packages     []Package     `json:"packages"`
+	Services     []Service     `json:"services"`
+	Processes    []Process     `json:"processes"`
+	Listeners    []Listener    `json:"listeners"`
+	Connections  []Connection  `json:"connections"`
+	Containers   []Container   `json:"containers"`
+	Users        []User        `json:"users"`
+	Certificates []Certificate `json:"certificates"`
+	Modules      []Module      `json:"modules"`
+	Cron         []CronEntry   `json:"cron"`
+	// Problems says, by section name, what could not be read whole and why.
+	Problems map[string][]Problem `json:"problems,omitempty"`
+}
+
+// Problem is one reason why a section is not whole.
+type Problem struct {
+	Reason string `json:"reason"`
+	// Privilege names what would mend it, e.g. "CAP_SYS_PTRACE"; empty when no privilege would.
+	Privilege string `json:"privilege,omitempty"`
+}
+
+// Agent identifies the reporting program and this run of it.
+type Agent struct {
+	ID        string    `json:"id"` // random UUID, kept in the agent's state directory
+	Version   string    `json:"version"`
+	BootID    string    `json:"boot_id"`  // /proc/sys/kernel/random/boot_id: two interleaving on one identity mean a clone
+	Sequence  uint64    `json:"sequence"` // grows by one each report, never reused by one agent id
+	StartedAt time.Time `json:"started_at"`
+	User      string    `json:"user"`
+	// Capabilities lists effective Linux capabilities, e.g. "CAP_SYS_PTRACE".
+	Capabilities []string `json:"capabilities,omitempty"`
+}
+
+// Host says which machine this is: names and every identifier that may tell it from others.
+type Host struct {
+	Hostname       string    `json:"hostname"`
+	FQDN           string    `json:"fqdn,omitempty"`
+	MachineID      string    `json:"machine_id,omitempty"`
+	ProductUUID    string    `json:"product_uuid,omitempty"` // DMI, as the kernel prints it
+	SerialNumber   string    `json:"serial_number,omitempty"`
+	ChassisSerial  string    `json:"chassis_serial,omitempty"`
+	BoardSerial    string    `json:"board_serial,omitempty"`
+	Vendor         string    `json:"vendor,omitempty"`
+	Product        string    `json:"product,omitempty"`
+	Virtualization string    `json:"virtualization,omitempty"` // "none", "kvm", "vmware", "docker", "lxc", ...
+	Container      bool      `json:"container,omitempty"`      // the agent itself runs inside a container
+	ParentHint     string    `json:"parent_hint,omitempty"`    // for a container: what is known of its host
+	Cloud          *Cloud    `json:"cloud,omitempty"`
+	BootTime       time.Time `json:"boot_time"`
+	Timezone       string    `json:"timezone,omitempty"`
+}
+
+// Cloud is an instance's identity as its provider knows it.
+type Cloud struct {
+	Provider   string `json:"provider"`
+	Account    string `json:"account,omitempty"`
+	InstanceID string `json:"instance_id"`
+	Region     string `json:"region,omitempty"`
+	Zone       string `json:"zone,omitempty"`
+	Type       string `json:"type,omitempty"`
+}
+
+// OS is the operating system and the running kernel.
+type OS struct {
+	Family   string `json:"family"` // "linux"
+	ID       string `json:"id"`     // os-release ID, e.g. "debian"
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	Codename string `json:"codename,omitempty"`
+	Kernel   string `json:"kernel"`
+	Arch     string `json:"arch"`
+}
+
+// Hardware is processor and memory.
+type Hardware struct {
+	CPUModel    string `json:"cpu_model"`
+	CPUSockets  int    `json:"cpu_sockets"`
+	CPUCores    int    `json:"cpu_cores"`
+	CPUThreads  int    `json:"cpu_threads"`
+	MemoryBytes uint64 `json:"memory_bytes"`
+	SwapBytes   uint64 `json:"swap_bytes"`
+	BIOSVendor  string `json:"bios_vendor,omitempty"`
+	BIOSVersion string `json:"bios_version,omitempty"`
+	BIOSDate    string `json:"bios_date,omitempty"`
+}
+
+// Interface is one network interface.
+type Interface struct {
+	Name         string   `json:"name"`
+	Kind         string   `json:"kind"` // "physical", "loopback", "bond", "bridge", "vlan", "veth", "tunnel", "virtual"
+	MAC          string   `json:"mac,omitempty"`
+	PermanentMAC string   `json:"permanent_mac,omitempty"`
+	MTU          int      `json:"mtu"`
+	SpeedMbps    int      `json:"speed_mbps,omitempty"`
+	State        string   `json:"state"` // operstate: "up", "down", "unknown"
+	Master       string   `json:"master,omitempty"`
+	VLAN         int      `json:"vlan,omitempty"`
+	Addresses    []string `json:"addresses"` // CIDR notation
+	Driver       string   `json:"driver,omitempty"`
+}
+
+// Route is one entry of the main routing table.
+type Route struct {
+	Destination string `json:"destination"` // CIDR; "default" for 0.0.0.0/0 and ::/0
+	Gateway     string `json:"gateway,omitempty"`
+	Interface   string `json:"interface"`
+	Metric      int    `json:"metric,omitempty"`
+	Family      string `json:"family"` // "inet", "inet6"
+}
+
+// Disk is one block device that is not a partition.
+type Disk struct {
+	Name       string `json:"name"`
+	Model      string `json:"model,omitempty"`
+	Vendor     string `json:"vendor,omitempty"`
+	Serial     string `json:"serial,omitempty"`
+	WWN        string `json:"wwn,omitempty"`
+	SizeBytes  uint64 `json:"size_bytes"`
+	Kind       string `json:"kind"` // "ssd", "hdd", "nvme", "virtual", "loop", "raid", "lvm", "crypt"
+	Rotational bool   `json:"rotational"`
+}
+
+// Filesystem is one mounted file system that stores something.
+type Filesystem struct {
+	Mountpoint string `json:"mountpoint"`
+	Device     string `json:"device"`
+	Type       string `json:"type"`
+	SizeBytes  uint64 `json:"size_bytes"`
+	UsedBytes  uint64 `json:"used_bytes"` // a counter: not part of the section's hash
+	ReadOnly   bool   `json:"read_only,omitempty"`
+}
+
+// Package is one installed piece of software.
+type Package struct {
+	Type     string `json:"type"` // "deb", "rpm", "apk", "pypi", "npm", "gem", "golang", "maven"
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	Arch     string `json:"arch,omitempty"`
+	PURL     string `json:"purl"`
+	Source   string `json:"source,omitempty"`   // source package, where the ecosystem has one
+	Location string `json:"location,omitempty"` // path, for language packages
+	OwnedBy  string `json:"owned_by,omitempty"` // purl of the system package that installed it
+	Vendor   string `json:"vendor,omitempty"`   // maintainer or packager
+	SizeKiB  uint64 `json:"size_kib,omitempty"` // installed size
+	Module   string `json:"module,omitempty"`   // for Go binaries: the program's path on disk
+}
+
+// Service is one unit of the init system (systemd service, timer, socket).
+type Service struct {
+	Name        string `json:"name"` // "nginx.service"
+	Description string `json:"description,omitempty"`
+	State       string `json:"state"` // "active", "inactive", "failed", "activating"
+	SubState    string `json:"sub_state,omitempty"`
+	Enabled     string `json:"enabled,omitempty"` // "enabled", "disabled", "static", "masked"
+	MainPID     int    `json:"main_pid,omitempty"`
+	Kind        string `json:"kind"` // "service", "timer", "socket"
+	Schedule    string `json:"schedule,omitempty"`
+}
+
+// Process is one running program; processes of one program and unit are folded.
+type Process struct {
+	PID        int       `json:"pid"` // of the oldest of the folded ones
+	Name       string    `json:"name"`
+	Executable string    `json:"executable,omitempty"`
+	Command    string    `json:"command,omitempty"` // secrets scrubbed
+	User       string    `json:"user"`
+	Unit       string    `json:"unit,omitempty"`
+	Container  string    `json:"container,omitempty"`
+	StartedAt  time.Time `json:"started_at"`
+	Count      int       `json:"count"`
+	Product    string    `json:"product,omitempty"` // recognised product, e.g. "postgresql"
+	Version    string    `json:"version,omitempty"`
+}
+
+// Listener is one open server port.
+type Listener struct {
+	Protocol  string `json:"protocol"` // "tcp", "tcp6", "udp", "udp6"
+	Address   string `json:"address"`
+	Port      int    `json:"port"`
+	PID       int    `json:"pid,omitempty"`
+	Process   string `json:"process,omitempty"`
+	Unit      string `json:"unit,omitempty"`
+	Product   string `json:"product,omitempty"`
+	Version   string `json:"version,omitempty"`
+	Container string `json:"container,omitempty"`
+	Namespace string `json:"namespace,omitempty"` // network namespace, when not the host's
+}
+
+// Connection is an edge folded from sockets: ephemeral ports are dropped.
+type Connection struct {
+	Direction    string    `json:"direction"` // "inbound", "outbound"
+	Protocol     string    `json:"protocol"`
+	LocalAddress string    `json:"local_address"`
+	LocalPort    int       `json:"local_port,omitempty"` // inbound only
+	PeerAddress  string    `json:"peer_address"`
+	PeerPort     int       `json:"peer_port,omitempty"` // outbound only
+	Process      string    `json:"process,omitempty"`
+	Unit         string    `json:"unit,omitempty"`
+	Count        int       `json:"count"`              // sockets folded into it in the newest sample
+	Samples      int       `json:"samples,omitempty"`  // samples in which it was seen
+	Evidence     string    `json:"evidence,omitempty"` // how the direction is known: "listener", "port_range"
+	FirstSeen    time.Time `json:"first_seen"`
+	LastSeen     time.Time `json:"last_seen"`
+}
+
+// Container is one container on this host.
+type Container struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name,omitempty"`
+	Image     string    `json:"image,omitempty"`
+	Runtime   string    `json:"runtime"` // "docker", "containerd", "podman", "lxc", "systemd-nspawn"
+	State     string    `json:"state,omitempty"`
+	Pod       string    `json:"pod,omitempty"`
+	Namespace string    `json:"namespace,omitempty"`
+	StartedAt time.Time `json:"started_at"`
+}
+
+// User is an account that can log in.
+type User struct {
+	Name   string   `json:"name"`
+	UID    int      `json:"uid"`
+	GID    int      `json:"gid"`
+	Home   string   `json:"home,omitempty"`
+	Shell  string   `json:"shell,omitempty"`
+	Groups []string `json:"groups,omitempty"`
+}
+
+// Certificate is one X.509 certificate found in a file or served by a local listener; never its key.
+type Certificate struct {
+	Fingerprint string    `json:"fingerprint"` // SHA-256 of the DER, hex
+	Subject     string    `json:"subject"`
+	Issuer      string    `json:"issuer"`
+	Serial      string    `json:"serial"`
+	DNSNames    []string  `json:"dns_names,omitempty"`
+	NotBefore   time.Time `json:"not_before"`
+	NotAfter    time.Time `json:"not_after"`
+	Location    string    `json:"location"` // file path, or "listener:PORT"
+	SelfSigned  bool      `json:"self_signed,omitempty"`
+}
+
+// Module is one loaded kernel module.
+type Module struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+	SizeKiB uint64 `json:"size_kib"`
+}
+
+// CronEntry is one line of a crontab.
+type CronEntry struct {
+	Schedule string `json:"schedule"`
+	User     string `json:"user,omitempty"`
+	Command  string `json:"command"` // secrets scrubbed
+	File     string `json:"file"`
+}
+
+// Envelope is one POST to /api/v1/agent/reports: the hash of every section,
+// and the data of those that changed since the server last confirmed them.
+type Envelope struct {
+	Agent    Agent              `json:"agent"`
+	TakenAt  time.Time          `json:"taken_at"`
+	Sections map[string]Section `json:"sections"`
+	// Changes are facts that the agent saw itself (a package transaction, a reboot).
+	Changes []Change `json:"changes,omitempty"`
+}
+
+// Section carries one section's hash and, where the server may not have it, its data.
+type Section struct {
+	Hash     string          `json:"hash"`
+	Data     json.RawMessage `json:"data,omitempty"`
+	Problems []Problem       `json:"problems,omitempty"`
+}
+
+// Change is one observed change on the host.
+type Change struct {
+	At      time.Time `json:"at"`
+	Type    string    `json:"type"` // "package_installed", "package_upgraded", "package_removed", "rebooted", "unit_failed", ...
+	Summary string    `json:"summary"`
+	Version string    `json:"version,omitempty"`
+}
+
+// Reply answers an Envelope.
+type Reply struct {
+	CI string `json:"ci"` // the configuration item this agent's host is
+	// Want names sections whose data the server lacks; the agent sends them next time.
+	Want     []string          `json:"want,omitempty"`
+	Rejected map[string]string `json:"rejected,omitempty"` // section name → reason; the others were taken
+	Schedule Schedule          `json:"schedule"`
+	// Forked tells a cloned agent to forget its id and enrol again as its own host.
+	Forked bool `json:"forked,omitempty"`
+}
+
+// Schedule is set by the server. Zero values keep the agent's own.
+type Schedule struct {
+	SampleSeconds int `json:"sample_seconds"` // sockets and processes
+	ReportSeconds int `json:"report_seconds"` // what is sent
+	FullSeconds   int `json:"full_seconds"`   // packages and other slow walks
+}
+
+// EnrollRequest trades a join token (the bearer) for a credential bound to one CI.
+type EnrollRequest struct {
+	Agent Agent    `json:"agent"`
+	Host  Host     `json:"host"`
+	MACs  []string `json:"macs,omitempty"` // permanent ones
+	// Previous is the credential the agent had, if any: it proves continuity of an agent id.
+	Previous string `json:"previous,omitempty"`
+}
+
+// EnrollReply carries the credential; it is shown once.
+type EnrollReply struct {
+	Credential string   `json:"credential"`
+	CI         string   `json:"ci"`
+	Schedule   Schedule `json:"schedule"`
+}
+
+// Split cuts a report into hashed sections.
+func (r Report) Split() (map[string]Section, error) {
+	whole, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode report: %w", err)
+	}
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(whole, &raw); err != nil {
+		return nil, fmt.Errorf("cut report: %w", err)
+	}
+	steady := r.withoutCounters()
+	var steadyRaw map[string]json.RawMessage
+	if whole, err = json.Marshal(steady); err != nil {
+		return nil, fmt.Errorf("encode report: %w", err)
+	}
+	if err := json.Unmarshal(whole, &steadyRaw); err != nil {
+		return nil, fmt.Errorf("cut report: %w", err)
+	}
+	out := make(map[string]Section, len(Sections()))
+	for _, name := range Sections() {
+		sum := sha256.Sum256(steadyRaw[name])
+		out[name] = Section{Hash: hex.EncodeToString(sum[:12]), Data: raw[name], Problems: r.Problems[name]}
+	}
+	return out, nil
+}
+
+// withoutCounters drops what moves without anything having changed, so that a
+// quiet host's hashes stay equal and an unchanged cycle stays under 1 KiB.
+func (r Report) withoutCounters() Report {
+	r.Agent = Agent{ID: r.Agent.ID, Version: r.Agent.Version, User: r.Agent.User, Capabilities: r.Agent.Capabilities}
+	r.Filesystems = append([]Filesystem(nil), r.Filesystems...)
+	for i := range r.Filesystems {
+		r.Filesystems[i].UsedBytes = 0
+	}
+	r.Connections = append([]Connection(nil), r.Connections...)
+	for i := range r.Connections {
+		c := &r.Connections[i]
+		c.Count, c.Samples, c.FirstSeen, c.LastSeen = 0, 0, time.Time{}, time.Time{}
+	}
+	r.Processes = append([]Process(nil), r.Processes...)
+	for i := range r.Processes {
+		r.Processes[i].Count = 0
+	}
+	return r
+}

@@ -1,0 +1,3 @@
+module github.com/watchbill/watchbill
+
+go 1.26.0

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/watchbill/watchbill/correlator"
 )
 
 const (
@@ -88,3 +90,20 @@ func (s *State) Loaded() {
 		}
 	}
 }
+
+// Digest names the counters shortly: equal digests after equal positions say that
+// two runs made and disposed of the same.
+func (s *State) Digest() string {
+	var b strings.Builder
+	for _, k := range []string{"alert", "incident", "problem"} {
+		fmt.Fprintf(&b, "%s=%d ", k, s.count.Seq[k])
+	}
+	fmt.Fprintf(&b, "received=%d", s.count.Received)
+	for _, f := range correlator.Fates() {
+		fmt.Fprintf(&b, " %s=%d", f, s.count.Fates[f])
+	}
+	return b.String()
+}
+
+// RulesJSON returns the rules in force.
+func (s *State) RulesJSON() json.RawMessage { return mustJSON(s.rules) }

@@ -41,8 +41,9 @@ type Engine struct {
 
 	mu       sync.Mutex // guards state, position and lastSnap
 	state    *fold.State
-	position uint64 // stepped and committed
-	lastSnap uint64 // position that the newest snapshot covers
+	position uint64            // stepped and committed
+	lastSnap uint64            // position that the newest snapshot covers
+	pages    map[string]uint64 // snapshot page → position of its newest version
 	snapTook time.Duration
 	snapAt   time.Time
 
@@ -63,7 +64,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.SnapshotEvery == 0 {
 		o.SnapshotEvery = time.Minute
 	}
-	e := &Engine{o: o, records: NewRecords(o.DB), log: o.Logger, waiting: map[uint64]chan fold.Answer{}, moved: make(chan struct{}), hub: newHub(), snapAt: o.Now()}
+	e := &Engine{o: o, records: NewRecords(o.DB), log: o.Logger, waiting: map[uint64]chan fold.Answer{}, pages: map[string]uint64{}, moved: make(chan struct{}), hub: newHub(), snapAt: o.Now()}
 	if err := e.load(ctx); err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}

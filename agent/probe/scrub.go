@@ -20,6 +20,7 @@ var (
 
 	userinfo    = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)([^/\s:@]*):([^/\s]*)@`)
 	bearer      = regexp.MustCompile(`(?i)\b(bearer|basic|digest|negotiate|token)(\s+)([A-Za-z0-9._~+/=-]{6,})`)
+	header      = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(["']?\s*:\s*)(.+)`)
 	webToken    = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}(\.[A-Za-z0-9_-]*)?`)
 	knownToken  = regexp.MustCompile(`\b(AKIA[0-9A-Z]{12,}|ASIA[0-9A-Z]{12,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{12,}|xox[abprs]-[A-Za-z0-9-]{8,}|sk-[A-Za-z0-9_-]{16,}|sk_live_[A-Za-z0-9]{8,}|hvs\.[A-Za-z0-9_-]{8,}|npm_[A-Za-z0-9]{16,}|pypi-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{20,}|wb[a-z]*_[A-Za-z0-9_-]{16,})`)
 	assignments = regexp.MustCompile(`(?i)([A-Za-z0-9_.-]*(?:pass(?:wd|word|phrase)?|pwd|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|account[-_.]?key|shared[-_.]?key|auth[-_.]?key|sharedaccesssignature|signature|authorization|cookie|sig)["']?)(\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&;,"']+)`)
@@ -88,7 +89,7 @@ func Scrub(args []string) string {
 	line := strings.Join(out, " ")
 	// An argument list may have been cut where a secret's name and its value
 	// stand in different arguments: look at the whole once more.
-	line = scrubHeaders(line)
+	line = scrubText(line)
 	line = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '
@@ -138,6 +139,7 @@ func shortFlag(program, arg string) (flag, rest string) {
 }
 
 func scrubText(s string) string {
+	s = header.ReplaceAllString(s, "${1}${2}"+Scrubbed)
 	s = userinfo.ReplaceAllString(s, "${1}${2}:"+Scrubbed+"@")
 	s = assignments.ReplaceAllStringFunc(s, func(match string) string {
 		m := assignments.FindStringSubmatch(match)

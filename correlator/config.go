@@ -1,0 +1,157 @@
+package correlator
+
+import (
+	"time"
+
+	"github.com/watchbill/watchbill/internal/fault"
+)
+
+// Duration is a time.Duration that JSON writes as Go does ("90s").
+type Duration time.Duration
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	*d = Duration(v)
+	return err
+}
+
+// Config is what decisions follow. It is journaled, so that a replay decides by
+// the rules that were in force.
+type Config struct {
+	// SeverityLabel names the label that holds an alert's severity.
+	SeverityLabel string `json:"severity_label"`
+	// Severities maps label values (lower case) to the four levels.
+	Severities map[string]Severity `json:"severities"`
+	// DefaultSeverity is taken where the label is absent or its value unknown.
+	DefaultSeverity Severity `json:"default_severity"`
+	// ReplicaLabels tell the replicas of one Prometheus apart; alerts that differ
+	// only in them are one.
+	ReplicaLabels []string `json:"replica_labels"`
+	// For is the `for` of rules by alert name, where it is known: startsAt lies
+	// that much behind the first symptom.
+	For map[string]Duration `json:"for,omitempty"`
+	// Hold is the longest that an alert of a severity waits for company before it
+	// opens an incident by itself.
+	Hold map[Severity]Duration `json:"hold"`
+	// Window is how far apart in time alerts may begin and still belong together.
+	Window Duration `json:"window"`
+	// Hops is how many relations apart their configuration items may be.
+	Hops int `json:"hops"`
+	// HoldDown is how long all alerts of an incident stay clear before it resolves by itself.
+	HoldDown Duration `json:"hold_down"`
+	// ReopenWindow is how long after resolution a returning alert reopens its incident.
+	ReopenWindow Duration `json:"reopen_window"`
+	// Expiry is how long a firing alert may go unmentioned by a source that is
+	// heard; it must exceed Alertmanager's repeat_interval + group_interval.
+	Expiry Duration `json:"expiry"`
+	// LateFiring is how long after a resolve a firing of the same episode is taken
+	// for a late duplicate of a high-availability peer rather than a return.
+	LateFiring Duration `json:"late_firing"`
+	// Watchdogs are alert names whose absence is the signal.
+	Watchdogs []string `json:"watchdogs"`
+	// WatchdogTimeout is how long a heartbeat may be silent.
+	WatchdogTimeout Duration `json:"watchdog_timeout"`
+	// MaxOnsetAge bounds how far in the past an onset may lie when an alert is first heard.
+	MaxOnsetAge Duration `json:"max_onset_age"`
+	// MaxGroup bounds the alerts of one incident; a storm beyond it opens another.
+	MaxGroup int `json:"max_group"`
+	// ProblemAfter is how many incidents of one signature open a problem, within ProblemWindow.
+	ProblemAfter  int      `json:"problem_after"`
+	ProblemWindow Duration `json:"problem_window"`
+}
+
+// Severity is an alert's level.
+type Severity string
+
+// The levels, gravest first.
+const (
+	Critical Severity = "critical"
+	Major    Severity = "error"
+	Warning  Severity = "warning"
+	Info     Severity = "info"
+)
+
+// Rank orders severities: 0 is the gravest.
+func (s Severity) Rank() int {
+	switch s {
+	case Critical:
+		return 0
+	case Major:
+		return 1
+	case Warning:
+		return 2
+	default:
+		return 3
+	}
+}
+
+// DefaultConfig needs no tuning for a common Prometheus installation.
+func DefaultConfig() Config {
+	return Config{
+		SeverityLabel: "severity",
+		Severities: map[string]Severity{
+			"critical": Critical, "page": Critical, "emergency": Critical, "fatal": Critical, "disaster": Critical, "p1": Critical, "sev1": Critical, "alert": Critical,
+			"error": Major, "major": Major, "high": Major, "p2": Major, "sev2": Major, "ticket": Major,
+			"warning": Warning, "warn": Warning, "minor": Warning, "medium": Warning, "average": Warning, "p3": Warning, "sev3": Warning,
+			"info": Info, "information": Info, "informational": Info, "notice": Info, "low": Info, "none": Info, "debug": Info, "p4": Info, "p5": Info, "sev4": Info,
+		},
+		DefaultSeverity: Warning,
+		ReplicaLabels:   []string{"replica", "prometheus_replica", "__replica__"},
+		Hold: map[Severity]Duration{
+			Critical: Duration(30 * time.Second), Major: Duration(60 * time.Second),
+			Warning: Duration(2 * time.Minute), Info: Duration(5 * time.Minute),
+		},
+		Window:          Duration(10 * time.Minute),
+		Hops:            2,
+		HoldDown:        Duration(5 * time.Minute),
+		ReopenWindow:    Duration(30 * time.Minute),
+		Expiry:          Duration(5 * time.Hour),
+		LateFiring:      Duration(5 * time.Minute),
+		Watchdogs:       []string{"Watchdog", "DeadMansSwitch", "PrometheusAlertmanagerE2eDeadManSwitch"},
+		WatchdogTimeout: Duration(15 * time.Minute),
+		MaxOnsetAge:     Duration(24 * time.Hour),
+		MaxGroup:        500,
+		ProblemAfter:    3,
+		ProblemWindow:   Duration(30 * 24 * time.Hour),
+	}
+}
+
+// Validate reports every value that cannot work, by its path.
+func (c Config) Validate() error {
+	var l fault.List
+	positive := func(field string, d Duration) {
+		if d <= 0 {
+			l = append(l, fault.Invalidf(field, "must be longer than 0s"))
+		}
+	}
+	positive("window", c.Window)
+	positive("hold_down", c.HoldDown)
+	positive("reopen_window", c.ReopenWindow)
+	positive("expiry", c.Expiry)
+	positive("watchdog_timeout", c.WatchdogTimeout)
+	positive("max_onset_age", c.MaxOnsetAge)
+	if c.Hops < 0 || c.Hops > 5 {
+		l = append(l, fault.Invalidf("hops", "must be 0 to 5, got %d", c.Hops))
+	}
+	if c.MaxGroup < 2 {
+		l = append(l, fault.Invalidf("max_group", "must be at least 2, got %d", c.MaxGroup))
+	}
+	if c.ProblemAfter < 2 {
+		l = append(l, fault.Invalidf("problem_after", "must be at least 2, got %d", c.ProblemAfter))
+	}
+	for v, s := range c.Severities {
+		if s.Rank() == 3 && s != Info {
+			l = append(l, fault.Invalidf("severities."+v, "want critical, error, warning or info, got %q", s))
+		}
+	}
+	for s, d := range c.Hold {
+		if d < 0 {
+			l = append(l, fault.Invalidf("hold."+string(s), "must not be negative"))
+		}
+	}
+	return l.Err()
+}

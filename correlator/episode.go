@@ -1,0 +1,501 @@
+package correlator
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/watchbill/watchbill/internal/event"
+)
+
+// episode is a received episode in memory: all but the annotations, which only
+// its record keeps.
+type episode struct {
+	ID          string       `json:"id"`
+	Source      string       `json:"source"`
+	Fingerprint string       `json:"fp"`
+	StartsAt    time.Time    `json:"starts"`
+	Labels      event.Labels `json:"labels"`
+	Status      AlertStatus  `json:"status"`
+	Onset       time.Time    `json:"onset"`
+	First       time.Time    `json:"first"`
+	Last        time.Time    `json:"last"`
+	Base        time.Time    `json:"base"` // silence counts from here
+	Receipts    int          `json:"n"`
+	Written     time.Time    `json:"written"` // when the record last got Last and Receipts
+	Ended       time.Time    `json:"ended,omitzero"`
+	EndsAt      time.Time    `json:"ends,omitzero"`
+	Canonical   string       `json:"canonical"`
+	Fate        Fate         `json:"fate"`
+	Why         string       `json:"why"`
+	FinalFate   Fate         `json:"final,omitempty"`
+	FinalWhy    string       `json:"final_why,omitempty"`
+	Clamped     bool         `json:"clamped,omitempty"`
+	Due         time.Time    `json:"due,omitzero"`
+}
+
+func (ep *episode) ended() bool { return ep.Status != AlertFiring && ep.Status != AlertStale }
+
+func (ep *episode) series() string { return ep.Source + "\x00" + ep.Fingerprint }
+
+// canonical is the alert that overlapping episodes of replicas share.
+type canonical struct {
+	ID          string       `json:"id"`
+	Identity    string       `json:"identity"`
+	Labels      event.Labels `json:"labels"`
+	Severity    Severity     `json:"severity"`
+	Binding     *Binding     `json:"binding,omitempty"`
+	Onset       time.Time    `json:"onset"`
+	First       time.Time    `json:"first"`
+	Active      bool         `json:"active"`
+	Ended       time.Time    `json:"ended,omitzero"`
+	Unrecovered bool         `json:"unrecovered,omitempty"` // it ended by expiry, not by recovery
+	Episodes    []string     `json:"episodes"`
+	Group       string       `json:"group,omitempty"`
+	AttachedAt  time.Time    `json:"attached,omitzero"`
+	Evidence    []Evidence   `json:"evidence,omitempty"`
+	Suppressed  string       `json:"suppressed,omitempty"` // why
+	HoldWhy     string       `json:"hold,omitempty"`
+	Due         time.Time    `json:"due,omitzero"`
+}
+
+// heartbeat is an alert that always fires: its silence is the signal.
+type heartbeat struct {
+	Source  string    `json:"source"`
+	Name    string    `json:"name"`
+	Last    time.Time `json:"last"`
+	Missing bool      `json:"missing,omitempty"`
+	Group   string    `json:"group,omitempty"`
+	Episode string    `json:"episode"`
+	Due     time.Time `json:"due,omitzero"`
+}
+
+// keepEnded is how long an ended episode stays in memory, to recognise late
+// duplicates and repeated resolves; rewriteEvery is how often a repeated alert's
+// record learns of its repeats.
+const (
+	keepEnded    = 6 * time.Hour
+	rewriteEvery = 10 * time.Minute
+)
+
+func (s *State) notification(src string, n *event.Notification) {
+	so := s.sources.Get(src)
+	if so == nil {
+		so = &source{}
+		s.sources.Put(src, so)
+	}
+	so.Heard = s.now
+	so.Truncated += n.Truncated
+	s.sources.Touch(src)
+	for _, bad := range n.Invalid {
+		s.emit(Counted{FateInvalid, 1})
+		s.emit(Quarantined{src, bad})
+	}
+	repeats := 0
+	for i := range n.Alerts {
+		if s.receive(src, &n.Alerts[i]) == FateDuplicate {
+			repeats++
+		}
+	}
+	if repeats > 0 {
+		s.emit(Counted{FateDuplicate, repeats})
+	}
+	s.heardAgain(src, so)
+}
+
+// heardAgain ends what went stale while the source was silent and is still not
+// mentioned now that it speaks: that is expiry, not recovery.
+func (s *State) heardAgain(src string, so *source) {
+	if len(so.Stale) == 0 {
+		return
+	}
+	stale := so.Stale
+	so.Stale = nil
+	for _, k := range stale {
+		ep := s.episodes.Get(k)
+		if ep == nil || ep.Status != AlertStale {
+			continue
+		}
+		if ep.Last.Equal(s.now) {
+			continue
+		}
+		s.end(k, ep, AlertExpired, s.now, "its source speaks again and does not mention it")
+	}
+	s.sources.Touch(src)
+}
+
+// receive disposes of one alert object. Duplicates are counted by the caller;
+// every other fate is emitted here with the record.
+func (s *State) receive(src string, a *event.Alert) Fate {
+	if slices.Contains(s.cfg.Watchdogs, a.Labels.Get("alertname")) {
+		return s.beat(src, a)
+	}
+	key := episodeKey(src, a)
+	ep := s.episodes.Get(key)
+	if ep != nil && !ep.Labels.Equal(a.Labels) {
+		// Two label sets with one fingerprint: a collision must not join two alerts.
+		key += "#" + hashOf(fmt.Sprint(a.Labels))
+		ep = s.episodes.Get(key)
+	}
+	switch {
+	case ep == nil && a.Status == event.Resolved:
+		return s.lateResolve(src, key, a)
+	case ep == nil:
+		return s.fire(src, key, a)
+	case a.Status == event.Resolved:
+		if ep.ended() {
+			s.mention(key, ep)
+			return FateDuplicate
+		}
+		ep.EndsAt = a.EndsAt
+		ep.Receipts++
+		ep.Last = s.now
+		s.endWithFate(key, ep, AlertResolved, FateResolve, "resolved by its source")
+		s.endTwins(key, ep.series(), a.EndsAt)
+		return FateResolve
+	case ep.ended():
+		if s.now.Sub(ep.Ended) <= time.Duration(s.cfg.LateFiring) && ep.Status == AlertResolved {
+			s.mention(key, ep) // a slow peer repeats what it said before the resolve
+			return FateDuplicate
+		}
+		return s.refire(key, ep)
+	default:
+		if ep.Status == AlertStale {
+			ep.Status = AlertFiring
+			s.record(ep, "", false)
+		}
+		s.mention(key, ep)
+		return FateDuplicate
+	}
+}
+
+func episodeKey(src string, a *event.Alert) string {
+	return src + "\x00" + a.Fingerprint + "\x00" + strconv.FormatInt(a.StartsAt.UnixNano(), 36)
+}
+
+// mention notes a repeat; the record learns of it now and then, not each time.
+func (s *State) mention(key string, ep *episode) {
+	ep.Last = s.now
+	ep.Base = s.now
+	ep.Receipts++
+	s.episodes.Touch(key)
+	if s.now.Sub(ep.Written) >= rewriteEvery {
+		s.record(ep, "", false)
+	}
+}
+
+func (s *State) newEpisode(src, key string, a *event.Alert) *episode {
+	ep := &episode{
+		ID: s.seq("alert"), Source: src, Fingerprint: a.Fingerprint, StartsAt: a.StartsAt, Labels: a.Labels,
+		Status: AlertFiring, First: s.now, Last: s.now, Base: s.now, Receipts: 1, EndsAt: a.EndsAt,
+	}
+	ep.Onset, ep.Clamped = s.onset(a)
+	s.episodes.Put(key, ep)
+	return ep
+}
+
+// onset is startsAt less the rule's `for`, kept between now and MaxOnsetAge ago:
+// a clock that is wrong must not open incidents in the future or the deep past.
+func (s *State) onset(a *event.Alert) (time.Time, bool) {
+	at := a.StartsAt.Add(-time.Duration(s.cfg.For[a.Labels.Get("alertname")])).Truncate(time.Millisecond)
+	if oldest := s.now.Add(-time.Duration(s.cfg.MaxOnsetAge)); at.Before(oldest) {
+		return oldest, true
+	}
+	if at.After(s.now) {
+		return s.now, true
+	}
+	return at, false
+}
+
+// fire takes a new firing episode.
+func (s *State) fire(src, key string, a *event.Alert) Fate {
+	s.supersede(src, a)
+	ep := s.newEpisode(src, key, a)
+	s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], key, strings.Compare)
+	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
+	c, isNew := s.canonicalFor(key, ep, a)
+	s.dispose(c, ep, isNew)
+	s.recordFull(ep, c, a)
+	return ep.Fate
+}
+
+// refire brings back an ended episode that is mentioned as firing long after its end.
+func (s *State) refire(key string, ep *episode) Fate {
+	ep.Status, ep.Ended = AlertFiring, time.Time{}
+	ep.Last, ep.Base = s.now, s.now
+	ep.Receipts++
+	s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], key, strings.Compare)
+	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
+	s.episodes.Touch(key)
+	a := &event.Alert{Labels: ep.Labels}
+	c, isNew := s.canonicalFor(key, ep, a)
+	s.dispose(c, ep, isNew)
+	s.record(ep, ep.Fate, false)
+	return ep.Fate
+}
+
+// supersede ends older episodes of the same series that the new one replaces:
+// it began after they were last mentioned, so their resolve was lost.
+func (s *State) supersede(src string, a *event.Alert) {
+	for _, k := range slices.Clone(s.bySeries[src+"\x00"+a.Fingerprint]) {
+		old := s.episodes.Get(k)
+		if old.Labels.Equal(a.Labels) && a.StartsAt.After(old.Last) {
+			s.end(k, old, AlertSuperseded, a.StartsAt, "it fired anew, so its resolve was lost")
+		}
+	}
+}
+
+// endTwins ends the same series' episodes under another startsAt: peers differ
+// in it, and Alertmanager keeps the earlier when it merges them.
+func (s *State) endTwins(key, series string, endsAt time.Time) {
+	for _, k := range slices.Clone(s.bySeries[series]) {
+		if k == key {
+			continue
+		}
+		if twin := s.episodes.Get(k); endsAt.IsZero() || !twin.StartsAt.After(endsAt) {
+			twin.EndsAt = endsAt
+			s.end(k, twin, AlertResolved, s.now, "resolved by its source under another startsAt")
+		}
+	}
+}
+
+// lateResolve takes a resolve whose firing never came.
+func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
+	ep := s.newEpisode(src, key, a)
+	ep.Status, ep.Ended = AlertResolved, s.now
+	ep.Fate, ep.Why = FateResolve, "resolved; its firing was never received"
+	s.endTwins(key, ep.series(), a.EndsAt)
+	b, why := s.g.bind(a.Labels, a.GeneratorURL)
+	c := &canonical{ID: ep.ID, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b}
+	if b == nil {
+		ep.Why += "; " + why
+	}
+	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(keepEnded))
+	s.recordFull(ep, c, a)
+	return FateResolve
+}
+
+// end closes an episode for another reason than its own resolve.
+func (s *State) end(key string, ep *episode, st AlertStatus, at time.Time, why string) {
+	ep.FinalWhy = why
+	s.close(key, ep, st, at)
+	s.record(ep, "", false)
+}
+
+func (s *State) endWithFate(key string, ep *episode, st AlertStatus, f Fate, why string) {
+	ep.FinalWhy = why
+	s.close(key, ep, st, s.now)
+	s.record(ep, f, false)
+}
+
+func (s *State) close(key string, ep *episode, st AlertStatus, at time.Time) {
+	ep.Status, ep.Ended = st, at
+	if at.After(s.now) {
+		ep.Ended = s.now
+	}
+	remove(s.bySeries, ep.series(), key, strings.Compare)
+	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(keepEnded))
+	s.episodes.Touch(key)
+	c := s.alerts.Get(ep.Canonical)
+	if c == nil || !c.Active {
+		return
+	}
+	for _, k := range c.Episodes {
+		if o := s.episodes.Get(k); o != nil && !o.ended() {
+			return
+		}
+	}
+	c.Active, c.Ended, c.Unrecovered = false, s.now, st == AlertExpired
+	s.alerts.Touch(c.ID)
+	s.alertEnded(c)
+}
+
+// episodeDue looks at an episode whose time may be over: a firing one may have
+// expired or gone stale, an ended one is forgotten.
+func (s *State) episodeDue(key string) {
+	ep := s.episodes.Get(key)
+	if ep.ended() {
+		s.forget(key, ep)
+		return
+	}
+	if ep.Status == AlertStale {
+		return // waits for its source
+	}
+	if at := ep.Base.Add(s.expiry()); at.After(s.now) {
+		s.schedule(dueEpisode, key, &ep.Due, at)
+		s.episodes.Touch(key)
+		return
+	}
+	so := s.sources.Get(ep.Source)
+	if so != nil && !so.Heard.Before(s.now.Add(-s.expiry()/10)) {
+		s.end(key, ep, AlertExpired, s.now, fmt.Sprintf("not mentioned for %s while its source was heard", s.expiry()))
+		return
+	}
+	ep.Status = AlertStale
+	s.episodes.Touch(key)
+	if so != nil {
+		so.Stale = append(so.Stale, key)
+		s.sources.Touch(ep.Source)
+	}
+	s.record(ep, "", false)
+}
+
+func (s *State) forget(key string, ep *episode) {
+	c := s.alerts.Get(ep.Canonical)
+	if c != nil {
+		if g := s.groups.Get(c.Group); g != nil && g.live() {
+			return // its incident is still open and must know its members: dropGroup forgets it
+		}
+		c.Episodes = slices.DeleteFunc(c.Episodes, func(k string) bool { return k == key })
+		s.alerts.Touch(c.ID)
+		if len(c.Episodes) == 0 {
+			s.alerts.Delete(c.ID)
+			if s.byIdentity[c.Identity] == c.ID {
+				delete(s.byIdentity, c.Identity)
+			}
+		}
+	}
+	s.episodes.Delete(key)
+}
+
+// canonicalFor finds or makes the alert that an episode belongs to.
+func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonical, bool) {
+	id := s.identity(a.Labels)
+	if c := s.alerts.Get(s.byIdentity[id]); c != nil {
+		g := s.groups.Get(c.Group)
+		if c.Active || g != nil && (g.live() || s.now.Sub(g.ResolvedAt) <= time.Duration(s.cfg.ReopenWindow)) {
+			if !slices.Contains(c.Episodes, key) {
+				c.Episodes = append(c.Episodes, key)
+			}
+			if ep.Onset.Before(c.Onset) && c.Active {
+				c.Onset = ep.Onset
+			}
+			ep.Canonical = c.ID
+			s.alerts.Touch(c.ID)
+			return c, false
+		}
+	}
+	b, why := s.g.bind(a.Labels, a.GeneratorURL)
+	c := &canonical{
+		ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b,
+		Onset: ep.Onset, First: s.now, Episodes: []string{key},
+	}
+	if b == nil {
+		c.HoldWhy = why
+	}
+	ep.Canonical = c.ID
+	s.alerts.Put(c.ID, c)
+	s.byIdentity[id] = c.ID
+	return c, true
+}
+
+// identity is what replicas of one alert share: all labels but the configured
+// replica labels.
+func (s *State) identity(l event.Labels) string {
+	var b strings.Builder
+	for _, x := range l {
+		if slices.Contains(s.cfg.ReplicaLabels, x.Name) {
+			continue
+		}
+		b.WriteString(x.Name)
+		b.WriteByte(0)
+		b.WriteString(x.Value)
+		b.WriteByte(0)
+	}
+	return hashOf(b.String()) + hashOf("2", b.String())
+}
+
+func (s *State) severity(l event.Labels) Severity {
+	if v, ok := s.cfg.Severities[strings.ToLower(l.Get(s.cfg.SeverityLabel))]; ok {
+		return v
+	}
+	return s.cfg.DefaultSeverity
+}
+
+// record emits the episode's record without annotations, which stay as stored.
+func (s *State) record(ep *episode, f Fate, released bool) {
+	ep.Written = s.now
+	c := s.alerts.Get(ep.Canonical)
+	if c == nil {
+		c = &canonical{ID: ep.Canonical, Severity: s.severity(ep.Labels)}
+	}
+	s.emit(AlertDecided{Alert: alertOf(ep, c), Fate: f, Released: released})
+}
+
+func (s *State) recordFull(ep *episode, c *canonical, a *event.Alert) {
+	ep.Written = s.now
+	doc := alertOf(ep, c)
+	doc.Annotations, doc.GeneratorURL = a.Annotations, a.GeneratorURL
+	s.emit(AlertDecided{Alert: doc, Fate: ep.Fate, Full: true})
+}
+
+func alertOf(ep *episode, c *canonical) Alert {
+	a := Alert{
+		ID: ep.ID, Source: ep.Source, Fingerprint: ep.Fingerprint, StartsAt: ep.StartsAt, Labels: ep.Labels,
+		Status: ep.Status, Severity: c.Severity, Onset: ep.Onset, FirstReceived: ep.First, LastReceived: ep.Last,
+		Receipts: ep.Receipts, Canonical: c.ID, Binding: c.Binding, Fate: ep.Fate, Why: ep.Why,
+		FinalFate: ep.FinalFate, FinalWhy: ep.FinalWhy, Incident: c.Group, Evidence: c.Evidence, Clamped: ep.Clamped,
+	}
+	if !ep.EndsAt.IsZero() {
+		at := ep.EndsAt
+		a.EndsAt = &at
+	}
+	if !c.AttachedAt.IsZero() {
+		at := c.AttachedAt
+		if ep.First.After(at) {
+			at = ep.First
+		}
+		a.AttachedAt = &at
+	}
+	return a
+}
+
+// beat takes a heartbeat.
+func (s *State) beat(src string, a *event.Alert) Fate {
+	key := src + "\x00" + s.identity(a.Labels)
+	b := s.beats.Get(key)
+	if b == nil {
+		b = &heartbeat{Source: src, Name: a.Labels.Get("alertname")}
+		s.beats.Put(key, b)
+	}
+	s.beats.Touch(key)
+	if a.Status == event.Firing {
+		b.Last = s.now
+		s.schedule(dueBeat, key, &b.Due, s.now.Add(time.Duration(s.cfg.WatchdogTimeout)))
+		if b.Missing {
+			b.Missing = false
+			if g := s.groups.Get(b.Group); g != nil && g.live() {
+				s.clear(g, true)
+			}
+		}
+	}
+	ek := episodeKey(src, a)
+	if ep := s.episodes.Get(ek); ep != nil {
+		s.mention(ek, ep)
+		if a.Status == event.Resolved && !ep.ended() {
+			s.endWithFate(ek, ep, AlertResolved, FateResolve, "the heartbeat's source ended it")
+			return FateResolve
+		}
+		return FateDuplicate
+	}
+	ep := s.newEpisode(src, ek, a)
+	ep.Fate, ep.Why = FateHeld, "a heartbeat: its absence opens an incident, not its presence"
+	if a.Status == event.Resolved {
+		ep.Status, ep.Ended = AlertResolved, s.now
+		ep.Fate, ep.Why = FateResolve, "the heartbeat's source ended it"
+	}
+	ep.Canonical = ep.ID
+	b.Episode = ek
+	s.schedule(dueEpisode, ek, &ep.Due, s.now.Add(s.expiry()))
+	s.recordFull(ep, &canonical{ID: ep.ID, Severity: s.severity(a.Labels), Labels: a.Labels}, a)
+	return ep.Fate
+}
+
+func (s *State) beatDue(key string) {
+	b := s.beats.Get(key)
+	b.Missing = true
+	s.beats.Touch(key)
+	b.Group = s.openBeat(b)
+}

@@ -1,0 +1,316 @@
+package correlator
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/internal/paged"
+)
+
+// node is a configuration item as the correlator knows it.
+type node struct {
+	ID          string            `json:"id"`
+	Class       string            `json:"class"`
+	Name        string            `json:"name"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Aliases     []string          `json:"aliases,omitempty"` // lower case, sorted
+	Addresses   []string          `json:"addresses,omitempty"`
+	Ports       []int             `json:"ports,omitempty"`
+	Cluster     string            `json:"cluster,omitempty"`
+	Namespace   string            `json:"namespace,omitempty"`
+	Criticality string            `json:"criticality,omitempty"`
+}
+
+// edge is a relation, read "From Type To": From needs To.
+type edge struct {
+	From string `json:"from"`
+	Type string `json:"type"`
+	To   string `json:"to"`
+}
+
+func (e edge) key() string { return e.From + "\x00" + e.Type + "\x00" + e.To }
+
+// graph is the engine's own fold of the topology facts.
+type graph struct {
+	nodes *paged.Table[node]
+	edges *paged.Table[edge]
+
+	// derived, rebuilt when loaded
+	alias  map[string][]string // lower-case name or address → node ids, sorted
+	needs  map[string][]edge   // by From, sorted
+	needed map[string][]edge   // by To, sorted
+	hosts  map[string]struct{} // ids of machines that can run a scraper
+}
+
+func newGraph() *graph {
+	return &graph{
+		nodes: paged.NewTable[node]("node"), edges: paged.NewTable[edge]("edge"),
+		alias: map[string][]string{}, needs: map[string][]edge{}, needed: map[string][]edge{}, hosts: map[string]struct{}{},
+	}
+}
+
+func (g *graph) reindex() {
+	for _, k := range g.nodes.Keys() {
+		g.indexNode(g.nodes.Get(k))
+	}
+	for _, k := range g.edges.Keys() {
+		g.indexEdge(*g.edges.Get(k))
+	}
+}
+
+func (g *graph) indexNode(n *node) {
+	for _, a := range n.Aliases {
+		g.alias[a] = insert(g.alias[a], n.ID, strings.Compare)
+	}
+	if n.Class == "host" || n.Class == "virtual_machine" {
+		g.hosts[n.ID] = struct{}{}
+	}
+}
+
+func (g *graph) indexEdge(e edge) {
+	g.needs[e.From] = insert(g.needs[e.From], e, compareEdges)
+	g.needed[e.To] = insert(g.needed[e.To], e, compareEdges)
+}
+
+func compareEdges(a, b edge) int { return strings.Compare(a.key(), b.key()) }
+
+// insert puts v into a sorted slice once.
+func insert[T any](s []T, v T, cmp func(a, b T) int) []T {
+	i, found := slices.BinarySearchFunc(s, v, cmp)
+	if found {
+		return s
+	}
+	return slices.Insert(s, i, v)
+}
+
+func remove[T any](m map[string][]T, key string, v T, cmp func(a, b T) int) {
+	s := m[key]
+	if i, found := slices.BinarySearchFunc(s, v, cmp); found {
+		if s = slices.Delete(s, i, i+1); len(s) == 0 {
+			delete(m, key)
+		} else {
+			m[key] = s
+		}
+	}
+}
+
+func (g *graph) ci(c *event.CI) {
+	id := c.Key()
+	if old := g.nodes.Get(id); old != nil {
+		for _, a := range old.Aliases {
+			remove(g.alias, a, id, strings.Compare)
+		}
+	}
+	delete(g.hosts, id)
+	if c.Removed {
+		g.nodes.Delete(id)
+		for _, e := range slices.Concat(g.needs[id], g.needed[id]) {
+			g.unlink(e)
+		}
+		return
+	}
+	n := nodeFrom(id, c)
+	g.nodes.Put(id, n)
+	g.indexNode(n)
+}
+
+func (g *graph) relation(r *event.Relation) {
+	e := edge{From: r.From.Key(), Type: r.Type, To: r.To.Key()}
+	if r.Removed {
+		g.unlink(e)
+		return
+	}
+	g.edges.Put(e.key(), &e)
+	g.indexEdge(e)
+}
+
+func (g *graph) unlink(e edge) {
+	g.edges.Delete(e.key())
+	remove(g.needs, e.From, e, compareEdges)
+	remove(g.needed, e.To, e, compareEdges)
+}
+
+func nodeFrom(id string, c *event.CI) *node {
+	n := &node{ID: id, Class: c.Class, Name: c.Name, Labels: c.Labels}
+	text := func(k string) string { return textOf(c.Attributes[k]) }
+	n.Cluster, n.Namespace, n.Criticality = text("cluster"), text("namespace"), text("criticality")
+	add := func(s string) {
+		if s = strings.ToLower(strings.TrimSpace(s)); s != "" {
+			n.Aliases = insert(n.Aliases, s, strings.Compare)
+		}
+	}
+	add(c.Name)
+	if i := strings.LastIndexByte(c.Name, '/'); i >= 0 {
+		add(c.Name[i+1:])
+	}
+	for _, k := range []string{"hostname", "fqdn", "node", "url"} {
+		add(text(k))
+	}
+	for _, k := range []string{"aliases", "addresses"} {
+		for _, a := range listOf(c.Attributes[k]) {
+			add(a)
+			if k == "addresses" {
+				n.Addresses = append(n.Addresses, a)
+			}
+		}
+	}
+	if v := text("vm_id"); v != "" {
+		add("vm:" + v)
+	}
+	if app := c.Labels["app"]; app != "" {
+		add(app)
+	}
+	for _, p := range listOf(c.Attributes["ports"]) {
+		if i, err := strconv.Atoi(p); err == nil {
+			n.Ports = append(n.Ports, i)
+		}
+	}
+	return n
+}
+
+func textOf(v any) string {
+	switch x := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return x
+	case float64:
+		return strconv.FormatFloat(x, 'f', -1, 64)
+	default:
+		return fmt.Sprint(x)
+	}
+}
+
+func listOf(v any) []string {
+	switch x := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		out := make([]string, 0, len(x))
+		for _, e := range x {
+			out = append(out, textOf(e))
+		}
+		return out
+	case []string:
+		return x
+	case []int:
+		out := make([]string, 0, len(x))
+		for _, e := range x {
+			out = append(out, strconv.Itoa(e))
+		}
+		return out
+	default:
+		return []string{textOf(x)}
+	}
+}
+
+// tight says whether an edge type carries failures: a site or a cluster contains
+// too much for membership to say anything about a cause.
+func tight(e edge, g *graph) bool {
+	switch e.Type {
+	case "located_in":
+		return false
+	case "member_of":
+		n := g.nodes.Get(e.To)
+		return n == nil || (n.Class != "cluster" && n.Class != "namespace")
+	}
+	return true
+}
+
+// step is one way from a node to another.
+type step struct {
+	to  string
+	via edge
+	fwd bool // along the edge: to is what via.From needs
+}
+
+// neighbours lists the tight edges of id in a fixed order.
+func (g *graph) neighbours(id string) []step {
+	var out []step
+	for _, e := range g.needs[id] {
+		if tight(e, g) {
+			out = append(out, step{e.To, e, true})
+		}
+	}
+	for _, e := range g.needed[id] {
+		if tight(e, g) {
+			out = append(out, step{e.From, e, false})
+		}
+	}
+	return out
+}
+
+// ballMax bounds how many items a search visits: a hub says little about cause,
+// and an unbounded search would make one alert's cost grow with the estate.
+const ballMax = 2000
+
+// ball returns the items within hops relations of id, with their distance.
+func (g *graph) ball(id string, hops int) map[string]int {
+	dist := map[string]int{id: 0}
+	front := []string{id}
+	for d := 1; d <= hops && len(front) > 0; d++ {
+		var next []string
+		for _, n := range front {
+			for _, s := range g.neighbours(n) {
+				if _, seen := dist[s.to]; !seen {
+					if len(dist) >= ballMax {
+						return dist
+					}
+					dist[s.to] = d
+					next = append(next, s.to)
+				}
+			}
+		}
+		front = next
+	}
+	return dist
+}
+
+// name is how a person reads an item.
+func (g *graph) name(id string) string {
+	if n := g.nodes.Get(id); n != nil {
+		return n.Name
+	}
+	return id
+}
+
+// dependents counts what needs id, directly or not, within hops; services by criticality.
+func (g *graph) dependents(id string, hops int) (n int, critical string) {
+	seen := map[string]bool{id: true}
+	front := []string{id}
+	for range hops {
+		var next []string
+		for _, f := range front {
+			for _, e := range g.needed[f] {
+				if tight(e, g) && !seen[e.From] && len(seen) < ballMax {
+					seen[e.From] = true
+					next = append(next, e.From)
+				}
+			}
+		}
+		front = next
+	}
+	worst := -1
+	rank := []string{"low", "medium", "high", "critical"}
+	for s := range seen {
+		if x := g.nodes.Get(s); x != nil {
+			worst = max(worst, slices.Index(rank, x.Criticality))
+		}
+	}
+	if worst >= 0 {
+		critical = rank[worst]
+	}
+	return len(seen) - 1, critical
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}

@@ -1,0 +1,128 @@
+package correlator
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/watchbill/watchbill/internal/fault"
+)
+
+// Gauges are sizes of what is held now.
+type Gauges struct {
+	AlertsFiring int                  // received episodes that fire
+	AlertsStale  int                  // of sources that are silent
+	AlertsHeld   int                  // canonical alerts that wait
+	Bound, Total int                  // canonical alerts in memory, and how many of them have an item
+	Sources      map[string]time.Time // when each was last heard
+}
+
+// Gauges counts; it walks the episodes, so call it once per scrape.
+func (s *State) Gauges() Gauges {
+	g := Gauges{Sources: map[string]time.Time{}}
+	for _, k := range s.episodes.Keys() {
+		switch s.episodes.Get(k).Status {
+		case AlertFiring:
+			g.AlertsFiring++
+		case AlertStale:
+			g.AlertsStale++
+		}
+	}
+	for _, k := range s.alerts.Keys() {
+		g.Total++
+		c := s.alerts.Get(k)
+		if c.Binding != nil {
+			g.Bound++
+		}
+		if c.Active && c.Group == "" && c.Suppressed == "" {
+			g.AlertsHeld++
+		}
+	}
+	for _, k := range s.sources.Keys() {
+		g.Sources[k] = s.sources.Get(k).Heard
+	}
+	return g
+}
+
+// Merge moves all alerts of one incident into another, as a person decided.
+func (s *State) Merge(from, into string, now time.Time) []Decision {
+	s.now, s.out = now, nil
+	f, g := s.groups.Get(from), s.groups.Get(into)
+	if f == nil {
+		return nil
+	}
+	if g == nil { // opened by hand: it becomes a group under its own id
+		g = &group{ID: into, OpenedAt: now}
+		s.groups.Put(into, g)
+	}
+	for _, m := range f.Members {
+		if c := s.alerts.Get(m); c != nil {
+			s.move(c, g, "merged from "+from)
+		}
+	}
+	f.Members = nil
+	s.Closed(from, now)
+	s.unclear(g)
+	s.touchGroup(into, "")
+	s.flush()
+	return s.out
+}
+
+// Split moves alerts of an incident into one of their own.
+func (s *State) Split(id string, alerts []string, now time.Time) (string, []Decision, error) {
+	s.now, s.out = now, nil
+	g := s.groups.Get(id)
+	if g == nil {
+		return "", nil, fault.Conflictf("incident %s has no alerts", id)
+	}
+	var leave []*canonical
+	for n, a := range alerts {
+		c := s.memberByAlert(g, a)
+		if c == nil {
+			return "", nil, fault.Invalidf(fmt.Sprintf("alerts[%d]", n), "%s is not an alert of %s", a, id)
+		}
+		if !slices.Contains(leave, c) {
+			leave = append(leave, c)
+		}
+	}
+	if len(leave) == len(g.Members) {
+		return "", nil, fault.Invalidf("alerts", "are all alerts of %s: at least one must stay", id)
+	}
+	to := &group{ID: s.seq("incident"), OpenedAt: now}
+	s.groups.Put(to.ID, to)
+	for _, c := range leave {
+		g.Members = slices.DeleteFunc(g.Members, func(m string) bool { return m == c.ID })
+		s.move(c, to, "split from "+id+" by a person")
+	}
+	to.Last = s.assess(to)
+	s.emit(IncidentOpened{to.ID, to.Last, "split from " + id})
+	s.touchGroup(id, "")
+	s.touchGroup(to.ID, "")
+	s.flush()
+	return to.ID, s.out, nil
+}
+
+func (s *State) memberByAlert(g *group, alert string) *canonical {
+	for _, m := range g.Members {
+		c := s.alerts.Get(m)
+		if c == nil {
+			continue
+		}
+		for _, k := range c.Episodes {
+			if ep := s.episodes.Get(k); ep != nil && ep.ID == alert {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+func (s *State) move(c *canonical, g *group, why string) {
+	c.Evidence = []Evidence{{"person", why, 1}}
+	s.join(g, c)
+	for _, k := range c.Episodes {
+		if ep := s.episodes.Get(k); ep != nil {
+			s.record(ep, "", false)
+		}
+	}
+}

@@ -1,0 +1,410 @@
+package correlator
+
+import (
+	"container/heap"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/internal/paged"
+)
+
+// Sequence hands out ids by kind ("alert", "incident", "problem"). Ids come from
+// the fold's counters, so that a replay gives the same ones.
+type Sequence func(kind string) string
+
+// State is everything the correlator knows. Not safe for concurrent use.
+type State struct {
+	cfg Config
+	seq Sequence
+	g   *graph
+
+	sources  *paged.Table[source]
+	episodes *paged.Table[episode]
+	alerts   *paged.Table[canonical]
+	groups   *paged.Table[group]
+	sigs     *paged.Table[signature]
+	windows  *paged.Table[window]
+	beats    *paged.Table[heartbeat]
+	changes  *paged.Table[change]
+
+	// derived from the tables, rebuilt when loaded
+	byIdentity map[string]string   // labels without replica labels → canonical alert
+	bySeries   map[string][]string // source and fingerprint → keys of episodes that are not ended
+	due        dueHeap
+
+	// of the event being stepped
+	now     time.Time
+	out     []Decision
+	changed map[string]string // groups to reassess → what happened
+	order   []string          // the same in order of first mention
+}
+
+// source is one sender of notifications.
+type source struct {
+	Heard     time.Time `json:"heard"`
+	Truncated uint64    `json:"truncated,omitempty"` // alerts lost to max_alerts so far
+	Stale     []string  `json:"stale,omitempty"`     // episode keys that wait for it to be heard again
+}
+
+// window is a planned maintenance.
+type window struct {
+	CIs      []string  `json:"cis"`
+	StartsAt time.Time `json:"starts_at"`
+	EndsAt   time.Time `json:"ends_at"`
+	Summary  string    `json:"summary"`
+	Due      time.Time `json:"due"`
+}
+
+// change is a recent change on an item.
+type change struct {
+	SuspectChange
+	Due time.Time `json:"due"`
+}
+
+// New makes an empty state.
+func New(cfg Config, seq Sequence) *State {
+	return &State{
+		cfg: cfg, seq: seq, g: newGraph(),
+		sources: paged.NewTable[source]("source"), episodes: paged.NewTable[episode]("episode"),
+		alerts: paged.NewTable[canonical]("canonical"), groups: paged.NewTable[group]("group"),
+		sigs: paged.NewTable[signature]("signature"), windows: paged.NewTable[window]("window"),
+		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
+		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{},
+	}
+}
+
+// Configure puts cfg into force for decisions from now on.
+func (s *State) Configure(cfg Config) { s.cfg = cfg }
+
+// Step applies one event and returns what it decides, in order. Deadlines up to
+// the event's time are worked off first.
+func (s *State) Step(e event.Event, body event.Body) []Decision {
+	s.now, s.out = e.At, nil
+	s.workOff()
+	switch b := body.(type) {
+	case *event.Notification:
+		s.notification(e.Source, b)
+	case *event.CI:
+		s.g.ci(b)
+	case *event.Relation:
+		s.g.relation(b)
+	case *event.Change:
+		s.change(e, b)
+	case *event.Maintenance:
+		s.maintenance(e, b)
+	case *event.Start:
+		s.started()
+	}
+	s.flush()
+	out := s.out
+	s.out = nil
+	return out
+}
+
+func (s *State) emit(d Decision) { s.out = append(s.out, d) }
+
+// touchGroup has a group reassessed once at the end of the step.
+func (s *State) touchGroup(id, text string) {
+	old, ok := s.changed[id]
+	if !ok {
+		s.order = append(s.order, id)
+	}
+	if ok && old != "" {
+		if text == "" {
+			text = old
+		} else if old != text {
+			text = old + "; " + text
+		}
+	}
+	s.changed[id] = text
+}
+
+func (s *State) flush() {
+	for _, id := range s.order {
+		s.reassess(id, s.changed[id])
+	}
+	s.order = s.order[:0]
+	clear(s.changed)
+}
+
+// started gives every firing episode its grace: silence while the server was
+// down proves nothing.
+func (s *State) started() {
+	for _, k := range s.episodes.Keys() {
+		ep := s.episodes.Get(k)
+		if !ep.ended() {
+			ep.Base = s.now
+			s.schedule(dueEpisode, k, &ep.Due, s.now.Add(s.expiry()))
+			s.episodes.Touch(k)
+		}
+	}
+	for _, k := range s.beats.Keys() {
+		b := s.beats.Get(k)
+		if !b.Missing {
+			s.schedule(dueBeat, k, &b.Due, s.now.Add(time.Duration(s.cfg.WatchdogTimeout)))
+			s.beats.Touch(k)
+		}
+	}
+}
+
+func (s *State) expiry() time.Duration { return time.Duration(s.cfg.Expiry) }
+
+func (s *State) change(e event.Event, c *event.Change) {
+	id := c.CI.Key()
+	ch := change{SuspectChange: SuspectChange{At: e.At, CI: id, Class: c.CI.Class, Name: c.CI.Name, Type: c.Type, Summary: c.Summary, Version: c.Version}}
+	if n := s.g.nodes.Get(id); n != nil {
+		ch.Class, ch.Name = n.Class, n.Name
+	}
+	key := fmt.Sprintf("%020d", e.Position)
+	if e.Position == 0 {
+		key = s.seq("change")
+	}
+	s.changes.Put(key, &ch)
+	s.schedule(dueChange, key, &ch.Due, e.At.Add(changeMemory))
+}
+
+// changeMemory is how long a change stays a suspect.
+const changeMemory = 6 * time.Hour
+
+func (s *State) maintenance(e event.Event, m *event.Maintenance) {
+	key := m.ID
+	if key == "" {
+		key = m.StartsAt.UTC().Format(time.RFC3339) + "/" + m.Summary
+		for _, c := range m.CIs {
+			key += "/" + c.Key()
+		}
+	}
+	if m.Canceled {
+		s.windows.Delete(key)
+		return
+	}
+	w := &window{StartsAt: m.StartsAt, EndsAt: m.EndsAt, Summary: m.Summary}
+	for _, c := range m.CIs {
+		w.CIs = append(w.CIs, c.Key())
+	}
+	s.windows.Put(key, w)
+	s.schedule(dueWindow, key, &w.Due, m.EndsAt)
+}
+
+// kinds of deadlines, in the order in which equal times are worked off
+const (
+	dueWindow = iota
+	dueChange
+	dueHold
+	dueEpisode
+	dueBeat
+	dueGroup
+	dueSignature
+)
+
+type due struct {
+	at   time.Time
+	kind int
+	key  string
+}
+
+type dueHeap []due
+
+func (h dueHeap) Len() int { return len(h) }
+func (h dueHeap) Less(i, j int) bool {
+	a, b := h[i], h[j]
+	if !a.at.Equal(b.at) {
+		return a.at.Before(b.at)
+	}
+	if a.kind != b.kind {
+		return a.kind < b.kind
+	}
+	return a.key < b.key
+}
+func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Push(x any)   { *h = append(*h, x.(due)) }
+func (h *dueHeap) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return x
+}
+
+// schedule sets a row's deadline; zero cancels it. Entries of the heap that no
+// longer equal their row's deadline are dead: a restored state has none of them,
+// so they must never be seen from outside.
+func (s *State) schedule(kind int, key string, field *time.Time, at time.Time) {
+	at = at.Truncate(time.Millisecond)
+	if field.Equal(at) {
+		return
+	}
+	*field = at
+	if !at.IsZero() {
+		heap.Push(&s.due, due{at, kind, key})
+	}
+}
+
+func (s *State) dueOf(d due) *time.Time {
+	switch d.kind {
+	case dueWindow:
+		if x := s.windows.Get(d.key); x != nil {
+			return &x.Due
+		}
+	case dueChange:
+		if x := s.changes.Get(d.key); x != nil {
+			return &x.Due
+		}
+	case dueHold:
+		if x := s.alerts.Get(d.key); x != nil {
+			return &x.Due
+		}
+	case dueEpisode:
+		if x := s.episodes.Get(d.key); x != nil {
+			return &x.Due
+		}
+	case dueBeat:
+		if x := s.beats.Get(d.key); x != nil {
+			return &x.Due
+		}
+	case dueGroup:
+		if x := s.groups.Get(d.key); x != nil {
+			return &x.Due
+		}
+	case dueSignature:
+		if x := s.sigs.Get(d.key); x != nil {
+			return &x.Due
+		}
+	}
+	return nil
+}
+
+// NextDeadline returns the next time at which something is due, if anything is.
+func (s *State) NextDeadline() (time.Time, bool) {
+	for len(s.due) > 0 {
+		d := s.due[0]
+		if at := s.dueOf(d); at != nil && at.Equal(d.at) {
+			return d.at, true
+		}
+		heap.Pop(&s.due)
+	}
+	return time.Time{}, false
+}
+
+func (s *State) workOff() {
+	for {
+		at, ok := s.NextDeadline()
+		if !ok || at.After(s.now) {
+			return
+		}
+		d := heap.Pop(&s.due).(due)
+		*s.dueOf(d) = time.Time{}
+		switch d.kind {
+		case dueWindow:
+			s.windows.Delete(d.key)
+		case dueChange:
+			s.changes.Delete(d.key)
+		case dueHold:
+			s.holdOver(d.key)
+		case dueEpisode:
+			s.episodeDue(d.key)
+		case dueBeat:
+			s.beatDue(d.key)
+		case dueGroup:
+			s.groupDue(d.key)
+		case dueSignature:
+			s.sigs.Delete(d.key)
+		}
+	}
+}
+
+// tables in a fixed order, for snapshots
+func (s *State) tables() []saver {
+	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.sigs, s.windows, s.beats, s.changes}
+}
+
+type saver interface {
+	Name() string
+	Save(func(string, []byte) error) error
+	SaveAll(func(string, []byte) error) error
+	Load([]byte) error
+}
+
+// Save writes the pages that changed since the last Save.
+func (s *State) Save(put func(key string, value []byte) error) error {
+	for _, t := range s.tables() {
+		if err := t.Save(put); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SaveAll writes every page.
+func (s *State) SaveAll(put func(key string, value []byte) error) error {
+	for _, t := range s.tables() {
+		if err := t.SaveAll(put); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Load reads one page. Call Loaded after the last.
+func (s *State) Load(key string, value []byte) error {
+	name, _, _ := strings.Cut(key, "/")
+	for _, t := range s.tables() {
+		if t.Name() == name {
+			return t.Load(value)
+		}
+	}
+	return fmt.Errorf("page %q belongs to no table of this version", key)
+}
+
+// Loaded rebuilds what is derived from the tables.
+func (s *State) Loaded() {
+	s.g.reindex()
+	for _, k := range s.episodes.Keys() {
+		ep := s.episodes.Get(k)
+		if !ep.ended() {
+			s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], k, strings.Compare)
+		}
+		s.reschedule(dueEpisode, k, ep.Due)
+	}
+	for _, k := range s.alerts.Keys() {
+		c := s.alerts.Get(k)
+		if s.byIdentity[c.Identity] < k { // the newest holds the identity
+			s.byIdentity[c.Identity] = k
+		}
+		s.reschedule(dueHold, k, c.Due)
+	}
+	for _, k := range s.groups.Keys() {
+		s.reschedule(dueGroup, k, s.groups.Get(k).Due)
+	}
+	for _, k := range s.windows.Keys() {
+		s.reschedule(dueWindow, k, s.windows.Get(k).Due)
+	}
+	for _, k := range s.changes.Keys() {
+		s.reschedule(dueChange, k, s.changes.Get(k).Due)
+	}
+	for _, k := range s.beats.Keys() {
+		s.reschedule(dueBeat, k, s.beats.Get(k).Due)
+	}
+	for _, k := range s.sigs.Keys() {
+		s.reschedule(dueSignature, k, s.sigs.Get(k).Due)
+	}
+}
+
+func (s *State) reschedule(kind int, key string, at time.Time) {
+	if !at.IsZero() {
+		heap.Push(&s.due, due{at, kind, key})
+	}
+}
+
+// hashOf names a text shortly, for keys.
+func hashOf(parts ...string) string {
+	h := fnv.New64a()
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	return strconv.FormatUint(h.Sum64(), 36)
+}

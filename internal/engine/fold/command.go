@@ -1,0 +1,222 @@
+package fold
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/internal/fault"
+	"github.com/watchbill/watchbill/itsm"
+)
+
+// CreateArgs open an incident by hand.
+type CreateArgs struct {
+	Title       string `json:"title"`
+	Description string `json:"description,omitempty"`
+	Impact      int    `json:"impact"`
+	Urgency     int    `json:"urgency"`
+	Assignee    string `json:"assignee,omitempty"`
+	Team        string `json:"team,omitempty"`
+	CI          string `json:"ci,omitempty"`
+	Service     string `json:"service,omitempty"`
+}
+
+// MergeArgs name the incident that takes over.
+type MergeArgs struct {
+	Into   string `json:"into"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// SplitArgs name the alerts that leave for an incident of their own.
+type SplitArgs struct {
+	Alerts []string `json:"alerts"`
+	Reason string   `json:"reason,omitempty"`
+}
+
+// command decides a verb at its journal position. A refusal is a fact too: it is
+// answered and audited like a success.
+func (s *State) command(c *event.Command) {
+	row := AuditRow{Position: s.pos, At: s.now, Actor: c.Actor, Remote: c.Remote, Verb: c.Verb, Kind: c.Record, Record: c.ID, Args: c.Args}
+	if x := s.incidents.Get(c.ID); x != nil && c.Record == "incident" {
+		row.Before = mustJSON(x.Doc)
+	}
+	id, doc, err := s.run(c)
+	a := Answer{Record: id}
+	if err != nil {
+		a.Err = fault.Public(err)
+		row.Refused = a.Err.Error()
+		row.Before = nil
+	} else {
+		row.Record = id
+		a.Result = mustJSON(doc)
+		row.After = a.Result
+	}
+	s.emit(row)
+	s.emit(a)
+}
+
+func (s *State) run(c *event.Command) (string, any, error) {
+	if c.Record != "incident" {
+		return "", nil, fault.Invalidf("record", "no verbs on %q", c.Record)
+	}
+	if c.Verb == "create" {
+		return s.create(c)
+	}
+	x := s.incidents.Get(c.ID)
+	if x == nil {
+		return c.ID, nil, s.missing(c.ID)
+	}
+	var err error
+	switch c.Verb {
+	case "merge":
+		err = s.merge(x, c)
+	case "split":
+		return s.split(x, c)
+	default:
+		err = s.verb(x, c)
+	}
+	return c.ID, x.Doc, err
+}
+
+// missing tells an archived incident from one that never was.
+func (s *State) missing(id string) error {
+	var n uint64
+	for _, r := range strings.TrimPrefix(id, prefixes["incident"]) {
+		if r < '0' || r > '9' {
+			n = 0
+			break
+		}
+		n = n*10 + uint64(r-'0')
+	}
+	if strings.HasPrefix(id, prefixes["incident"]) && n > 0 && n <= s.count.Seq["incident"] {
+		return fault.Conflictf("incident %s is archived: it can be read, not changed", id)
+	}
+	return fault.NotFoundf("incident %q does not exist", id)
+}
+
+func (s *State) create(c *event.Command) (string, any, error) {
+	var a CreateArgs
+	if err := strict(c.Args, &a); err != nil {
+		return "", nil, err
+	}
+	if strings.TrimSpace(a.Title) == "" {
+		return "", nil, fault.Invalidf("title", "is missing: say in a few words what is wrong")
+	}
+	for _, f := range []struct {
+		name string
+		v    int
+	}{{"impact", a.Impact}, {"urgency", a.Urgency}} {
+		if f.v < 1 || f.v > 3 {
+			return "", nil, fault.Invalidf(f.name, "want 1 (high) to 3 (low), got %d", f.v)
+		}
+	}
+	id := s.nextID("incident")
+	doc, ch := itsm.Open(itsm.Opening{
+		ID: id, Title: a.Title, Description: a.Description, Impact: a.Impact, Urgency: a.Urgency,
+		Derivation: "given by " + c.Actor, OpenedBy: c.Actor, Onset: s.now, Why: "by hand",
+	}, s.now)
+	doc.Assignee, doc.Team = a.Assignee, a.Team
+	if a.CI != "" {
+		doc.CIs = []string{a.CI}
+	}
+	if a.Service != "" {
+		doc.Services = []string{a.Service}
+	}
+	s.incidents.Put(id, &incident{Doc: *doc})
+	s.commit(id, ch)
+	return id, s.incidents.Get(id).Doc, nil
+}
+
+// verb applies one of the state machine's verbs and tells the correlator.
+func (s *State) verb(x *incident, c *event.Command) error {
+	a, err := itsm.ParseArgs(c.Args)
+	if err != nil {
+		return err
+	}
+	ch, err := x.Doc.Apply(itsm.Verb(c.Verb), a, c.Actor, s.now)
+	if err != nil {
+		return err
+	}
+	s.commit(c.ID, ch)
+	switch itsm.Verb(c.Verb) {
+	case itsm.Resolve:
+		s.corr.Resolved(c.ID, s.now)
+	case itsm.Reopen:
+		s.corr.Reopened(c.ID, s.now)
+	case itsm.Close, itsm.Cancel:
+		s.corr.Closed(c.ID, s.now)
+	}
+	return nil
+}
+
+func (s *State) merge(x *incident, c *event.Command) error {
+	var a MergeArgs
+	if err := strict(c.Args, &a); err != nil {
+		return err
+	}
+	into := s.incidents.Get(a.Into)
+	switch {
+	case a.Into == "":
+		return fault.Invalidf("into", "name the incident that takes over")
+	case a.Into == c.ID:
+		return fault.Invalidf("into", "is the incident itself")
+	case into == nil:
+		return s.missing(a.Into)
+	case !x.Doc.Live() || !into.Doc.Live():
+		return fault.Conflictf("only open incidents merge: %s is %s, %s is %s", c.ID, x.Doc.State, a.Into, into.Doc.State)
+	}
+	ch := x.Doc.MergeInto(a.Into, c.Actor, a.Reason, s.now)
+	s.commit(c.ID, ch)
+	for _, d := range s.corr.Merge(c.ID, a.Into, s.now) {
+		s.decide(d)
+	}
+	s.with(a.Into, func(*itsm.Incident) itsm.Change {
+		return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "merge", Actor: c.Actor, Text: c.ID + " was merged into this"}}}
+	})
+	return nil
+}
+
+func (s *State) split(x *incident, c *event.Command) (string, any, error) {
+	var a SplitArgs
+	if err := strict(c.Args, &a); err != nil {
+		return c.ID, nil, err
+	}
+	if !x.Doc.Live() {
+		return c.ID, nil, fault.Conflictf("incident %s is %s: only an open one splits", c.ID, x.Doc.State)
+	}
+	if len(a.Alerts) == 0 {
+		return c.ID, nil, fault.Invalidf("alerts", "name the alerts that leave for an incident of their own")
+	}
+	id, ds, err := s.corr.Split(c.ID, a.Alerts, s.now)
+	if err != nil {
+		return c.ID, nil, err
+	}
+	for _, d := range ds {
+		s.decide(d)
+	}
+	s.with(c.ID, func(*itsm.Incident) itsm.Change {
+		return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "split", Actor: c.Actor, Text: "alerts left for " + id}}}
+	})
+	return id, s.incidents.Get(id).Doc, nil
+}
+
+func strict(raw json.RawMessage, into any) error {
+	if len(raw) == 0 {
+		raw = json.RawMessage("{}")
+	}
+	d := json.NewDecoder(strings.NewReader(string(raw)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fault.Invalidf("body", "%s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return nil
+}
+
+// mustJSON encodes a document of our own; its types cannot fail to encode.
+func mustJSON(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

@@ -1,0 +1,109 @@
+package fold
+
+import (
+	"container/heap"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/watchbill/watchbill/correlator"
+)
+
+const (
+	countersPage = "counters"
+	rulesPage    = "rules"
+)
+
+// Save writes the pages that changed since the last Save; nil bytes delete a page.
+func (s *State) Save(put func(key string, value []byte) error) error {
+	return s.save(put, false)
+}
+
+// SaveAll writes every page: a snapshot that stands alone. Equal states give equal bytes.
+func (s *State) SaveAll(put func(key string, value []byte) error) error {
+	return s.save(put, true)
+}
+
+func (s *State) save(put func(key string, value []byte) error, all bool) error {
+	for _, p := range []struct {
+		key string
+		doc any
+	}{{countersPage, s.count}, {rulesPage, s.rules}} {
+		b, err := json.Marshal(p.doc)
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", p.key, err)
+		}
+		if err := put(p.key, b); err != nil {
+			return err
+		}
+	}
+	mine := func(key string, value []byte) error { return put("desk/"+key, value) }
+	theirs := func(key string, value []byte) error { return put("corr/"+key, value) }
+	if all {
+		if err := s.incidents.SaveAll(mine); err != nil {
+			return err
+		}
+		if err := s.problems.SaveAll(mine); err != nil {
+			return err
+		}
+		return s.corr.SaveAll(theirs)
+	}
+	if err := s.incidents.Save(mine); err != nil {
+		return err
+	}
+	if err := s.problems.Save(mine); err != nil {
+		return err
+	}
+	return s.corr.Save(theirs)
+}
+
+// Load reads one page that Save wrote, into a new state. Call Loaded after the last.
+func (s *State) Load(key string, value []byte) error {
+	area, rest, _ := strings.Cut(key, "/")
+	switch area {
+	case countersPage:
+		return json.Unmarshal(value, &s.count)
+	case rulesPage:
+		if err := json.Unmarshal(value, &s.rules); err != nil {
+			return fmt.Errorf("read rules: %w", err)
+		}
+		s.corr.Configure(s.rules.Correlation)
+		return nil
+	case "corr":
+		return s.corr.Load(rest, value)
+	case "desk":
+		if strings.HasPrefix(rest, s.problems.Name()+"/") {
+			return s.problems.Load(value)
+		}
+		return s.incidents.Load(value)
+	default:
+		return fmt.Errorf("page %q is unknown to this version", key)
+	}
+}
+
+// Loaded rebuilds what is derived from the pages.
+func (s *State) Loaded() {
+	s.corr.Loaded()
+	for _, k := range s.incidents.Keys() {
+		if x := s.incidents.Get(k); !x.Due.IsZero() {
+			heap.Push(&s.due, due{x.Due, k})
+		}
+	}
+}
+
+// Digest names the counters shortly: equal digests after equal positions say that
+// two runs made and disposed of the same.
+func (s *State) Digest() string {
+	var b strings.Builder
+	for _, k := range []string{"alert", "incident", "problem"} {
+		fmt.Fprintf(&b, "%s=%d ", k, s.count.Seq[k])
+	}
+	fmt.Fprintf(&b, "received=%d", s.count.Received)
+	for _, f := range correlator.Fates() {
+		fmt.Fprintf(&b, " %s=%d", f, s.count.Fates[f])
+	}
+	return b.String()
+}
+
+// RulesJSON returns the rules in force.
+func (s *State) RulesJSON() json.RawMessage { return mustJSON(s.rules) }

@@ -1,0 +1,91 @@
+package event
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Ref names a configuration item. Inventory facts carry ID; recordings made
+// elsewhere have only class and name, and their id is derived from both.
+type Ref struct {
+	ID    string `json:"id,omitempty"`
+	Class string `json:"class,omitempty"`
+	Name  string `json:"name,omitempty"`
+}
+
+// Key is the id under which the engine's graph knows the item.
+func (r Ref) Key() string {
+	if r.ID != "" {
+		return r.ID
+	}
+	return r.Class + ":" + r.Name
+}
+
+// CI upserts a configuration item in the engine's graph.
+type CI struct {
+	Ref
+	// Attributes hold what identifies (hostname, fqdn, addresses, vm_id, node,
+	// namespace, cluster, url, ports) and criticality: strings, numbers or lists of them.
+	Attributes map[string]any    `json:"attributes,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	Removed    bool              `json:"removed,omitempty"`
+}
+
+// Relation upserts or removes an edge, read "From Type To": From needs To.
+type Relation struct {
+	From    Ref    `json:"from"`
+	Type    string `json:"type"`
+	To      Ref    `json:"to"`
+	Removed bool   `json:"removed,omitempty"`
+}
+
+// Change says that something changed on a configuration item.
+type Change struct {
+	CI      Ref    `json:"ci"`
+	Type    string `json:"type"` // package_upgraded, config_changed, deployed, rebooted, ...
+	Summary string `json:"summary"`
+	Version string `json:"version,omitempty"`
+}
+
+// Maintenance announces a planned window.
+type Maintenance struct {
+	ID       string    `json:"id,omitempty"`
+	CIs      []Ref     `json:"cis"`
+	StartsAt time.Time `json:"starts_at"`
+	EndsAt   time.Time `json:"ends_at"`
+	Summary  string    `json:"summary,omitempty"`
+	Canceled bool      `json:"canceled,omitempty"`
+}
+
+// Command is a verb of a person or a client, decided at its journal position.
+type Command struct {
+	Verb   string          `json:"verb"`             // "acknowledge", "resolve", "create", ...
+	Record string          `json:"record"`           // "incident", "problem", ...
+	ID     string          `json:"id,omitempty"`     // target record
+	Actor  string          `json:"actor"`            // who, as the credential says
+	Remote string          `json:"remote,omitempty"` // address the call came from
+	Args   json.RawMessage `json:"args,omitempty"`
+}
+
+// Config puts the rules into force that decisions after it follow.
+type Config struct {
+	Rules json.RawMessage `json:"rules"`
+}
+
+// Tick carries time alone.
+type Tick struct{}
+
+// Start marks that the server began to listen.
+type Start struct {
+	Version string `json:"version,omitempty"`
+}
+
+func (*Notification) kind() Kind { return KindAlertmanager }
+func (*CI) kind() Kind           { return KindCI }
+func (*Relation) kind() Kind     { return KindRelation }
+func (*Change) kind() Kind       { return KindChange }
+func (*Maintenance) kind() Kind  { return KindMaintenance }
+func (*Command) kind() Kind      { return KindCommand }
+func (*Config) kind() Kind       { return KindConfig }
+func (*Tick) kind() Kind         { return KindTick }
+func (*Start) kind() Kind        { return KindStart }

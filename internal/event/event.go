@@ -1,0 +1,140 @@
+// Package event holds the facts that the journal keeps and recordings carry:
+// what was received, found, commanded or due, at which journal time. Events
+// are immutable and versioned by their kind's body; the same type serves live
+// operation, export and replay. The package decides nothing about them.
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/watchbill/watchbill/internal/fault"
+)
+
+// Kind names what an event is. The first five are the recording format's own.
+type Kind string
+
+const (
+	KindAlertmanager Kind = "alertmanager" // the exact webhook body
+	KindCI           Kind = "ci"           // a configuration item as the correlator needs it
+	KindRelation     Kind = "relation"
+	KindChange       Kind = "change"
+	KindMaintenance  Kind = "maintenance"
+	KindCommand      Kind = "command" // a person's or a client's verb
+	KindConfig       Kind = "config"  // the rules in force from here on
+	KindTick         Kind = "tick"    // a deadline came due; carries nothing but its time
+	KindStart        Kind = "start"   // the server began to listen: silence before it proves nothing
+)
+
+// Event is one fact. Position is 0 until the journal has taken it.
+type Event struct {
+	Position uint64
+	At       time.Time // journal time, UTC, whole milliseconds
+	Kind     Kind
+	Source   string // id of the ingest source for alerts, else empty
+	Body     json.RawMessage
+
+	payload any // decoded Body; filled by constructors and Decode
+}
+
+// line is the event's form in recordings and exports.
+type line struct {
+	At       string          `json:"at"`
+	Kind     Kind            `json:"kind"`
+	Position uint64          `json:"position,omitempty"`
+	Source   string          `json:"source,omitempty"`
+	Body     json.RawMessage `json:"body,omitempty"`
+}
+
+// TimeFormat is how recordings write instants: RFC 3339 with milliseconds.
+const TimeFormat = "2006-01-02T15:04:05.000Z07:00"
+
+// MarshalJSON writes the recording line.
+func (e Event) MarshalJSON() ([]byte, error) {
+	return json.Marshal(line{At: e.At.UTC().Format(TimeFormat), Kind: e.Kind, Position: e.Position, Source: e.Source, Body: e.Body})
+}
+
+// UnmarshalJSON reads a recording line; the body stays undecoded until Decode.
+func (e *Event) UnmarshalJSON(b []byte) error {
+	var l line
+	if err := json.Unmarshal(b, &l); err != nil {
+		return fmt.Errorf("read recording line: %w", err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, l.At)
+	if err != nil {
+		return fault.Invalidf("at", "want an RFC 3339 time, got %q", l.At)
+	}
+	*e = Event{Position: l.Position, At: Instant(at), Kind: l.Kind, Source: l.Source, Body: l.Body}
+	return nil
+}
+
+// Instant is t as the journal keeps time: UTC in whole milliseconds, so that a
+// recording loses nothing and a replay compares equal.
+func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+// Notification makes the event of an accepted webhook body.
+func NewNotification(source string, n *Notification) Event {
+	return Event{Kind: KindAlertmanager, Source: source, Body: n.Raw, payload: n}
+}
+
+// New makes an event from one of this package's bodies.
+func New(body Body) (Event, error) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return Event{}, fmt.Errorf("encode %s event: %w", body.kind(), err)
+	}
+	return Event{Kind: body.kind(), Body: b, payload: body}, nil
+}
+
+// Tick makes a tick at t, for replays; live ticks take the journal's time.
+func NewTick(t time.Time) Event {
+	return Event{At: Instant(t), Kind: KindTick, Body: json.RawMessage("{}"), payload: &Tick{}}
+}
+
+// Body is implemented by the payload of every kind.
+type Body interface{ kind() Kind }
+
+// Payload returns the decoded body, decoding it once. The result is shared: do
+// not change it. An unknown kind or an unreadable body is Invalid.
+func (e *Event) Payload() (Body, error) {
+	if e.payload != nil {
+		return e.payload.(Body), nil
+	}
+	var b Body
+	switch e.Kind {
+	case KindAlertmanager:
+		n, err := DecodeNotification(e.Body)
+		if err != nil {
+			return nil, err
+		}
+		e.payload = n
+		return n, nil
+	case KindCI:
+		b = &CI{}
+	case KindRelation:
+		b = &Relation{}
+	case KindChange:
+		b = &Change{}
+	case KindMaintenance:
+		b = &Maintenance{}
+	case KindCommand:
+		b = &Command{}
+	case KindConfig:
+		b = &Config{}
+	case KindTick:
+		b = &Tick{}
+	case KindStart:
+		b = &Start{}
+	default:
+		return nil, fault.Invalidf("kind", "unknown kind %q", e.Kind)
+	}
+	if len(bytes.TrimSpace(e.Body)) > 0 {
+		if err := json.Unmarshal(e.Body, b); err != nil {
+			return nil, fault.Invalidf("body", "%s body: %v", e.Kind, err)
+		}
+	}
+	e.payload = b
+	return b, nil
+}

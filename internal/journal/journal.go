@@ -1,0 +1,341 @@
+// Package journal is the one ordered, durable log of facts. It owns positions
+// and journal time; it refuses to know what an event means.
+package journal
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/internal/store"
+)
+
+// Partition is the only one there is as long as one engine decides everything;
+// it stands in every key so that more can come without rewriting the log.
+const Partition uint16 = 0
+
+var lastKey = []byte("m/journal/0/last")
+
+// tailBytes bounds the committed events kept decoded for the engine. A reader
+// that falls further behind reads from the store.
+const tailBytes = 64 << 20
+
+// Journal appends and reads. It is safe for concurrent use.
+type Journal struct {
+	db  store.DB
+	now func() time.Time
+
+	mu       sync.Mutex
+	last     uint64 // newest committed position
+	lastAt   time.Time
+	tail     []event.Event // the newest events, positions without gaps up to last
+	tailSize int
+	grown    chan struct{} // closed and replaced when last moves
+	consumed uint64        // highest position that the engine has read: memory may drop what lies before
+}
+
+// Open reads where the log ends. now is the wall clock.
+func Open(ctx context.Context, db store.DB, now func() time.Time) (*Journal, error) {
+	j := &Journal{db: db, now: now, grown: make(chan struct{})}
+	err := db.View(ctx, func(r store.Reader) error {
+		pos, at, err := readLast(r)
+		j.last, j.lastAt = pos, at
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	return j, nil
+}
+
+func readLast(r store.Reader) (uint64, time.Time, error) {
+	b, ok, err := r.Get(lastKey)
+	if err != nil || !ok {
+		return 0, time.Time{}, err
+	}
+	if len(b) != 16 {
+		return 0, time.Time{}, fmt.Errorf("the journal's end mark has %d bytes, want 16", len(b))
+	}
+	return binary.BigEndian.Uint64(b), time.UnixMilli(int64(binary.BigEndian.Uint64(b[8:]))).UTC(), nil
+}
+
+// Append writes events within tx and returns them with position and time.
+// Journal time is max(previous, wall clock): it never runs backwards. Readers
+// see them when tx is durable.
+func (j *Journal) Append(tx store.Tx, events ...event.Event) ([]event.Event, error) {
+	pos, prev, err := readLast(tx)
+	if err != nil {
+		return nil, fmt.Errorf("find the journal's end: %w", err)
+	}
+	at := event.Instant(j.now())
+	if at.Before(prev) {
+		at = prev
+	}
+	return j.append(tx, pos, at, events)
+}
+
+// AppendAt is Append with the events' own times, for importing a recording; a
+// time before the journal's end is lifted to it.
+func (j *Journal) AppendAt(tx store.Tx, events ...event.Event) ([]event.Event, error) {
+	var out []event.Event
+	for _, e := range events {
+		pos, at, err := readLast(tx)
+		if err != nil {
+			return nil, fmt.Errorf("find the journal's end: %w", err)
+		}
+		if e.At.After(at) {
+			at = event.Instant(e.At)
+		}
+		one, err := j.append(tx, pos, at, []event.Event{e})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one...)
+	}
+	return out, nil
+}
+
+func (j *Journal) append(tx store.Tx, pos uint64, at time.Time, events []event.Event) ([]event.Event, error) {
+	out := make([]event.Event, len(events))
+	for i, e := range events {
+		pos++
+		e.Position, e.At = pos, at
+		if err := tx.Put(key(pos), encode(e)); err != nil {
+			return nil, fmt.Errorf("append to journal: %w", err)
+		}
+		out[i] = e
+	}
+	mark := binary.BigEndian.AppendUint64(nil, pos)
+	if err := tx.Put(lastKey, binary.BigEndian.AppendUint64(mark, uint64(at.UnixMilli()))); err != nil {
+		return nil, fmt.Errorf("append to journal: %w", err)
+	}
+	tx.OnCommit(func() { j.committed(out) })
+	return out, nil
+}
+
+// Write is Append in a transaction of its own: it returns when the events are synced.
+func (j *Journal) Write(ctx context.Context, events ...event.Event) ([]event.Event, error) {
+	var out []event.Event
+	err := j.db.Update(ctx, func(tx store.Tx) error {
+		var err error
+		out, err = j.Append(tx, events...)
+		return err
+	})
+	return out, err
+}
+
+func (j *Journal) committed(events []event.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, e := range events {
+		j.tail = append(j.tail, e)
+		j.tailSize += weight(e)
+	}
+	j.last, j.lastAt = events[len(events)-1].Position, events[len(events)-1].At
+	drop := 0
+	for drop < len(j.tail) && (j.tailSize > tailBytes || j.tail[drop].Position <= j.consumed) {
+		j.tailSize -= weight(j.tail[drop])
+		j.tail[drop] = event.Event{}
+		drop++
+	}
+	j.tail = j.tail[drop:]
+	close(j.grown)
+	j.grown = make(chan struct{})
+}
+
+// weight guesses what an event takes in memory: its body, and its alerts decoded.
+func weight(e event.Event) int { return 3*len(e.Body) + 256 }
+
+// End returns the newest committed position and its time.
+func (j *Journal) End() (uint64, time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last, j.lastAt
+}
+
+// Now returns the time that an event appended now would get.
+func (j *Journal) Now() time.Time {
+	at := event.Instant(j.now())
+	if _, last := j.End(); at.Before(last) {
+		return last
+	}
+	return at
+}
+
+// Wait returns when an event after position is committed, or with ctx's error.
+func (j *Journal) Wait(ctx context.Context, after uint64) error {
+	for {
+		j.mu.Lock()
+		last, grown := j.last, j.grown
+		j.mu.Unlock()
+		if last > after {
+			return nil
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Read returns up to limit events after the given position, oldest first. It is
+// served from memory where the reader keeps up. Reading declares everything up to
+// after as done with, as far as the memory is concerned.
+func (j *Journal) Read(ctx context.Context, after uint64, limit int) ([]event.Event, error) {
+	j.mu.Lock()
+	j.consumed = max(j.consumed, after)
+	if len(j.tail) > 0 && j.tail[0].Position <= after+1 && after < j.last {
+		from := int(after + 1 - j.tail[0].Position)
+		out := append([]event.Event(nil), j.tail[from:min(len(j.tail), from+limit)]...)
+		j.mu.Unlock()
+		return out, nil
+	}
+	j.mu.Unlock()
+	return j.ReadStored(ctx, after, limit)
+}
+
+// ReadStored is Read past the memory, for exports and checks; it has no effect on the engine's tail.
+func (j *Journal) ReadStored(ctx context.Context, after uint64, limit int) ([]event.Event, error) {
+	var out []event.Event
+	err := j.db.View(ctx, func(r store.Reader) error {
+		for p, err := range r.Scan(key(after+1), store.PrefixEnd(prefix()), false) {
+			if err != nil {
+				return err
+			}
+			e, err := decode(p.Key, p.Value)
+			if err != nil {
+				return err
+			}
+			if out = append(out, e); len(out) == limit {
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read journal after position %d: %w", after, err)
+	}
+	return out, nil
+}
+
+// trimChunk is how many events one trimming transaction removes.
+const trimChunk = 1000
+
+// Trim removes events that are both older than before and not after upTo, the
+// newest position that a snapshot covers. It returns how many it removed.
+func (j *Journal) Trim(ctx context.Context, before time.Time, upTo uint64) (int, error) {
+	total := 0
+	for {
+		n := 0
+		err := j.db.Update(ctx, func(tx store.Tx) error {
+			n = 0
+			var old [][]byte
+			for p, err := range tx.Scan(prefix(), key(upTo+1), false) {
+				if err != nil {
+					return err
+				}
+				e, err := decode(p.Key, p.Value)
+				if err != nil {
+					return err
+				}
+				if !e.At.Before(before) || len(old) == trimChunk {
+					break
+				}
+				old = append(old, p.Key)
+			}
+			for _, k := range old {
+				if err := tx.Delete(k); err != nil {
+					return err
+				}
+			}
+			n = len(old)
+			return nil
+		})
+		total += n
+		if err != nil {
+			return total, fmt.Errorf("trim journal: %w", err)
+		}
+		if n < trimChunk {
+			return total, nil
+		}
+	}
+}
+
+func prefix() []byte {
+	return binary.BigEndian.AppendUint16([]byte("j/"), Partition)
+}
+
+func key(pos uint64) []byte { return binary.BigEndian.AppendUint64(prefix(), pos) }
+
+// A stored event is: format byte, time (ms), kind, source, flag, body. Bodies
+// beyond compressFrom are compressed: a webhook body repeats its labels.
+const (
+	format       = 1
+	compressFrom = 512
+)
+
+func encode(e event.Event) []byte {
+	b := make([]byte, 0, len(e.Body)/4+64)
+	b = append(b, format)
+	b = binary.AppendVarint(b, e.At.UnixMilli())
+	b = binary.AppendUvarint(b, uint64(len(e.Kind)))
+	b = append(b, e.Kind...)
+	b = binary.AppendUvarint(b, uint64(len(e.Source)))
+	b = append(b, e.Source...)
+	if len(e.Body) < compressFrom {
+		return append(append(b, 0), e.Body...)
+	}
+	return append(append(b, 1), s2.Encode(nil, e.Body)...)
+}
+
+func decode(k, b []byte) (event.Event, error) {
+	var e event.Event
+	bad := func(what string) (event.Event, error) {
+		return e, fmt.Errorf("journal entry %x: %s", k, what)
+	}
+	if len(k) != len(prefix())+8 {
+		return bad("key has the wrong length")
+	}
+	e.Position = binary.BigEndian.Uint64(k[len(prefix()):])
+	if len(b) == 0 || b[0] != format {
+		return bad("format is unknown to this program version")
+	}
+	b = b[1:]
+	ms, n := binary.Varint(b)
+	if n <= 0 {
+		return bad("time is unreadable")
+	}
+	e.At, b = time.UnixMilli(ms).UTC(), b[n:]
+	text := func() (string, bool) {
+		l, n := binary.Uvarint(b)
+		if n <= 0 || uint64(len(b)-n) < l {
+			return "", false
+		}
+		s := string(b[n : n+int(l)])
+		b = b[n+int(l):]
+		return s, true
+	}
+	kind, ok := text()
+	if !ok {
+		return bad("kind is unreadable")
+	}
+	e.Kind = event.Kind(kind)
+	if e.Source, ok = text(); !ok || len(b) == 0 {
+		return bad("source is unreadable")
+	}
+	e.Body = b[1:]
+	if b[0] == 1 {
+		body, err := s2.Decode(nil, b[1:])
+		if err != nil {
+			return bad("body is unreadable: " + err.Error())
+		}
+		e.Body = body
+	}
+	return e, nil
+}

@@ -1,0 +1,182 @@
+// Package badgerdb keeps a store.DB in Badger, on disk or in memory. It owns the
+// committer that folds many closures into one synced transaction, because Badger
+// syncs each transaction for itself; it refuses to know keys or documents.
+package badgerdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"sync"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"github.com/watchbill/watchbill/internal/store"
+)
+
+// Options of a database.
+type Options struct {
+	// Dir is the data directory; empty keeps everything in memory.
+	Dir    string
+	Logger *slog.Logger
+}
+
+// DB is a store.DB on Badger.
+type DB struct {
+	b     *badger.DB
+	queue chan *job
+	stop  chan struct{}
+	done  chan struct{}
+	once  sync.Once
+	// limits of one Badger transaction, with room for what Badger adds itself
+	maxCount, maxBytes int64
+}
+
+var _ store.DB = (*DB)(nil)
+
+// Open opens or creates a database. Writes are synced: Badger's own Sync covers
+// only the active memtable, so SyncWrites is the only setting that holds.
+func Open(o Options) (*DB, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	bo := badger.DefaultOptions(o.Dir).
+		WithInMemory(o.Dir == "").
+		WithSyncWrites(o.Dir != "").
+		WithDetectConflicts(false). // one committer: nothing to conflict with
+		WithNumVersionsToKeep(1).
+		WithCompression(options.ZSTD).
+		WithZSTDCompressionLevel(1).
+		WithBlockCacheSize(64 << 20).
+		WithIndexCacheSize(32 << 20).
+		WithMemTableSize(32 << 20).
+		WithNumMemtables(3).
+		WithNumLevelZeroTables(4).
+		WithNumCompactors(2).
+		WithValueLogFileSize(256 << 20).
+		WithMetricsEnabled(false).
+		WithLogger(logger{o.Logger})
+	b, err := badger.Open(bo)
+	if err != nil {
+		return nil, fmt.Errorf("open database in %s: %w", o.Dir, err)
+	}
+	db := &DB{
+		b: b, queue: make(chan *job, 1024), stop: make(chan struct{}), done: make(chan struct{}),
+		maxCount: b.MaxBatchCount() * 8 / 10, maxBytes: b.MaxBatchSize() * 8 / 10,
+	}
+	go db.commitLoop()
+	return db, nil
+}
+
+// View implements store.DB.
+func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-db.stop:
+		return store.ErrClosed
+	default:
+	}
+	txn := db.b.NewTransaction(false)
+	defer txn.Discard()
+	return f(reader{txn})
+}
+
+// Backup implements store.DB.
+func (db *DB) Backup(ctx context.Context, w io.Writer) error {
+	if _, err := db.b.Backup(w, 0); err != nil {
+		return fmt.Errorf("back up: %w", err)
+	}
+	return ctx.Err()
+}
+
+// Restore implements store.DB.
+func (db *DB) Restore(ctx context.Context, r io.Reader) error {
+	if err := db.b.Load(r, 16); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	return ctx.Err()
+}
+
+// Reclaim rewrites value-log files that hold mostly deleted data. Call it now
+// and then; it returns at once where there is nothing to win.
+func (db *DB) Reclaim() error {
+	err := db.b.RunValueLogGC(0.5)
+	if errors.Is(err, badger.ErrNoRewrite) || errors.Is(err, badger.ErrRejected) || errors.Is(err, badger.ErrGCInMemoryMode) {
+		return nil
+	}
+	return err
+}
+
+// Close commits what was queued and closes the files.
+func (db *DB) Close() error {
+	var err error
+	db.once.Do(func() {
+		close(db.stop)
+		<-db.done
+		err = db.b.Close()
+	})
+	return err
+}
+
+// reader is one Badger snapshot.
+type reader struct{ txn *badger.Txn }
+
+func (r reader) Get(key []byte) ([]byte, bool, error) {
+	it, err := r.txn.Get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("get key: %w", err)
+	}
+	v, err := it.ValueCopy(nil)
+	return v, err == nil, err
+}
+
+func (r reader) Scan(from, to []byte, reverse bool) iter.Seq2[store.Pair, error] {
+	return func(yield func(store.Pair, error) bool) {
+		o := badger.DefaultIteratorOptions
+		o.Reverse = reverse
+		o.PrefetchSize = 32
+		it := r.txn.NewIterator(o)
+		defer it.Close()
+		if reverse {
+			// Badger's reverse seek lands on the key itself or the one before: the end is exclusive.
+			if to == nil {
+				it.Rewind()
+			} else if it.Seek(to); it.Valid() && string(it.Item().Key()) == string(to) {
+				it.Next()
+			}
+		} else {
+			it.Seek(from)
+		}
+		for ; it.Valid(); it.Next() {
+			k := it.Item().KeyCopy(nil)
+			if reverse && string(k) < string(from) || !reverse && to != nil && string(k) >= string(to) {
+				return
+			}
+			v, err := it.Item().ValueCopy(nil)
+			if err != nil {
+				yield(store.Pair{Key: k}, fmt.Errorf("read value: %w", err))
+				return
+			}
+			if !yield(store.Pair{Key: k, Value: v}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// logger passes Badger's words on: its own info lines are of use only to debug.
+type logger struct{ l *slog.Logger }
+
+func (l logger) Errorf(f string, a ...any)   { l.l.Error("store: " + fmt.Sprintf(f, a...)) }
+func (l logger) Warningf(f string, a ...any) { l.l.Warn("store: " + fmt.Sprintf(f, a...)) }
+func (l logger) Infof(f string, a ...any)    { l.l.Debug("store: " + fmt.Sprintf(f, a...)) }
+func (l logger) Debugf(f string, a ...any)   { l.l.Debug("store: " + fmt.Sprintf(f, a...)) }

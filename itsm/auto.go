@@ -1,0 +1,136 @@
+package itsm
+
+import (
+	"fmt"
+	"time"
+)
+
+// System is the actor of what no person did.
+const System = "watchbill"
+
+// Opening is what an incident begins with.
+type Opening struct {
+	ID          string
+	Title       string
+	Description string
+	Severity    string
+	Impact      int
+	Urgency     int
+	Derivation  string
+	OpenedBy    string
+	Onset       time.Time
+	Why         string
+}
+
+// Open begins an incident at now.
+func Open(o Opening, now time.Time) (*Incident, Change) {
+	i := &Incident{
+		ID: o.ID, State: New, Title: o.Title, Description: o.Description, Severity: o.Severity, Impact: o.Impact, Urgency: o.Urgency,
+		Priority: Priority(o.Impact, o.Urgency), Derivation: o.Derivation, OpenedBy: o.OpenedBy,
+		Onset: o.Onset, OpenedAt: now, Causes: []Cause{},
+	}
+	if i.Onset.IsZero() || i.Onset.After(now) {
+		i.Onset = now
+	}
+	var c Change
+	c.say(now, "opened", o.OpenedBy, "opened with priority %d%s", i.Priority, because(o.Why))
+	if o.Derivation != "" {
+		c.say(now, "priority", o.OpenedBy, "priority %d: %s", i.Priority, o.Derivation)
+	}
+	c.measure("incidents_opened_total", 1)
+	c.measure("incident_detection_seconds", seconds(i.Onset, now))
+	return i, c
+}
+
+// Restore notes that all alerts are clear since at. Recovered is false where
+// an alert only expired: that is no recovery and stays out of the KPIs.
+func (i *Incident) Restore(at time.Time, recovered bool) Change {
+	var c Change
+	if !i.Live() {
+		return c
+	}
+	if !recovered {
+		c.say(at, "clear", System, "no alert is active any more, but at least one only expired: that proves no recovery")
+		return c
+	}
+	i.RestoredAt = &at
+	c.say(at, "clear", System, "all alerts are clear")
+	return c
+}
+
+// Unrestore notes that an alert came back.
+func (i *Incident) Unrestore(now time.Time) Change {
+	var c Change
+	if i.Live() {
+		i.RestoredAt = nil
+		c.say(now, "alert", System, "an alert is active again")
+	}
+	return c
+}
+
+// AutoResolve ends an incident whose alerts stayed clear through the hold-down.
+// The restoration clocks are measured here: before it, the alert could come back.
+func (i *Incident) AutoResolve(recovered bool, holdDown time.Duration, now time.Time) Change {
+	var c Change
+	if !i.Live() {
+		return c
+	}
+	if i.RestoredAt != nil && recovered {
+		i.measureRestoration(&c)
+	}
+	how := fmt.Sprintf("all alerts stayed clear for %s", holdDown)
+	if !recovered {
+		how = fmt.Sprintf("no alert was active for %s", holdDown)
+	}
+	i.resolve(&c, System, how, now)
+	return c
+}
+
+func (i *Incident) measureRestoration(c *Change) {
+	c.measure("incident_recovery_seconds", seconds(i.Onset, *i.RestoredAt))
+	c.measure("incident_response_seconds", seconds(i.OpenedAt, *i.RestoredAt))
+	if i.WorkStartedAt != nil && !i.WorkStartedAt.After(*i.RestoredAt) {
+		c.measure("incident_repair_seconds", seconds(*i.WorkStartedAt, *i.RestoredAt))
+	}
+}
+
+// AutoReopen takes back a resolution because an alert returned.
+func (i *Incident) AutoReopen(why string, now time.Time) Change {
+	var c Change
+	if i.State == Resolved {
+		i.reopen(&c, System, why, now)
+	}
+	return c
+}
+
+// AutoClose closes an incident that stayed resolved.
+func (i *Incident) AutoClose(now time.Time) Change {
+	var c Change
+	if i.State == Resolved {
+		i.close(&c, System, now)
+	}
+	return c
+}
+
+// Assess takes over what the correlator holds of the incident now; a person's
+// override of impact and urgency stays.
+func (i *Incident) Assess(impact, urgency int, derivation string, now time.Time) Change {
+	var c Change
+	if i.Overridden || !i.Live() || impact == i.Impact && urgency == i.Urgency {
+		return c
+	}
+	old := i.Priority
+	i.Impact, i.Urgency, i.Derivation = impact, urgency, derivation
+	if i.Priority = Priority(impact, urgency); i.Priority != old {
+		c.say(now, "priority", System, "priority %d, was %d: %s", i.Priority, old, derivation)
+	}
+	return c
+}
+
+// MergeInto ends the incident as a part of another.
+func (i *Incident) MergeInto(other, actor, why string, now time.Time) Change {
+	var c Change
+	i.State, i.MergedInto, i.ClosedAt, i.HoldReason = Canceled, other, &now, ""
+	c.say(now, "state", actor, "merged into %s%s", other, because(why))
+	return c
+}

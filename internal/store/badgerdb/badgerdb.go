@@ -49,8 +49,7 @@ func Open(o Options) (*DB, error) {
 		WithSyncWrites(o.Dir != "").
 		WithDetectConflicts(false). // one committer: nothing to conflict with
 		WithNumVersionsToKeep(1).
-		WithCompression(options.ZSTD).
-		WithZSTDCompressionLevel(1).
+		WithCompression(options.Snappy).
 		WithBlockCacheSize(64 << 20).
 		WithIndexCacheSize(32 << 20).
 		WithMemTableSize(32 << 20).

@@ -160,7 +160,7 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	f.place = math.Log(max(ratio, 1e-3))
 	// class
 	class := classOf(c)
-	q := s.aloneShare(class)
+	q := s.classShare(class)
 	n, k := float64(len(g.Members)), float64(g.Classes[class])
 	const vague = 4
 	f.class = math.Log((k + vague*q) / (n + vague) / q)

@@ -272,14 +272,60 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	ep.Status, ep.Ended = AlertResolved, s.now
 	ep.Fate, ep.Why = FateResolve, "resolved; its firing was never received"
 	s.endTwins(key, ep.series(), a.EndsAt)
-	b, why := s.g.bind(a.Labels, a.GeneratorURL)
-	c := &canonical{ID: ep.ID, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b}
-	if b == nil {
-		ep.Why += "; " + why
-	}
+	c := s.placeEnded(key, ep, a)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(keepEnded))
 	s.recordFull(ep, c, a)
 	return FateResolve
+}
+
+// placeEnded finds the incident that an alert belonged to which fired and ended
+// between two notifications: it is part of the story although it is over. It
+// never opens or holds anything.
+func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
+	id := s.identity(a.Labels)
+	if c := s.alerts.Get(s.byIdentity[id]); c != nil && !c.Lost {
+		if g := s.groups.Get(c.Group); g != nil && (c.Active || ep.Onset.Sub(c.Ended) <= staleReturn) {
+			c.Episodes = append(c.Episodes, key)
+			ep.Canonical = c.ID
+			s.alerts.Touch(c.ID)
+			if !g.Held {
+				ep.Why += "; part of " + g.ID
+				s.touchGroup(g.ID, "")
+			}
+			return c
+		}
+	}
+	b, why := s.g.bind(a.Labels, a.GeneratorURL)
+	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now}
+	if b == nil {
+		ep.Why += "; " + why
+	}
+	if s.maintained(c) != "" {
+		return c
+	}
+	reaches := s.reachesOf(c)
+	var best fit
+	for _, g := range s.nearby(reaches, nil) {
+		if g.Held || !g.ClearedAt.IsZero() {
+			continue
+		}
+		f := s.fitness(c, g, reaches)
+		if t := f.total(); t >= attachOdds && (best.g == nil || t > best.total()) {
+			best = f
+		}
+	}
+	if best.g == nil {
+		return c
+	}
+	c.Episodes = []string{key}
+	c.Evidence = s.evidence(c, best)
+	ep.Canonical = c.ID
+	ep.Why += "; part of " + best.g.ID + ": " + sentence(c.Evidence)
+	s.alerts.Put(c.ID, c)
+	s.byIdentity[id] = c.ID
+	s.join(best.g, c)
+	s.touchGroup(best.g.ID, "")
+	return c
 }
 
 // end closes an episode for another reason than its own resolve.
@@ -370,7 +416,7 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	id := s.identity(a.Labels)
 	if c := s.alerts.Get(s.byIdentity[id]); c != nil {
 		g := s.groups.Get(c.Group)
-		fresh := c.Active || g != nil && !c.Lost && s.now.Sub(c.Ended) <= staleReturn
+		fresh := !c.Lost && (c.Active || g != nil && s.now.Sub(c.Ended) <= staleReturn)
 		if fresh && (c.Active || g.live() || s.now.Sub(g.ResolvedAt) <= time.Duration(s.cfg.ReopenWindow)) {
 			if !slices.Contains(c.Episodes, key) {
 				c.Episodes = append(c.Episodes, key)

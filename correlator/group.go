@@ -50,9 +50,9 @@ func (g *group) live() bool { return g.ResolvedAt.IsZero() && !g.Closed }
 const heldPrefix = "held/"
 
 const (
-	searchRecent = 24  // groups looked at because they are the latest
-	searchPer    = 24  // a suspect of more groups than this is a hub: it tells nothing
-	indexTop     = 16  // suspects under which a group is found
+	searchRecent = 24 // groups looked at because they are the latest
+	searchPer    = 24 // a suspect of more groups than this is a hub: it tells nothing
+	indexTop     = 16 // suspects under which a group is found
 	linger       = 150 * time.Minute
 	attachOdds   = 1.0 // log odds from which an alert joins
 )
@@ -166,7 +166,9 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	var others []fit
 	for _, g := range s.nearby(reaches, nil) {
 		f := s.fitness(c, g, reaches)
-		if t := f.total(); t >= attachOdds {
+		// Time alone is no reason to join at once: the alert may be the first of
+		// another failure, whose own alerts will show in a moment.
+		if t := f.total(); t >= attachOdds && (f.place > 0 || s.holdOf(c) <= 0) {
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f

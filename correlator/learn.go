@@ -80,6 +80,20 @@ func (s *State) aloneShare(class string) float64 {
 	return (k + 0.5) / (l.Alone + 0.5*n)
 }
 
+// classShare is the share of a class among all that an alert may be instead of
+// part of a given incident: alone, or the first of another failure.
+func (s *State) classShare(class string) float64 {
+	l := s.books()
+	n := float64(s.customs.Len() + 10)
+	var k float64
+	if c := s.customs.Get(class); c != nil {
+		k = c.Grouped
+	}
+	grouped := (k + 0.5) / (l.Grouped + 0.5*n)
+	alone := s.aloneRate()
+	return (alone*s.aloneShare(class) + failureRate*grouped) / (alone + failureRate)
+}
+
 // habitual is how much more often than any other alert of its class this very one
 // comes alone, as a factor of at least 1.
 func (s *State) habitual(c *canonical) (float64, int) {

@@ -20,13 +20,13 @@ type reach struct {
 
 // modes of a walk: what was passed so far bounds where it may still go.
 const (
-	fresh   uint8 = iota // no call passed yet
-	called1              // one call passed
-	called2              // two calls
-	called3              // three calls: no further one
-	physical             // below a machine: only what carries it
-	hosting              // at a pod of the affected workload: only to its machine
-	final                // nothing further
+	fresh    uint8 = iota // no call passed yet
+	called1               // one call passed
+	called2               // two calls
+	called3               // three calls: no further one
+	physical              // below a machine: only what carries it
+	hosting               // at a pod of the affected workload: only to its machine
+	final                 // nothing further
 	modes
 )
 

@@ -32,4 +32,5 @@ require (
 	go.opentelemetry.io/otel/trace v1.41.0 // indirect
 	golang.org/x/sys v0.49.0
 	google.golang.org/protobuf v1.36.7 // indirect
+	pgregory.net/rapid v1.3.0
 )

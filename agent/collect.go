@@ -39,7 +39,7 @@ type CollectorOptions struct {
 	Lasting bool
 	// StateDir keeps what the slow walk found; "" keeps it in memory only.
 	StateDir string
-	// Patience is how the slow walk spares the machine.
+	// Patience is how the slow walk spares the machine; used with Lasting.
 	Patience probe.Patience
 }
 
@@ -62,6 +62,9 @@ func NewCollector(tree probe.Tree, options CollectorOptions) *Collector {
 		edges: newEdgeTable(edgeWindow), packages: newPackageStore(tree, options),
 	}
 }
+
+// Close ends the slow walk if one is under way, and waits for it.
+func (c *Collector) Close() { c.packages.close() }
 
 // Sample looks at the sockets, so that connections that come and go between
 // two reports are seen.
@@ -120,8 +123,13 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 	look(report.SectionUsers, func() (p []report.Problem) { r.Users, p = probe.Users(c.tree); return p })
 	look(report.SectionServices, func() (p []report.Problem) { r.Services, p = probe.Services(ctx, c.tree); return p })
 	look(report.SectionPackages, func() (p []report.Problem) {
-		r.Packages, p = c.packages.collect(ctx, probe.Distro{ID: r.OS.ID, Version: r.OS.Version, Codename: r.OS.Codename}, full)
-		return p
+		procs, err := c.procs.Refresh()
+		if err != nil {
+			p = append(p, report.Problem{Reason: "programs that run: " + err.Error()})
+		}
+		var more []report.Problem
+		r.Packages, more = c.packages.collect(ctx, now, probe.Distro{ID: r.OS.ID, Version: r.OS.Version, Codename: r.OS.Codename}, full, procs)
+		return append(p, more...)
 	})
 	c.running(now, &r, look)
 	if full {

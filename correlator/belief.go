@@ -97,7 +97,7 @@ func (s *State) posterior(g *group) (w []float64, unknown, best float64) {
 // pace is how many further alerts a minute a group is expected to bring now.
 func (s *State) pace(g *group) float64 {
 	d := s.now.Sub(g.PaceAt)
-	rate := max(decayed(g.Fast, d, fastTau)/fastTau.Minutes(), 0.6*decayed(g.Slow, d, slowTau)/slowTau.Minutes())
+	rate := max(decayed(g.Fast, d, fastTau)/fastTau.Minutes(), 0.5*decayed(g.Slow, d, slowTau)/slowTau.Minutes())
 	if len(g.Members) == 1 {
 		rate *= 0.5 // it may be alone
 	}
@@ -105,8 +105,9 @@ func (s *State) pace(g *group) float64 {
 }
 
 const (
-	fastTau = 8 * time.Minute
-	slowTau = 70 * time.Minute
+	// A failure shows within minutes, by its slow rules within half an hour.
+	fastTau = 5 * time.Minute
+	slowTau = 20 * time.Minute
 )
 
 // quicken notes that n alerts came to the group.
@@ -127,12 +128,19 @@ type fit struct {
 	via                            string // the suspect that both point at
 }
 
+// settled is how long after the middle of its alerts a failure has done most of
+// what it does.
+const settled = 25 * time.Minute
+
 func (f fit) total() float64 { return quantise(f.time + f.place + f.class + f.age + f.habit) }
 
 // fitness weighs an alert against a group.
 func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	f := fit{g: g}
 	f.time = math.Log(s.pace(g) / (s.aloneRate() + failureRate))
+	if broad(c) {
+		reaches = nil
+	}
 	// place
 	w, unknown, _ := s.posterior(g)
 	ratio := unknown
@@ -155,7 +163,7 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 			}
 		}
 	} else {
-		ratio = 0.5
+		ratio = s.sharesCluster(c, g)
 	}
 	f.place = math.Log(max(ratio, 1e-3))
 	// class
@@ -173,11 +181,34 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	if early := g.Onset.Sub(c.Onset); early > 2*time.Minute {
 		f.age = -min(4, early.Minutes()/6)
 	}
+	// What a failure does, it does soon: what comes long after the bulk is another matter.
+	if late := s.now.Sub(g.Middle) - settled; late > 0 && len(g.Members) > 1 {
+		f.age = -min(5, late.Minutes()/12)
+	}
 	if x, _ := s.habitual(c); x > 1 {
 		f.habit = -0.5 * math.Log(x)
 	}
 	return f
 }
+
+// broad says whether an alert names no item but at most a place that holds many.
+func broad(c *canonical) bool {
+	return c.Binding == nil || c.Binding.Class == "namespace" && slices.Contains(platform, c.Binding.Name[strings.LastIndexByte(c.Binding.Name, '/')+1:]) || c.Binding.Class == "cluster"
+}
+
+// sharesCluster compares how much of a group is of the alert's cluster with how
+// much of everything is.
+func (s *State) sharesCluster(c *canonical, g *group) float64 {
+	cl := clusterOf(c)
+	if cl == "" {
+		return 0.5
+	}
+	all := float64(s.g.clusterSize[cl]+1) / float64(s.size()+1)
+	in := (float64(g.Clusters[cl]) + all) / (float64(len(g.Members)) + 1)
+	return min(in/all, 8)
+}
+
+func clusterOf(c *canonical) string { return first(c.Labels, "cluster", "k8s_cluster") }
 
 // evidence tells a fit in sentences.
 func (s *State) evidence(c *canonical, f fit) []Evidence {
@@ -204,7 +235,11 @@ func (s *State) evidence(c *canonical, f fit) []Evidence {
 		out = append(out, Evidence{"class", "no other alert of it is " + class, quantise(f.class)})
 	}
 	if f.age < 0 {
-		out = append(out, Evidence{"age", "it is older than the failure", quantise(f.age)})
+		text := "it is older than the failure"
+		if c.Onset.After(g.Onset) {
+			text = "it comes long after most of its alerts"
+		}
+		out = append(out, Evidence{"age", text, quantise(f.age)})
 	}
 	if f.habit < 0 {
 		_, n := s.habitual(c)

@@ -68,6 +68,7 @@ type heartbeat struct {
 	Source  string    `json:"source"`
 	Name    string    `json:"name"`
 	Last    time.Time `json:"last"`
+	Every   Duration  `json:"every,omitempty"` // its rhythm as learned; 0 until it was heard twice
 	Missing bool      `json:"missing,omitempty"`
 	Group   string    `json:"group,omitempty"`
 	Episode string    `json:"episode"`
@@ -522,8 +523,11 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	}
 	s.beats.Touch(key)
 	if a.Status == event.Firing {
+		if gap := s.now.Sub(b.Last); !b.Last.IsZero() && gap >= time.Second && !b.Missing {
+			b.Every = max(b.Every-b.Every/8, Duration(gap))
+		}
 		b.Last = s.now
-		s.schedule(dueBeat, key, &b.Due, s.now.Add(time.Duration(s.cfg.WatchdogTimeout)))
+		s.schedule(dueBeat, key, &b.Due, s.now.Add(s.patience(b)))
 		if b.Missing {
 			b.Missing = false
 			if g := s.groups.Get(b.Group); g != nil && g.live() {
@@ -551,6 +555,16 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	s.schedule(dueEpisode, ek, &ep.Due, s.now.Add(s.expiry()))
 	s.recordFull(ep, &canonical{ID: ep.ID, Severity: s.severity(a.Labels), Labels: a.Labels}, a)
 	return ep.Fate
+}
+
+// patience is how long a heartbeat may be silent: twice its own rhythm, which is
+// Alertmanager's repeat interval, and not less than configured. Before the rhythm
+// is known it may be anything up to the expiry of alerts.
+func (s *State) patience(b *heartbeat) time.Duration {
+	if b.Every == 0 {
+		return max(s.expiry(), time.Duration(s.cfg.WatchdogTimeout))
+	}
+	return max(2*time.Duration(b.Every)+time.Minute, time.Duration(s.cfg.WatchdogTimeout))
 }
 
 func (s *State) beatDue(key string) {

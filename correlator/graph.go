@@ -53,6 +53,7 @@ type graph struct {
 
 	classCount  map[string]int
 	clusterSize map[string]int      // items by their cluster
+	clusterApps map[string]int      // services by their cluster
 	platforms   map[string][]string // by cluster: workloads and engines that serve all of it
 	clusters    map[string]string   // cluster name → its item
 	namespaces  map[string]string   // cluster/namespace → its item
@@ -67,7 +68,7 @@ func newGraph() *graph {
 	return &graph{
 		nodes: paged.NewTable[node]("node"), edges: paged.NewTable[edge]("edge"),
 		alias: map[string][]string{}, needs: map[string][]edge{}, needed: map[string][]edge{}, hosts: map[string]struct{}{},
-		index: map[string]int32{}, classCount: map[string]int{}, clusterSize: map[string]int{}, platforms: map[string][]string{},
+		index: map[string]int32{}, classCount: map[string]int{}, clusterSize: map[string]int{}, clusterApps: map[string]int{}, platforms: map[string][]string{},
 		clusters: map[string]string{}, namespaces: map[string]string{},
 		reachCache: map[int32][]reach{}, massCache: map[int32]float64{},
 	}
@@ -107,6 +108,9 @@ func (g *graph) indexNode(n *node) {
 	g.classCount[n.Class]++
 	if n.Cluster != "" {
 		g.clusterSize[n.Cluster]++
+		if n.Class == "service" {
+			g.clusterApps[n.Cluster]++
+		}
 		if n.serves() {
 			g.platforms[n.Cluster] = insert(g.platforms[n.Cluster], n.ID, strings.Compare)
 		}
@@ -127,6 +131,9 @@ func (g *graph) unindexNode(n *node) {
 	g.classCount[n.Class]--
 	if n.Cluster != "" {
 		g.clusterSize[n.Cluster]--
+		if n.Class == "service" {
+			g.clusterApps[n.Cluster]--
+		}
 		remove(g.platforms, n.Cluster, n.ID, strings.Compare)
 	}
 	switch n.Class {

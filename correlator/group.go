@@ -12,13 +12,15 @@ import (
 // for evidence, one that is held and has no number yet.
 type group struct {
 	ID         string         `json:"id"`
-	Held       bool           `json:"held,omitempty"` // not opened: its ID is internal
-	Members    []string       `json:"members"`        // canonical alerts, in the order in which they came
-	Classes    map[string]int `json:"classes"`        // members by class
+	Held       bool           `json:"held,omitempty"`     // not opened: its ID is internal
+	Members    []string       `json:"members"`            // canonical alerts, in the order in which they came
+	Classes    map[string]int `json:"classes"`            // members by class
+	Clusters   map[string]int `json:"clusters,omitempty"` // members by cluster label
 	Suspects   []suspicion    `json:"suspects,omitempty"`
 	Evidence   float64        `json:"evidence"` // weight of the members, as believe counts it
 	Bond       float64        `json:"bond"`     // how well the members fit each other, summed
 	Onset      time.Time      `json:"onset"`    // earliest of its members
+	Middle     time.Time      `json:"middle"`   // mean of when its members were first heard
 	OpenedAt   time.Time      `json:"opened"`
 	LastJoined time.Time      `json:"joined"`
 	Fast       float64        `json:"fast"`
@@ -53,7 +55,7 @@ const (
 	searchRecent = 24 // groups looked at because they are the latest
 	searchPer    = 24 // a suspect of more groups than this is a hub: it tells nothing
 	indexTop     = 16 // suspects under which a group is found
-	linger       = 150 * time.Minute
+	linger       = 75 * time.Minute
 	attachOdds   = 1.0 // log odds from which an alert joins
 )
 
@@ -271,10 +273,12 @@ func (s *State) join(g *group, c *canonical) {
 		weight = again
 	}
 	g.Members = append(g.Members, c.ID)
-	if g.Classes == nil {
-		g.Classes = map[string]int{}
+	g.count(c)
+	if n := time.Duration(len(g.Members)); n == 1 {
+		g.Middle = c.First
+	} else {
+		g.Middle = g.Middle.Add(c.First.Sub(g.Middle) / n).Truncate(time.Millisecond)
 	}
-	g.Classes[classOf(c)]++
 	if g.Onset.IsZero() || c.Onset.Before(g.Onset) {
 		g.Onset = c.Onset
 	}
@@ -285,6 +289,19 @@ func (s *State) join(g *group, c *canonical) {
 		s.relist(g)
 	}
 	s.groups.Touch(g.ID)
+}
+
+func (g *group) count(c *canonical) {
+	if g.Classes == nil {
+		g.Classes, g.Clusters = map[string]int{}, map[string]int{}
+	}
+	g.Classes[classOf(c)]++
+	if cl := clusterOf(c); cl != "" {
+		if g.Clusters == nil {
+			g.Clusters = map[string]int{}
+		}
+		g.Clusters[cl]++
+	}
 }
 
 // has says whether one of the group's latest members is about the item.

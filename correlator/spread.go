@@ -70,7 +70,7 @@ func (g *graph) towardsCause(n *node, mode uint8, start bool, out []move) []move
 			out = append(out, move{to, m, w})
 		}
 	}
-	if mode != fresh && !(mode <= called3 && n.Class == "workload") {
+	if mode != fresh && !(mode <= called3 && (n.Class == "workload" || engineClass(n.Class))) {
 		return out
 	}
 	// Against the relation: what uses or makes up the item may be why it alerts.
@@ -86,14 +86,14 @@ func (g *graph) towardsCause(n *node, mode uint8, start bool, out []move) []move
 		switch {
 		case e.Type == "member_of" && n.Class == "workload" && from.Class == "pod":
 			out = append(out, move{from, hosting, 0.5})
+		case e.Type == "depends_on" && engineClass(n.Class) && from.Class == "workload":
+			out = append(out, move{from, final, 0.35}) // a batch that overloads it
 		case !start:
 		case e.Type == "runs_on" && machineClass(n.Class) && engineClass(from.Class):
 			out = append(out, move{from, final, 0.55})
 		case e.Type == "runs_on" && machineClass(n.Class) && (from.Class == "service" || from.Class == "workload"):
 			out = append(out, move{from, final, 0.3})
 		case e.Type == "replicates":
-			out = append(out, move{from, final, 0.3})
-		case e.Type == "depends_on" && engineClass(n.Class) && from.Class == "workload":
 			out = append(out, move{from, final, 0.3})
 		case e.Type == "depends_on" && n.Class == "service":
 			out = append(out, move{from, final, 0.12})
@@ -175,6 +175,26 @@ func (g *graph) reaches(id string) []reach {
 	return r
 }
 
+const suffersDNS = 0.3
+
+// suffers says how surely a failure of something that serves a whole cluster shows
+// at one of its items: names fail for services, the API for the cluster itself.
+func (n *node) suffers(p *node) float64 {
+	switch {
+	case p == nil || p.ID == n.ID:
+		return 0
+	case p.Engine != "": // etcd
+		if n.Class == "cluster" || n.Class == "namespace" && slices.Contains(platform, n.Namespace) {
+			return 0.7
+		}
+	case n.Class == "service":
+		return suffersDNS
+	case n.Class == "cluster":
+		return 0.3
+	}
+	return 0
+}
+
 type walker struct {
 	n        *node
 	mode     uint8
@@ -219,13 +239,11 @@ func (g *graph) walk(id string) []reach {
 		}
 		front = next
 	}
-	if n.Cluster != "" && n.Class != "hypervisor" {
-		w := 0.25
-		if n.Class == "cluster" || n.Class == "namespace" {
-			w = 0.5
-		}
+	if n.Cluster != "" {
 		for _, p := range g.platforms[n.Cluster] {
-			best[p] = max(best[p], w)
+			if w := n.suffers(g.nodes.Get(p)); w > 0 {
+				best[p] = max(best[p], w)
+			}
 		}
 		if c, ok := g.clusters[n.Cluster]; ok && n.Class != "cluster" {
 			best[c] = max(best[c], 0.1)
@@ -319,9 +337,16 @@ func (g *graph) weighDependants(id string) float64 {
 		}
 		front = next
 	}
+	if n.Class == "workload" {
+		for _, e := range g.needs[id] {
+			if to := g.nodes.Get(e.To); e.Type == "depends_on" && to != nil && engineClass(to.Class) {
+				total += 0.35 * g.mass(g.index[to.ID])
+			}
+		}
+	}
 	for _, p := range g.platforms[n.Cluster] {
 		if p == id {
-			total = max(total, 0.25*float64(g.clusterSize[n.Cluster]))
+			total = max(total, suffersDNS*float64(g.clusterApps[n.Cluster]))
 		}
 	}
 	switch n.Class {

@@ -154,7 +154,7 @@ func (s *State) started() {
 	for _, k := range s.beats.Keys() {
 		b := s.beats.Get(k)
 		if !b.Missing {
-			s.schedule(dueBeat, k, &b.Due, s.now.Add(time.Duration(s.cfg.WatchdogTimeout)))
+			s.schedule(dueBeat, k, &b.Due, s.now.Add(s.patience(b)))
 			s.beats.Touch(k)
 		}
 	}

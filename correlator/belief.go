@@ -47,7 +47,7 @@ func (s *State) believe(g *group, c *canonical, weight float64) {
 	for i, x := range g.Suspects {
 		at[x.CI] = i
 	}
-	for _, r := range s.g.reaches(c.Binding.CI) {
+	for _, r := range s.reachesOf(c) {
 		gain := weight * s.shownAt(r)
 		id := s.g.ids[r.at]
 		if i, ok := at[id]; ok {
@@ -126,6 +126,7 @@ type fit struct {
 	g                              *group
 	time, place, class, age, habit float64
 	via                            string // the suspect that both point at
+	beside                         string // an item of the group that the alert's item is joined to
 }
 
 // settled is how long after the middle of its alerts a failure has done most of
@@ -165,7 +166,11 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	} else {
 		ratio = s.sharesCluster(c, g)
 	}
-	f.place = math.Log(max(ratio, 1e-3))
+	adjacent, beside := s.adjacency(c, g)
+	if ratio < adjacent {
+		f.via, f.beside = "", beside
+	}
+	f.place = math.Log(max(0.7*ratio+adjacentShare*adjacent, 1e-3))
 	// class
 	class := classOf(c)
 	q := s.classShare(class)
@@ -189,6 +194,60 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 		f.habit = -0.5 * math.Log(x)
 	}
 	return f
+}
+
+// adjacentShare is how much of belief says that failures go from item to item
+// along relations, whatever their first cause: it holds where the cause is unknown
+// and where relations to it are missing.
+const adjacentShare = 0.3
+
+// neighboursOf lists the items with a tight relation to the alert's, as reaches.
+func (s *State) neighboursOf(c *canonical) []reach {
+	if c.Binding == nil || broad(c) {
+		return nil
+	}
+	id := c.Binding.CI
+	var out []reach
+	for n, e := range s.g.needs[id] {
+		if to := s.g.nodes.Get(e.To); to != nil && tight(e, s.g) && n < fanMax {
+			out = append(out, reach{s.g.index[e.To], 1})
+		}
+	}
+	for n, e := range s.g.needed[id] {
+		if from := s.g.nodes.Get(e.From); from != nil && tight(e, s.g) && n < fanMax {
+			out = append(out, reach{s.g.index[e.From], 0.6})
+		}
+	}
+	return out
+}
+
+// adjacency is how much likelier than chance the alert's item is as the next one
+// of the group, because items next to it alert already.
+func (s *State) adjacency(c *canonical, g *group) (ratio float64, beside string) {
+	if len(g.items) == 0 || c.Binding == nil {
+		return 0, ""
+	}
+	i, ok := s.g.index[c.Binding.CI]
+	if !ok {
+		return 0, ""
+	}
+	var sum float64
+	if g.items[i] > 0 && !broad(c) {
+		sum, beside = 2, c.Binding.CI
+	}
+	for _, r := range s.neighboursOf(c) {
+		if g.items[r.at] == 0 {
+			continue
+		}
+		// Of many neighbours each is the next with a small share.
+		id := s.g.ids[r.at]
+		degree := len(s.g.needs[id]) + len(s.g.needed[id])
+		sum += r.strength / float64(max(degree, 3))
+		if beside == "" {
+			beside = id
+		}
+	}
+	return sum * float64(s.size()) / float64(len(g.items)+1), beside
 }
 
 // broad says whether an alert names no item but at most a place that holds many.
@@ -220,11 +279,16 @@ func (s *State) evidence(c *canonical, f fit) []Evidence {
 		if f.via != "" && f.place > 0 {
 			if f.via == c.Binding.CI {
 				text = c.Binding.Name + " is a likely cause of it"
-			} else if way := s.g.way(c.Binding.CI, f.via); way != "" {
+			} else if way := s.g.way(c.Binding.CI, f.via, c.idle()); way != "" {
 				text = way + ", a likely cause of it"
 			} else {
 				text = c.Binding.Name + " needs " + s.g.name(f.via) + ", a likely cause of it"
 			}
+		}
+		if f.beside == c.Binding.CI {
+			text = "it has alerts about " + c.Binding.Name + " already"
+		} else if f.beside != "" {
+			text = c.Binding.Name + " " + s.g.relationWord(c.Binding.CI, f.beside) + " " + s.g.name(f.beside) + ", which alerts too"
 		}
 		out = append(out, Evidence{"topology", text, quantise(f.place)})
 	}

@@ -59,6 +59,7 @@ type canonical struct {
 	Suppressed  string       `json:"suppressed,omitempty"` // why
 	HoldWhy     string       `json:"hold,omitempty"`
 	Unbound     string       `json:"unbound,omitempty"` // why no item is known
+	Absence     bool         `json:"absence,omitempty"` // it says that something does not happen
 	Counted     bool         `json:"counted,omitempty"` // learned from already
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
 }
@@ -279,6 +280,10 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	return FateResolve
 }
 
+func absent(b *Binding, l event.Labels) bool {
+	return b != nil && b.Class == "service" && mentions(l.Get("alertname"), absenceWords)
+}
+
 // placeEnded finds the incident that an alert belonged to which fired and ended
 // between two notifications: it is part of the story although it is over. It
 // never opens or holds anything.
@@ -297,7 +302,7 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 		}
 	}
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
-	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now}
+	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now, Absence: absent(b, a.Labels)}
 	if b == nil {
 		ep.Why += "; " + why
 	}
@@ -306,7 +311,7 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 	}
 	reaches := s.reachesOf(c)
 	var best fit
-	for _, g := range s.nearby(reaches, nil) {
+	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
 		if g.Held || !g.ClearedAt.IsZero() {
 			continue
 		}
@@ -433,7 +438,7 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
 	c := &canonical{
 		ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b,
-		Onset: ep.Onset, First: s.now, Episodes: []string{key},
+		Onset: ep.Onset, First: s.now, Episodes: []string{key}, Absence: absent(b, a.Labels),
 	}
 	if b == nil {
 		c.Unbound = why

@@ -109,13 +109,17 @@ func (s *State) leave(g *group, c *canonical) {
 	g.Classes, g.Clusters, g.Suspects, g.Evidence, g.Onset = nil, nil, nil, 0, time.Time{}
 	members := g.Members
 	g.Members = nil
+	for i := range g.items {
+		drop(s.byItem, i, g)
+	}
+	clear(g.items)
 	for _, m := range members {
 		o := s.alerts.Get(m)
 		if o == nil {
 			continue
 		}
 		weight := 1.0
-		if o.Binding != nil && g.has(s, o.Binding.CI) {
+		if s.seat(g, o) > 1 {
 			weight = again
 		}
 		g.Members = append(g.Members, m)

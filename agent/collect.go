@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,8 @@ type Collector struct {
 type CollectorOptions struct {
 	// Off names sections that are not looked at; they stay empty and say so.
 	Off []string
+	// Capabilities are what the agent holds: a problem must not ask for them.
+	Capabilities []string
 	// Languages looks for language packages too, which means a walk over the disks.
 	Languages bool
 	// ListenerCertificates makes a TLS handshake with the host's own TLS ports.
@@ -39,7 +42,7 @@ type CollectorOptions struct {
 	Lasting bool
 	// StateDir keeps what the slow walk found; "" keeps it in memory only.
 	StateDir string
-	// Patience is how the slow walk spares the machine.
+	// Patience is how the slow walk spares the machine; used with Lasting.
 	Patience probe.Patience
 }
 
@@ -62,6 +65,9 @@ func NewCollector(tree probe.Tree, options CollectorOptions) *Collector {
 		edges: newEdgeTable(edgeWindow), packages: newPackageStore(tree, options),
 	}
 }
+
+// Close ends the slow walk if one is under way, and waits for it.
+func (c *Collector) Close() { c.packages.close() }
 
 // Sample looks at the sockets, so that connections that come and go between
 // two reports are seen.
@@ -98,7 +104,7 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 			return
 		}
 		if list := probe(); len(list) > 0 {
-			found[section] = list
+			found[section] = c.mendable(list)
 		} else {
 			delete(found, section)
 		}
@@ -120,8 +126,13 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 	look(report.SectionUsers, func() (p []report.Problem) { r.Users, p = probe.Users(c.tree); return p })
 	look(report.SectionServices, func() (p []report.Problem) { r.Services, p = probe.Services(ctx, c.tree); return p })
 	look(report.SectionPackages, func() (p []report.Problem) {
-		r.Packages, p = c.packages.collect(ctx, probe.Distro{ID: r.OS.ID, Version: r.OS.Version, Codename: r.OS.Codename}, full)
-		return p
+		procs, err := c.procs.Refresh()
+		if err != nil {
+			p = append(p, report.Problem{Reason: "programs that run: " + err.Error()})
+		}
+		var more []report.Problem
+		r.Packages, more = c.packages.collect(ctx, now, probe.Distro{ID: r.OS.ID, Version: r.OS.Version, Codename: r.OS.Codename}, full, procs)
+		return append(p, more...)
 	})
 	c.running(now, &r, look)
 	if full {
@@ -138,6 +149,25 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 	kept := r
 	c.whole = &kept
 	return r
+}
+
+// mendable takes privileges that the agent holds out of problems: what is
+// refused all the same is refused to everybody (a process that holds more than
+// the agent does, say).
+func (c *Collector) mendable(list []report.Problem) []report.Problem {
+	out := make([]report.Problem, len(list))
+	for i, p := range list {
+		held := p.Privilege != ""
+		for _, name := range strings.Split(p.Privilege, " and ") {
+			held = held && slices.Contains(c.options.Capabilities, name)
+		}
+		if held {
+			p.Reason += " (though the agent holds " + p.Privilege + ")"
+			p.Privilege = ""
+		}
+		out[i] = p
+	}
+	return out
 }
 
 // running looks at processes and what they hold open.

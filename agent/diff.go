@@ -95,9 +95,8 @@ func versions(packages []report.Package) map[packageKey][]string {
 			continue // its owner's change says it
 		}
 		if p.Module != "" {
-			// The modules inside a program change with the program.
-			if !strings.HasSuffix(p.Location, "#main") && p.Location != "" {
-				continue
+			if p.Source != "" {
+				continue // a module inside a program changes with the program
 			}
 			key.location = p.Module
 		}

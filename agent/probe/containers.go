@@ -113,7 +113,7 @@ func (t Tree) ociContainers(found map[string]*report.Container, p *problems) {
 			p.denied(err, "CAP_DAC_READ_SEARCH", source.runtime+"'s containers")
 			continue
 		}
-		for _, path := range t.glob(source.pattern) {
+		for _, path := range t.Glob(source.pattern) {
 			parts := strings.Split(path, "/")
 			id := parts[len(parts)-2]
 			if id == "userdata" {

@@ -122,8 +122,9 @@ func (t Tree) link(name string) string {
 	return to
 }
 
-// glob returns the machine's paths that match a pattern.
-func (t Tree) glob(pattern string) []string {
+// Glob returns the machine's paths that match a pattern; none when the pattern
+// is malformed.
+func (t Tree) Glob(pattern string) []string {
 	found, err := filepath.Glob(t.Path(pattern))
 	if err != nil {
 		return nil

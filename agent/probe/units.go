@@ -128,7 +128,7 @@ func (t Tree) withUnitFiles(loaded []report.Service) []report.Service {
 	}
 	enabled := make(map[string]bool)
 	for _, pattern := range []string{"/etc/systemd/system/*.wants/*", "/etc/systemd/system/*.requires/*"} {
-		for _, path := range t.glob(pattern) {
+		for _, path := range t.Glob(pattern) {
 			enabled[baseName(path)] = true
 		}
 	}
@@ -182,7 +182,7 @@ func unitField(unit, name string) string {
 // openRC reads OpenRC's state, which is a directory per state.
 func (t Tree) openRC() []report.Service {
 	enabled := make(map[string]bool)
-	for _, path := range t.glob("/etc/runlevels/*/*") {
+	for _, path := range t.Glob("/etc/runlevels/*/*") {
 		enabled[baseName(path)] = true
 	}
 	states := make(map[string]string)

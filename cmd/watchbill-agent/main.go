@@ -141,7 +141,8 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	user, capabilities := probe.Privileges(probe.NewTree("/"))
 	self := agent.Self{Version: version, BootID: tree.BootID(), User: user, Capabilities: capabilities, StartedAt: time.Now().Truncate(time.Second)}
 	if f.Output != "" {
-		collector := agent.NewCollector(tree, config.Collector("", false))
+		collector := agent.NewCollector(tree, config.Collector("", false, capabilities))
+		defer collector.Close()
 		r := agent.PrintOnly(collector.Collect(ctx, time.Now(), true), f.StateDir, self, agent.NewAgentID)
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("collect: %w", err)
@@ -155,10 +156,14 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	if server.Insecure() {
 		log.Warn("tokens and reports cross the network in clear: use an https address in --server.url", "server.url", f.ServerURL)
 	}
+	// The state directory is opened by agent.New, which says what is wrong with it.
+	watcher := agent.NewWatcher(tree, config.WatchFiles, f.StateDir, log)
+	collector := agent.NewCollector(tree, config.Collector(f.StateDir, !f.Once, capabilities))
+	defer collector.Close()
 	a, err := agent.New(agent.Options{
-		StateDir: f.StateDir, Source: agent.NewCollector(tree, config.Collector(f.StateDir, !f.Once)), Sender: server, JoinToken: f.joinToken, Self: self,
+		StateDir: f.StateDir, Source: collector, Sender: server, JoinToken: f.joinToken, Self: self,
 		Logger: log, Random: rand.Float64, NewID: agent.NewAgentID, Schedule: config.OwnSchedule(), SpoolBytes: config.SpoolBytes,
-		GoingDown: tree.GoingDown, Rest: debug.FreeOSMemory,
+		GoingDown: tree.GoingDown, Rest: debug.FreeOSMemory, Events: watcher.Events(),
 	})
 	if err != nil {
 		return err
@@ -167,7 +172,19 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 		return a.Once(ctx, time.Now())
 	}
 	log.Info("watchbill-agent starts", "version", version, "server.url", f.ServerURL, "state-dir", f.StateDir, "user", user)
-	return a.Run(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		if err := watcher.Run(ctx); err != nil {
+			log.Warn("changes cannot be seen at once, only with the next report", "error", err)
+		}
+	}()
+	err = a.Run(ctx)
+	cancel()
+	<-watching
+	return err
 }
 
 // joinToken reads the join token anew each time: it may have been replaced.

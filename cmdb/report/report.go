@@ -195,7 +195,7 @@ type Package struct {
 	Version  string `json:"version"`
 	Arch     string `json:"arch,omitempty"`
 	PURL     string `json:"purl"`
-	Source   string `json:"source,omitempty"`   // source package, where the ecosystem has one
+	Source   string `json:"source,omitempty"`   // source package, where the ecosystem has one; for a module inside a Go program the program's own
 	Location string `json:"location,omitempty"` // path, for language packages
 	OwnedBy  string `json:"owned_by,omitempty"` // purl of the system package that installed it
 	Vendor   string `json:"vendor,omitempty"`   // maintainer or packager

@@ -89,7 +89,7 @@ func (e *Engine) load(ctx context.Context) error {
 		return fmt.Errorf("remove leftovers of an unfinished snapshot: %w", err)
 	}
 	e.state.Loaded()
-	e.position, e.lastSnap = mark.Position, mark.Position
+	e.position, e.stepped, e.lastSnap = mark.Position, mark.Position, mark.Position
 	for e.position < done.Position {
 		events, err := e.o.Journal.ReadStored(ctx, e.position, 1000)
 		if err != nil {
@@ -103,7 +103,7 @@ func (e *Engine) load(ctx context.Context) error {
 				break
 			}
 			e.state.Step(ev) // effects are committed already
-			e.position = ev.Position
+			e.position, e.stepped = ev.Position, ev.Position
 		}
 	}
 	if got := e.state.Digest(); done.Position > 0 && got != done.Digest {
@@ -148,28 +148,28 @@ func (e *Engine) loadPages(r store.Reader, upTo uint64) (stale [][]byte, err err
 	return stale, flush()
 }
 
-// maybeSnapshot keeps the share of time that snapshots take small.
-func (e *Engine) maybeSnapshot(ctx context.Context) error {
+// snapshotDue keeps the share of time that snapshots take small.
+func (e *Engine) snapshotDue() bool {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	wait := max(e.o.SnapshotEvery, 50*e.snapTook)
-	due := e.position > e.lastSnap && e.o.Now().Sub(e.snapAt) >= wait
-	e.mu.Unlock()
-	if !due {
-		return nil
-	}
-	return e.Snapshot(ctx)
+	return e.stepped > e.lastSnap && e.o.Now().Sub(e.snapAt) >= wait
 }
 
 // snapshotChunk bounds the bytes of one snapshot transaction.
 const snapshotChunk = 2 << 20
 
 // Snapshot writes the pages that changed since the last one. It stops the engine
-// for its duration.
+// for its duration. Everything stepped must be committed when it is called: a
+// snapshot ahead of the records would lose what lies between after a crash.
 func (e *Engine) Snapshot(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.position == e.lastSnap {
 		return nil
+	}
+	if e.position != e.stepped {
+		return fmt.Errorf("snapshot asked for at position %d, which is ahead of the committed %d", e.stepped, e.position)
 	}
 	began := time.Now() // only to space snapshots: decides nothing
 	type page struct {

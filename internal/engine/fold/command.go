@@ -55,17 +55,6 @@ func (s *State) command(c *event.Command) {
 	s.emit(a)
 }
 
-// noted are acts that are done elsewhere, in the transaction that journals them:
-// the fold only puts them into the audit.
-func noted(record string) bool {
-	switch record {
-	case "token", "user", "session", "inventory":
-		return true
-	default:
-		return false
-	}
-}
-
 // before is the record as the command found it, for the audit.
 func (s *State) before(c *event.Command) json.RawMessage {
 	switch c.Record {
@@ -79,6 +68,17 @@ func (s *State) before(c *event.Command) json.RawMessage {
 		}
 	}
 	return nil
+}
+
+// noted are acts that are done elsewhere, in the transaction that journals them:
+// the fold only puts them into the audit.
+func noted(record string) bool {
+	switch record {
+	case "token", "user", "session", "inventory":
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *State) run(c *event.Command) (string, any, error) {

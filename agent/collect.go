@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,8 @@ type Collector struct {
 type CollectorOptions struct {
 	// Off names sections that are not looked at; they stay empty and say so.
 	Off []string
+	// Capabilities are what the agent holds: a problem must not ask for them.
+	Capabilities []string
 	// Languages looks for language packages too, which means a walk over the disks.
 	Languages bool
 	// ListenerCertificates makes a TLS handshake with the host's own TLS ports.
@@ -101,7 +104,7 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 			return
 		}
 		if list := probe(); len(list) > 0 {
-			found[section] = list
+			found[section] = c.mendable(list)
 		} else {
 			delete(found, section)
 		}
@@ -146,6 +149,25 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 	kept := r
 	c.whole = &kept
 	return r
+}
+
+// mendable takes privileges that the agent holds out of problems: what is
+// refused all the same is refused to everybody (a process that holds more than
+// the agent does, say).
+func (c *Collector) mendable(list []report.Problem) []report.Problem {
+	out := make([]report.Problem, len(list))
+	for i, p := range list {
+		held := p.Privilege != ""
+		for _, name := range strings.Split(p.Privilege, " and ") {
+			held = held && slices.Contains(c.options.Capabilities, name)
+		}
+		if held {
+			p.Reason += " (though the agent holds " + p.Privilege + ")"
+			p.Privilege = ""
+		}
+		out[i] = p
+	}
+	return out
 }
 
 // running looks at processes and what they hold open.

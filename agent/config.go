@@ -117,6 +117,6 @@ func (c Config) OwnSchedule() report.Schedule {
 func orTrue(b *bool) bool { return b == nil || *b }
 
 // Collector turns the file's choices into options for a collector.
-func (c Config) Collector(stateDir string, lasting bool) CollectorOptions {
-	return CollectorOptions{Off: c.Off(), Languages: orTrue(c.LanguagePackages), ListenerCertificates: orTrue(c.ListenerCertificates), Lasting: lasting, StateDir: stateDir, Patience: probe.Gentle()}
+func (c Config) Collector(stateDir string, lasting bool, capabilities []string) CollectorOptions {
+	return CollectorOptions{Off: c.Off(), Capabilities: capabilities, Languages: orTrue(c.LanguagePackages), ListenerCertificates: orTrue(c.ListenerCertificates), Lasting: lasting, StateDir: stateDir, Patience: probe.Gentle()}
 }

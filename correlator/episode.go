@@ -59,6 +59,7 @@ type canonical struct {
 	Suppressed  string       `json:"suppressed,omitempty"` // why
 	HoldWhy     string       `json:"hold,omitempty"`
 	Unbound     string       `json:"unbound,omitempty"` // why no item is known
+	Absence     bool         `json:"absence,omitempty"` // it says that something does not happen
 	Counted     bool         `json:"counted,omitempty"` // learned from already
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
 }
@@ -68,6 +69,7 @@ type heartbeat struct {
 	Source  string    `json:"source"`
 	Name    string    `json:"name"`
 	Last    time.Time `json:"last"`
+	Every   Duration  `json:"every,omitempty"` // its rhythm as learned; 0 until it was heard twice
 	Missing bool      `json:"missing,omitempty"`
 	Group   string    `json:"group,omitempty"`
 	Episode string    `json:"episode"`
@@ -278,6 +280,10 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	return FateResolve
 }
 
+func absent(b *Binding, l event.Labels) bool {
+	return b != nil && b.Class == "service" && mentions(l.Get("alertname"), absenceWords)
+}
+
 // placeEnded finds the incident that an alert belonged to which fired and ended
 // between two notifications: it is part of the story although it is over. It
 // never opens or holds anything.
@@ -296,7 +302,7 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 		}
 	}
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
-	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now}
+	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now, Absence: absent(b, a.Labels)}
 	if b == nil {
 		ep.Why += "; " + why
 	}
@@ -305,7 +311,7 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 	}
 	reaches := s.reachesOf(c)
 	var best fit
-	for _, g := range s.nearby(reaches, nil) {
+	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
 		if g.Held || !g.ClearedAt.IsZero() {
 			continue
 		}
@@ -432,7 +438,7 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
 	c := &canonical{
 		ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b,
-		Onset: ep.Onset, First: s.now, Episodes: []string{key},
+		Onset: ep.Onset, First: s.now, Episodes: []string{key}, Absence: absent(b, a.Labels),
 	}
 	if b == nil {
 		c.Unbound = why
@@ -522,8 +528,11 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	}
 	s.beats.Touch(key)
 	if a.Status == event.Firing {
+		if gap := s.now.Sub(b.Last); !b.Last.IsZero() && gap >= time.Second && !b.Missing {
+			b.Every = max(b.Every-b.Every/8, Duration(gap))
+		}
 		b.Last = s.now
-		s.schedule(dueBeat, key, &b.Due, s.now.Add(time.Duration(s.cfg.WatchdogTimeout)))
+		s.schedule(dueBeat, key, &b.Due, s.now.Add(s.patience(b)))
 		if b.Missing {
 			b.Missing = false
 			if g := s.groups.Get(b.Group); g != nil && g.live() {
@@ -551,6 +560,16 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	s.schedule(dueEpisode, ek, &ep.Due, s.now.Add(s.expiry()))
 	s.recordFull(ep, &canonical{ID: ep.ID, Severity: s.severity(a.Labels), Labels: a.Labels}, a)
 	return ep.Fate
+}
+
+// patience is how long a heartbeat may be silent: twice its own rhythm, which is
+// Alertmanager's repeat interval, and not less than configured. Before the rhythm
+// is known it may be anything up to the expiry of alerts.
+func (s *State) patience(b *heartbeat) time.Duration {
+	if b.Every == 0 {
+		return max(s.expiry(), time.Duration(s.cfg.WatchdogTimeout))
+	}
+	return max(2*time.Duration(b.Every)+time.Minute, time.Duration(s.cfg.WatchdogTimeout))
 }
 
 func (s *State) beatDue(key string) {

@@ -12,13 +12,15 @@ import (
 // for evidence, one that is held and has no number yet.
 type group struct {
 	ID         string         `json:"id"`
-	Held       bool           `json:"held,omitempty"` // not opened: its ID is internal
-	Members    []string       `json:"members"`        // canonical alerts, in the order in which they came
-	Classes    map[string]int `json:"classes"`        // members by class
+	Held       bool           `json:"held,omitempty"`     // not opened: its ID is internal
+	Members    []string       `json:"members"`            // canonical alerts, in the order in which they came
+	Classes    map[string]int `json:"classes"`            // members by class
+	Clusters   map[string]int `json:"clusters,omitempty"` // members by cluster label
 	Suspects   []suspicion    `json:"suspects,omitempty"`
 	Evidence   float64        `json:"evidence"` // weight of the members, as believe counts it
 	Bond       float64        `json:"bond"`     // how well the members fit each other, summed
 	Onset      time.Time      `json:"onset"`    // earliest of its members
+	Middle     time.Time      `json:"middle"`   // mean of when its members were first heard
 	OpenedAt   time.Time      `json:"opened"`
 	LastJoined time.Time      `json:"joined"`
 	Fast       float64        `json:"fast"`
@@ -39,8 +41,9 @@ type group struct {
 	HoldDue    time.Time      `json:"hold_due,omitzero"`
 	ViewDue    time.Time      `json:"view_due,omitzero"`
 
-	indexed []int32 // suspects under which it is found
-	mark    uint64  // last search that saw it
+	items   map[int32]int // members by item
+	indexed []int32       // suspects under which it is found
+	mark    uint64        // last search that saw it
 }
 
 // live says whether the group still takes alerts.
@@ -53,7 +56,7 @@ const (
 	searchRecent = 24 // groups looked at because they are the latest
 	searchPer    = 24 // a suspect of more groups than this is a hub: it tells nothing
 	indexTop     = 16 // suspects under which a group is found
-	linger       = 150 * time.Minute
+	linger       = 75 * time.Minute
 	attachOdds   = 1.0 // log odds from which an alert joins
 )
 
@@ -65,6 +68,9 @@ func (s *State) relist(g *group) {
 	s.totals.Touch(ledgerKey)
 	g.Order = l.Order
 	s.recent = append(s.recent, g)
+	for i := range g.items {
+		s.byItem[i] = append(s.byItem[i], g)
+	}
 	s.reindexGroup(g)
 }
 
@@ -81,16 +87,19 @@ func (s *State) reindexGroup(g *group) {
 	}
 }
 
-func (s *State) unindex(i int32, g *group) {
-	l := s.bySuspect[i]
+func (s *State) unindex(i int32, g *group) { drop(s.bySuspect, i, g) }
+
+// drop takes a group out of an index, whose lists have no order.
+func drop(m map[int32][]*group, i int32, g *group) {
+	l := m[i]
 	if n := slices.Index(l, g); n >= 0 {
 		l[n] = l[len(l)-1]
 		l = l[:len(l)-1]
 	}
 	if len(l) == 0 {
-		delete(s.bySuspect, i)
+		delete(m, i)
 	} else {
-		s.bySuspect[i] = l
+		m[i] = l
 	}
 }
 
@@ -105,12 +114,15 @@ func (s *State) unlist(g *group) {
 		s.unindex(i, g)
 	}
 	g.indexed = g.indexed[:0]
+	for i := range g.items {
+		drop(s.byItem, i, g)
+	}
 	g.Order = 0
 }
 
 // nearby lists the groups that an alert may belong to: the latest, and those that
 // suspect what its item needs. Its cost does not grow with the number of groups.
-func (s *State) nearby(reaches []reach, except *group) []*group {
+func (s *State) nearby(reaches, near []reach, except *group) []*group {
 	s.search++
 	var out []*group
 	take := func(g *group) {
@@ -133,6 +145,13 @@ func (s *State) nearby(reaches []reach, except *group) []*group {
 			}
 		}
 	}
+	for _, n := range near {
+		if l := s.byItem[n.at]; len(l) <= searchPer {
+			for _, g := range l {
+				take(g)
+			}
+		}
+	}
 	slices.SortFunc(out, func(a, b *group) int { return cmp.Compare(b.Order, a.Order) })
 	return out
 }
@@ -145,8 +164,11 @@ func (s *State) reachesOf(c *canonical) []reach {
 	if c.Binding == nil {
 		return nil
 	}
-	return s.g.reaches(c.Binding.CI)
+	return s.g.reaches(c.Binding.CI, c.idle())
 }
+
+// idle says whether the alert complains that something does not happen.
+func (c *canonical) idle() bool { return c.Absence }
 
 // dispose decides where an alert goes when one of its episodes is first heard.
 func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
@@ -164,7 +186,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	reaches := s.reachesOf(c)
 	var best fit
 	var others []fit
-	for _, g := range s.nearby(reaches, nil) {
+	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
 		f := s.fitness(c, g, reaches)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
@@ -267,14 +289,16 @@ func (s *State) join(g *group, c *canonical) {
 	}
 	s.alerts.Touch(c.ID)
 	weight := 1.0
-	if c.Binding != nil && g.has(s, c.Binding.CI) {
+	if s.seat(g, c) > 1 {
 		weight = again
 	}
 	g.Members = append(g.Members, c.ID)
-	if g.Classes == nil {
-		g.Classes = map[string]int{}
+	g.count(c)
+	if n := time.Duration(len(g.Members)); n == 1 {
+		g.Middle = c.First
+	} else {
+		g.Middle = g.Middle.Add(c.First.Sub(g.Middle) / n).Truncate(time.Millisecond)
 	}
-	g.Classes[classOf(c)]++
 	if g.Onset.IsZero() || c.Onset.Before(g.Onset) {
 		g.Onset = c.Onset
 	}
@@ -287,14 +311,36 @@ func (s *State) join(g *group, c *canonical) {
 	s.groups.Touch(g.ID)
 }
 
-// has says whether one of the group's latest members is about the item.
-func (g *group) has(s *State, ci string) bool {
-	for i := len(g.Members) - 1; i >= 0 && i >= len(g.Members)-200; i-- {
-		if o := s.alerts.Get(g.Members[i]); o != nil && o.Binding != nil && o.Binding.CI == ci {
-			return true
-		}
+func (g *group) count(c *canonical) {
+	if g.Classes == nil {
+		g.Classes, g.Clusters = map[string]int{}, map[string]int{}
 	}
-	return false
+	g.Classes[classOf(c)]++
+	if cl := clusterOf(c); cl != "" {
+		if g.Clusters == nil {
+			g.Clusters = map[string]int{}
+		}
+		g.Clusters[cl]++
+	}
+}
+
+// seat notes that an alert of the group is about its item, and returns how many are.
+func (s *State) seat(g *group, c *canonical) int {
+	if c.Binding == nil {
+		return 0
+	}
+	i, ok := s.g.index[c.Binding.CI]
+	if !ok {
+		return 0
+	}
+	if g.items == nil {
+		g.items = map[int32]int{}
+	}
+	g.items[i]++
+	if g.items[i] == 1 && g.Order > 0 {
+		s.byItem[i] = append(s.byItem[i], g)
+	}
+	return g.items[i]
 }
 
 // open makes an incident of a held group.

@@ -116,7 +116,7 @@ func (s *State) holdOver(id string) {
 func (s *State) joinLate(g *group, c *canonical) bool {
 	reaches := s.reachesOf(c)
 	var best fit
-	for _, o := range s.nearby(reaches, g) {
+	for _, o := range s.nearby(reaches, s.neighboursOf(c), g) {
 		f := s.fitness(c, o, reaches)
 		if t := f.total(); t >= attachOdds && (best.g == nil || t > best.total()) {
 			best = f
@@ -175,7 +175,7 @@ func (s *State) sweep(g *group) *group {
 			at = append(at, reach{n, 1})
 		}
 	}
-	for _, h := range s.nearby(at, g) {
+	for _, h := range s.nearby(at, nil, g) {
 		if !s.takes(h) || !s.takes(g) {
 			continue
 		}

@@ -42,6 +42,7 @@ type State struct {
 	due        dueHeap
 	recent     []*group           // live groups by their last join, latest last
 	bySuspect  map[int32][]*group // live groups by what they suspect most
+	byItem     map[int32][]*group // live groups by the items of their alerts
 	search     uint64
 
 	// of the event being stepped
@@ -82,7 +83,7 @@ func New(cfg Config, seq Sequence) *State {
 		sigs: paged.NewTable[signature]("signature"), windows: paged.NewTable[window]("window"),
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"),
-		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{},
+		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{},
 	}
 }
 
@@ -154,7 +155,7 @@ func (s *State) started() {
 	for _, k := range s.beats.Keys() {
 		b := s.beats.Get(k)
 		if !b.Missing {
-			s.schedule(dueBeat, k, &b.Due, s.now.Add(time.Duration(s.cfg.WatchdogTimeout)))
+			s.schedule(dueBeat, k, &b.Due, s.now.Add(s.patience(b)))
 			s.beats.Touch(k)
 		}
 	}
@@ -404,7 +405,17 @@ func (s *State) Loaded() {
 		s.reschedule(dueGroup, k, g.Due)
 		s.reschedule(dueHold, k, g.HoldDue)
 		s.reschedule(dueView, k, g.ViewDue)
-		if g.Order > 0 {
+		order := g.Order
+		g.Order = 0
+		for _, m := range g.Members {
+			if c := s.alerts.Get(m); c != nil {
+				s.seat(g, c)
+			}
+		}
+		if g.Order = order; order > 0 {
+			for i := range g.items {
+				s.byItem[i] = append(s.byItem[i], g)
+			}
 			s.recent = append(s.recent, g)
 			s.reindexGroup(g)
 		}

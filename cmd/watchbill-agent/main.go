@@ -141,7 +141,7 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	user, capabilities := probe.Privileges(probe.NewTree("/"))
 	self := agent.Self{Version: version, BootID: tree.BootID(), User: user, Capabilities: capabilities, StartedAt: time.Now().Truncate(time.Second)}
 	if f.Output != "" {
-		collector := agent.NewCollector(tree, config.Collector("", false))
+		collector := agent.NewCollector(tree, config.Collector("", false, capabilities))
 		defer collector.Close()
 		r := agent.PrintOnly(collector.Collect(ctx, time.Now(), true), f.StateDir, self, agent.NewAgentID)
 		if err := ctx.Err(); err != nil {
@@ -158,7 +158,7 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	}
 	// The state directory is opened by agent.New, which says what is wrong with it.
 	watcher := agent.NewWatcher(tree, config.WatchFiles, f.StateDir, log)
-	collector := agent.NewCollector(tree, config.Collector(f.StateDir, !f.Once))
+	collector := agent.NewCollector(tree, config.Collector(f.StateDir, !f.Once, capabilities))
 	defer collector.Close()
 	a, err := agent.New(agent.Options{
 		StateDir: f.StateDir, Source: collector, Sender: server, JoinToken: f.joinToken, Self: self,

@@ -19,6 +19,7 @@ import (
 	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/journal"
 	"github.com/watchbill/watchbill/internal/store"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 // Options of an engine.
@@ -404,6 +405,13 @@ func (e *Engine) Submit(ctx context.Context, c event.Command) (Outcome, error) {
 	}
 }
 
+// Rules returns the rules in force.
+func (e *Engine) Rules() fold.Rules {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state.Rules()
+}
+
 // Status is what the engine's metrics show.
 type Status struct {
 	Position, Snapshot uint64
@@ -411,6 +419,7 @@ type Status struct {
 	Fates              map[correlator.Fate]uint64
 	Open               map[[2]string]int // (state, priority) → incidents
 	OldestOpen         time.Time
+	Problems           map[itsm.ProblemState]int
 	Correlator         correlator.Gauges
 }
 
@@ -421,5 +430,6 @@ func (e *Engine) Status() Status {
 	st := Status{Position: e.position, Snapshot: e.lastSnap}
 	st.Received, st.Fates, st.Released = e.state.Fates()
 	st.Open, st.OldestOpen, st.Correlator = e.state.Gauges()
+	st.Problems = e.state.Problems()
 	return st
 }

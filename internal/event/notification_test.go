@@ -318,7 +318,8 @@ func plainBody(b []byte) (alerts int, ok bool) {
 	var root struct {
 		Alerts []json.RawMessage `json:"alerts"`
 	}
-	return len(root.Alerts), json.Unmarshal(b, &root) == nil
+	err := json.Unmarshal(b, &root)
+	return len(root.Alerts), err == nil
 }
 
 // checkDecode holds for every input whatever.
@@ -364,7 +365,7 @@ func checkDecode(t interface {
 		}
 	}
 	// encoding/json takes names in any case, so count only where that cannot matter.
-	if alerts, ok := plainBody(body); ok && bytes.Count(bytes.ToLower(body), []byte("alerts\"")) == 1 && !bytes.Contains(body, []byte(`\u`)) && alerts != n.Received() {
+	if alerts, ok := plainBody(body); ok && bytes.Count(bytes.ToLower(body), []byte("\"alerts\"")) == 1 && !bytes.Contains(body, []byte(`\u`)) && alerts != n.Received() {
 		t.Fatalf("received %d of %d alert objects", n.Received(), alerts)
 	}
 	// The line of a recording gives the same alerts, byte for byte.

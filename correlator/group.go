@@ -157,7 +157,11 @@ func (s *State) nearby(reaches, near []reach, except *group) []*group {
 }
 
 func (s *State) takes(g *group) bool {
-	return g.live() && g.Beat == "" && s.now.Sub(g.LastJoined) <= linger && len(g.Members) < s.cfg.MaxGroup
+	if !g.live() || g.Beat != "" || len(g.Members) >= s.cfg.MaxGroup {
+		return false
+	}
+	// A lone alert that still fires may be the forerunner of something, however old.
+	return len(g.Members) == 1 && g.ClearedAt.IsZero() || s.now.Sub(g.LastJoined) <= linger
 }
 
 func (s *State) reachesOf(c *canonical) []reach {
@@ -554,7 +558,7 @@ func (s *State) reopenWindow(g *group) time.Duration {
 	return w
 }
 
-const soloReopen = 24 * time.Hour
+const soloReopen = 7 * 24 * time.Hour
 
 // Reopened tells that a person reopened the incident.
 func (s *State) Reopened(id string, now time.Time) {

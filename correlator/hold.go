@@ -80,7 +80,7 @@ func (s *State) maybeOpen(g *group, why string) {
 }
 
 // surePair is the log odds from which two warnings are enough for an incident.
-const surePair = 3.0
+const surePair = 2.0
 
 // holdOver opens an incident for alerts that waited in vain for company.
 func (s *State) holdOver(id string) {
@@ -179,11 +179,7 @@ func (s *State) sweep(g *group) *group {
 		if !s.takes(h) || !s.takes(g) {
 			continue
 		}
-		if len(h.Members) > 1 {
-			g = s.maybeMerge(g, h)
-			continue
-		}
-		if !h.Held {
+		if len(h.Members) > 1 || !h.Held && s.now.Sub(h.LastJoined) < 10*time.Minute {
 			g = s.maybeMerge(g, h)
 			continue
 		}
@@ -195,7 +191,7 @@ func (s *State) sweep(g *group) *group {
 		if s.now.Sub(c.First) > 10*time.Minute {
 			f.time = math.Min(f.time, 0) // it did not come with the others
 		}
-		if c.Binding != nil && f.via == c.Binding.CI && f.place > 2 {
+		if s.accuses(g, c) {
 			f.age, f.habit = 0, f.habit/2 // the cause itself may complain long before it fails
 		}
 		if f.total() < attachOdds {
@@ -209,6 +205,30 @@ func (s *State) sweep(g *group) *group {
 		}
 	}
 	return g
+}
+
+// accuses says whether the alert is about what the group suspects most, or about
+// what that runs on or carries.
+func (s *State) accuses(g *group, c *canonical) bool {
+	w, _, _ := s.posterior(g)
+	if c.Binding == nil || len(g.Suspects) == 0 || w[0] < 0.25 || broad(c) {
+		return false
+	}
+	top := g.Suspects[0].CI
+	if top == c.Binding.CI {
+		return true
+	}
+	for _, e := range s.g.needs[c.Binding.CI] {
+		if e.To == top && e.Type == "runs_on" {
+			return true
+		}
+	}
+	for _, e := range s.g.needed[c.Binding.CI] {
+		if e.From == top && e.Type == "runs_on" && machineClass(c.Binding.Class) {
+			return true
+		}
+	}
+	return false
 }
 
 // mergeOdds is how much likelier one failure must be than two.
@@ -241,9 +261,11 @@ func (s *State) maybeMerge(g, h *group) *group {
 		return g
 	}
 	// Two failures so close together are rare themselves.
-	apart := g.Onset.Sub(h.Onset).Abs()
+	apart := g.Middle.Sub(h.Middle).Abs()
 	coincidence := -math.Log(failureRate * (apart.Minutes() + 5))
-	odds := quantise(best - bg - bh + coincidence)
+	// And what one failure does, it does soon.
+	spread := max(0, apart.Minutes()-10) / 8
+	odds := quantise(best - bg - bh + coincidence - spread)
 	if odds < mergeOdds {
 		return g
 	}

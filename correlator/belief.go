@@ -172,16 +172,7 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	}
 	f.place = math.Log(max(0.7*ratio+adjacentShare*adjacent, 1e-3))
 	// class
-	class := classOf(c)
-	q := s.classShare(class)
-	n, k := float64(len(g.Members)), float64(g.Classes[class])
-	const vague = 4
-	f.class = math.Log((k + vague*q) / (n + vague) / q)
-	if f.class > 0 {
-		f.class *= 0.6
-	} else {
-		f.class *= 0.3
-	}
+	f.class = s.classFit(c, g)
 	// An alert older than the failure is no effect of it.
 	if early := g.Onset.Sub(c.Onset); early > 2*time.Minute {
 		f.age = -min(4, early.Minutes()/6)
@@ -268,6 +259,19 @@ func (s *State) sharesCluster(c *canonical, g *group) float64 {
 }
 
 func clusterOf(c *canonical) string { return first(c.Labels, "cluster", "k8s_cluster") }
+
+// classFit is how much likelier the alert's class is in the group than elsewhere.
+func (s *State) classFit(c *canonical, g *group) float64 {
+	class := classOf(c)
+	q := s.classShare(class)
+	n, k := float64(len(g.Members)), float64(g.Classes[class])
+	const vague = 4
+	v := math.Log((k + vague*q) / (n + vague) / q)
+	if v > 0 {
+		return v * 0.6
+	}
+	return v * 0.3
+}
 
 // evidence tells a fit in sentences.
 func (s *State) evidence(c *canonical, f fit) []Evidence {

@@ -306,7 +306,7 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 	if b == nil {
 		ep.Why += "; " + why
 	}
-	if s.maintained(c) != "" {
+	if w, _, _ := s.planned(c); w != nil {
 		return c
 	}
 	reaches := s.reachesOf(c)

@@ -182,11 +182,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	}
 	c.Active = true
 	s.books()
-	if why := s.maintained(c); why != "" {
-		c.Suppressed = why
-		ep.Fate, ep.Why = FateSuppressed, why
-		return
-	}
+	planned, whyPlanned, plannedOdds := s.planned(c)
 	reaches := s.reachesOf(c)
 	var best fit
 	var others []fit
@@ -200,6 +196,12 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 				best = f
 			}
 		}
+	}
+	if planned != nil && (best.g == nil || best.total() < plannedOdds+1) {
+		c.Suppressed = whyPlanned
+		s.suppress(planned, c)
+		ep.Fate, ep.Why = FateSuppressed, whyPlanned
+		return
 	}
 	if best.g != nil {
 		g := best.g
@@ -381,7 +383,7 @@ func (s *State) open(g *group, why string) *group {
 func (s *State) releaseRecords(c *canonical, why string) {
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.Fate != FateHeld || ep.FinalFate == FateIncident {
+		if ep == nil || ep.Fate != FateHeld && ep.Fate != FateSuppressed || ep.FinalFate == FateIncident {
 			continue
 		}
 		ep.FinalFate, ep.FinalWhy = FateIncident, why

@@ -160,7 +160,7 @@ func (s *State) plannedBy(c *canonical, w *window) (string, float64) {
 	place := math.Log(max(0.7*max(ratio, stray)+adjacentShare*adjacent, 1e-3))
 	pace := max(s.pace(&w.Group), plannedPace)
 	odds := quantise(math.Log(pace/(s.aloneRate()+failureRate)) + place + s.classFit(c, &w.Group))
-	if odds < attachOdds {
+	if odds < attachOdds+1 {
 		return "", 0
 	}
 	return fmt.Sprintf("goes with the maintenance of %s until %s: %s (log odds %.1f)", s.nameAll(w.CIs), until, w.Summary, odds), odds

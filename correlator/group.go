@@ -49,6 +49,8 @@ type group struct {
 // live says whether the group still takes alerts.
 func (g *group) live() bool { return g.ResolvedAt.IsZero() && !g.Closed }
 
+var attachOdds = tOdds
+
 // heldPrefix begins the internal ids of groups that are held.
 const heldPrefix = "held/"
 
@@ -57,7 +59,6 @@ const (
 	searchPer    = 24 // a suspect of more groups than this is a hub: it tells nothing
 	indexTop     = 16 // suspects under which a group is found
 	linger       = 75 * time.Minute
-	attachOdds   = 1.0 // log odds from which an alert joins
 )
 
 // relist keeps the order of latest activity and the index by suspect.
@@ -190,7 +191,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		f := s.fitness(c, g, reaches)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > 0 || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > tImm || s.holdOf(c) <= 0) {
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f
@@ -554,7 +555,7 @@ func (s *State) Resolved(id string, now time.Time) {
 // single alert stays longer: a chattering alert belongs into one record.
 func (s *State) reopenWindow(g *group) time.Duration {
 	w := time.Duration(s.cfg.ReopenWindow)
-	if len(g.Members) == 1 {
+	if s.solo(g) != "" {
 		w = max(w, soloReopen)
 	}
 	return w

@@ -142,10 +142,7 @@ func (s *State) comeBack(g *group, c *canonical) bool {
 		return false
 	}
 	old := s.groups.Get(h.Incident)
-	if old == nil || old.Closed || old.Held || len(old.Members) != 1 {
-		return false
-	}
-	if o := s.alerts.Get(old.Members[0]); o == nil || o.Identity != c.Identity {
+	if old == nil || old.Closed || old.Held || s.solo(old) != c.Identity {
 		return false
 	}
 	why := fmt.Sprintf("the same alert came alone again, %d times by now", h.N+1)
@@ -157,6 +154,23 @@ func (s *State) comeBack(g *group, c *canonical) bool {
 	c.Evidence = []Evidence{{"habit", why, 1}}
 	s.absorb(old, g, why)
 	return true
+}
+
+// solo returns the identity of the only alert of a group, however often it came,
+// or nothing if there are several.
+func (s *State) solo(g *group) string {
+	identity := ""
+	for _, m := range g.Members[max(0, len(g.Members)-20):] {
+		o := s.alerts.Get(m)
+		if o == nil || identity != "" && o.Identity != identity {
+			return ""
+		}
+		identity = o.Identity
+	}
+	if len(g.Classes) > 1 {
+		return ""
+	}
+	return identity
 }
 
 // sizes at which a growing group looks for held alerts and incidents that it explains
@@ -232,7 +246,7 @@ func (s *State) accuses(g *group, c *canonical) bool {
 }
 
 // mergeOdds is how much likelier one failure must be than two.
-const mergeOdds = 1.0
+var mergeOdds = tMerge
 
 // maybeMerge joins two groups where one failure explains both better than two do.
 // It returns the group that holds g's alerts afterwards.

@@ -58,7 +58,9 @@ type canonical struct {
 	Evidence    []Evidence   `json:"evidence,omitempty"`
 	Suppressed  string       `json:"suppressed,omitempty"` // why
 	HoldWhy     string       `json:"hold,omitempty"`
-	Due         time.Time    `json:"due,omitzero"`
+	Unbound     string       `json:"unbound,omitempty"` // why no item is known
+	Counted     bool         `json:"counted,omitempty"` // learned from already
+	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
 }
 
 // heartbeat is an alert that always fires: its silence is the signal.
@@ -242,6 +244,9 @@ func (s *State) supersede(src string, a *event.Alert) {
 	for _, k := range slices.Clone(s.bySeries[src+"\x00"+a.Fingerprint]) {
 		old := s.episodes.Get(k)
 		if old.Labels.Equal(a.Labels) && a.StartsAt.After(old.Last) {
+			if c := s.alerts.Get(old.Canonical); c != nil && a.StartsAt.Sub(old.Last) > staleReturn {
+				c.Lost = true
+			}
 			s.end(k, old, AlertSuperseded, a.StartsAt, "it fired anew, so its resolve was lost")
 		}
 	}
@@ -267,14 +272,60 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	ep.Status, ep.Ended = AlertResolved, s.now
 	ep.Fate, ep.Why = FateResolve, "resolved; its firing was never received"
 	s.endTwins(key, ep.series(), a.EndsAt)
-	b, why := s.g.bind(a.Labels, a.GeneratorURL)
-	c := &canonical{ID: ep.ID, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b}
-	if b == nil {
-		ep.Why += "; " + why
-	}
+	c := s.placeEnded(key, ep, a)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(keepEnded))
 	s.recordFull(ep, c, a)
 	return FateResolve
+}
+
+// placeEnded finds the incident that an alert belonged to which fired and ended
+// between two notifications: it is part of the story although it is over. It
+// never opens or holds anything.
+func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
+	id := s.identity(a.Labels)
+	if c := s.alerts.Get(s.byIdentity[id]); c != nil && !c.Lost {
+		if g := s.groups.Get(c.Group); g != nil && (c.Active || ep.Onset.Sub(c.Ended) <= staleReturn) {
+			c.Episodes = append(c.Episodes, key)
+			ep.Canonical = c.ID
+			s.alerts.Touch(c.ID)
+			if !g.Held {
+				ep.Why += "; part of " + g.ID
+				s.touchGroup(g.ID, "")
+			}
+			return c
+		}
+	}
+	b, why := s.g.bind(a.Labels, a.GeneratorURL)
+	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now}
+	if b == nil {
+		ep.Why += "; " + why
+	}
+	if s.maintained(c) != "" {
+		return c
+	}
+	reaches := s.reachesOf(c)
+	var best fit
+	for _, g := range s.nearby(reaches, nil) {
+		if g.Held || !g.ClearedAt.IsZero() {
+			continue
+		}
+		f := s.fitness(c, g, reaches)
+		if t := f.total(); t >= attachOdds && (best.g == nil || t > best.total()) {
+			best = f
+		}
+	}
+	if best.g == nil {
+		return c
+	}
+	c.Episodes = []string{key}
+	c.Evidence = s.evidence(c, best)
+	ep.Canonical = c.ID
+	ep.Why += "; part of " + best.g.ID + ": " + sentence(c.Evidence)
+	s.alerts.Put(c.ID, c)
+	s.byIdentity[id] = c.ID
+	s.join(best.g, c)
+	s.touchGroup(best.g.ID, "")
+	return c
 }
 
 // end closes an episode for another reason than its own resolve.
@@ -365,7 +416,8 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	id := s.identity(a.Labels)
 	if c := s.alerts.Get(s.byIdentity[id]); c != nil {
 		g := s.groups.Get(c.Group)
-		if c.Active || g != nil && (g.live() || s.now.Sub(g.ResolvedAt) <= time.Duration(s.cfg.ReopenWindow)) {
+		fresh := !c.Lost && (c.Active || g != nil && s.now.Sub(c.Ended) <= staleReturn)
+		if fresh && (c.Active || g.live() || s.now.Sub(g.ResolvedAt) <= time.Duration(s.cfg.ReopenWindow)) {
 			if !slices.Contains(c.Episodes, key) {
 				c.Episodes = append(c.Episodes, key)
 			}
@@ -383,13 +435,17 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 		Onset: ep.Onset, First: s.now, Episodes: []string{key},
 	}
 	if b == nil {
-		c.HoldWhy = why
+		c.Unbound = why
 	}
 	ep.Canonical = c.ID
 	s.alerts.Put(c.ID, c)
 	s.byIdentity[id] = c.ID
 	return c, true
 }
+
+// staleReturn is how long an alert must have been gone for its return to be judged
+// anew, even if its incident is still open.
+const staleReturn = 90 * time.Minute
 
 // identity is what replicas of one alert share: all labels but the configured
 // replica labels.
@@ -436,13 +492,17 @@ func alertOf(ep *episode, c *canonical) Alert {
 		ID: ep.ID, Source: ep.Source, Fingerprint: ep.Fingerprint, StartsAt: ep.StartsAt, Labels: ep.Labels,
 		Status: ep.Status, Severity: c.Severity, Onset: ep.Onset, FirstReceived: ep.First, LastReceived: ep.Last,
 		Receipts: ep.Receipts, Canonical: c.ID, Binding: c.Binding, Fate: ep.Fate, Why: ep.Why,
-		FinalFate: ep.FinalFate, FinalWhy: ep.FinalWhy, Incident: c.Group, Evidence: c.Evidence, Clamped: ep.Clamped,
+		FinalFate: ep.FinalFate, FinalWhy: ep.FinalWhy, Evidence: c.Evidence, Clamped: ep.Clamped,
+	}
+	held := c.Group == "" || strings.HasPrefix(c.Group, heldPrefix)
+	if !held {
+		a.Incident = c.Group
 	}
 	if !ep.EndsAt.IsZero() {
 		at := ep.EndsAt
 		a.EndsAt = &at
 	}
-	if !c.AttachedAt.IsZero() {
+	if !held && !c.AttachedAt.IsZero() {
 		at := c.AttachedAt
 		if ep.First.After(at) {
 			at = ep.First

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/watchbill/watchbill/correlator"
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/itsm"
 )
 
@@ -115,3 +116,8 @@ func (s *State) Digest() string {
 
 // RulesJSON returns the rules in force.
 func (s *State) RulesJSON() json.RawMessage { return mustJSON(s.rules) }
+
+// Baseline returns facts that give an empty state today's rules and topology.
+func (s *State) Baseline() []event.Body {
+	return append([]event.Body{&event.Config{Rules: s.RulesJSON()}}, s.corr.Topology()...)
+}

@@ -64,11 +64,24 @@ func monthRules() fold.Rules {
 	var desk itsm.Rules
 	err := json.Unmarshal([]byte(`{
 		"problem_verify": "5d",
-		"calendars": {"office": {"zone": "Europe/Berlin", "holidays": ["10-03"], "open": [{"weekdays": ["monday:friday"], "times": [{"start_time": "08:00", "end_time": "18:00"}]}]}},
+		"calendars": {"office": {"zone": "Europe/Berlin", "holidays": ["10-03"], "open": [{"weekdays": ["monday:friday"], "times": [{"start_time": "08:00", "end_time": "18:00"}]}]},
+			"night": {"zone": "Europe/Berlin", "open": [{"times": [{"start_time": "22:00", "end_time": "24:00"}, {"start_time": "00:00", "end_time": "06:00"}]}]}},
 		"services": [
 			{"name": "shop", "team": "web", "availability": 0.995, "outage_priority": 3},
 			{"name": "billing", "owner": "bea", "hours": "office", "outage_priority": 4, "cis": ["host:h01", "host:h02", "host:h03", "host:h04", "host:h05"]}
-		]}`), &desk)
+		],
+		"slas": [
+			{"name": "answer-fast", "clock": "response", "target": "30m", "priorities": [1, 2]},
+			{"name": "answer", "clock": "response", "target": "4h", "calendar": "office"},
+			{"name": "mend-fast", "clock": "resolution", "target": "3h", "priorities": [1, 2]},
+			{"name": "mend-office", "clock": "resolution", "target": "8h", "calendar": "office", "services": ["billing"]},
+			{"name": "mend", "clock": "resolution", "target": "1d"},
+			{"name": "back", "clock": "restoration", "target": "2h", "services": ["shop"]}
+		],
+		"notify": {"enabled": true, "priorities": [1, 2, 3, 4], "limit": 5, "window": "10m",
+			"escalation": [{"priorities": [1, 2], "after": ["10m", "20m"], "repeat": "1h"}],
+			"quiet": {"calendar": "night", "from": 3}}
+		}`), &desk)
 	if err != nil {
 		panic(err)
 	}

@@ -11,6 +11,9 @@ import (
 const (
 	dueIncident = iota // close what stayed resolved, archive what stayed closed
 	dueProblem         // close what did not come back
+	dueClock           // a service level warns or is breached
+	duePage            // quiet hours end, or nobody acknowledged
+	dueStorm           // tell what the page limit held back
 )
 
 type due struct {
@@ -68,6 +71,16 @@ func (s *State) dueOf(d due) *time.Time {
 		if x := s.problems.Get(d.key); x != nil {
 			return &x.Due
 		}
+	case dueClock:
+		if x := s.incidents.Get(d.key); x != nil {
+			return &x.ClockDue
+		}
+	case duePage:
+		if x := s.incidents.Get(d.key); x != nil {
+			return &x.PageDue
+		}
+	case dueStorm:
+		return &s.count.Storm.Due
 	}
 	return nil
 }
@@ -106,6 +119,12 @@ func (s *State) workOff() {
 			s.incidentDue(d.key)
 		case dueProblem:
 			s.problemDue(d.key)
+		case dueClock:
+			s.commit(d.key, itsm.Change{})
+		case duePage:
+			s.pageDue(d.key)
+		case dueStorm:
+			s.stormDue()
 		}
 	}
 }
@@ -133,8 +152,12 @@ func (s *State) reload() {
 		}
 	}
 	for _, k := range s.incidents.Keys() {
-		push(dueIncident, k, s.incidents.Get(k).Due)
+		x := s.incidents.Get(k)
+		push(dueIncident, k, x.Due)
+		push(dueClock, k, x.ClockDue)
+		push(duePage, k, x.PageDue)
 	}
+	push(dueStorm, "", s.count.Storm.Due)
 	for _, k := range s.problems.Keys() {
 		push(dueProblem, k, s.problems.Get(k).Due)
 	}

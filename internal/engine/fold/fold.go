@@ -66,12 +66,18 @@ type counters struct {
 	Events   uint64                     `json:"events"`
 	Last     time.Time                  `json:"last"`
 	Hour     itsm.Hour                  `json:"hour"` // the one that Last lies in
+	Storm    storm                      `json:"storm"`
 }
 
 // incident is a live or recent incident with its next deadline.
 type incident struct {
 	Doc itsm.Incident `json:"doc"`
 	Due time.Time     `json:"due,omitzero"`
+	// Points are the log that service levels are recomputed from.
+	Points   []itsm.Point `json:"points"`
+	ClockDue time.Time    `json:"clock_due,omitzero"`
+	Page     paging       `json:"page"`
+	PageDue  time.Time    `json:"page_due,omitzero"`
 }
 
 // problem is a problem with its next deadline.
@@ -207,8 +213,17 @@ func (s *State) configure(c *event.Config) {
 		return
 	}
 	s.rules = r
+	before := mustJSON(s.desk.Rules)
 	s.desk, _ = itsm.NewDesk(r.Desk) // validated by ParseRules
 	s.corr.Configure(r.Correlation)
+	if string(mustJSON(r.Desk)) == string(before) {
+		return
+	}
+	for _, id := range s.incidents.Keys() { // other service levels may hold now
+		if s.incidents.Get(id).Doc.Live() {
+			s.commit(id, itsm.Change{})
+		}
+	}
 }
 
 // turnHour begins the count of a new hour.
@@ -335,6 +350,8 @@ func (s *State) commit(id string, c itsm.Change) {
 	x := s.incidents.Get(id)
 	i := &x.Doc
 	s.outages(i, &c)
+	s.clocks(x, &c)
+	s.announce(x, &c)
 	for _, e := range c.Entries {
 		i.Entries++
 		s.emit(TimelineRow{id, i.Entries, s.pos, e})

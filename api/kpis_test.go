@@ -289,6 +289,18 @@ func TestMonthKPIsAgree(t *testing.T) {
 	}
 	t.Logf("%d events, %v incidents, %v problems, %d received alerts, noise reduction %.2f", len(m.events), want.counts[itsm.MOpened], want.counts[itsm.MProblemsOpened], report.Total.Alerts.Received, *report.Total.NoiseReduction)
 
+	windows, err := e.Records().Maintenances(t.Context(), false, engine.Range{Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := 0
+	for _, w := range windows.Items {
+		hidden += w.Suppressed
+	}
+	if hidden == 0 || uint64(hidden) != report.Total.Alerts.Fates["suppressed"] {
+		t.Errorf("%d windows say that they suppressed %d alerts, the fates %d", len(windows.Items), hidden, report.Total.Alerts.Fates["suppressed"])
+	}
+
 	byPriority, err := k.Report(t.Context(), url.Values{"from": {"2026-10-01"}, "to": {m.end.Add(time.Second).Format(time.RFC3339)}, "by": {"priority"}})
 	if err != nil {
 		t.Fatal(err)

@@ -108,6 +108,7 @@ func newMonth(t *testing.T, days int) *month {
 	m.after(time.Minute, m.disturb)
 	m.after(3*time.Minute, m.work)
 	m.after(10*time.Hour, m.byHand)
+	m.after(20*time.Hour, m.maintain)
 	for m.todo.Len() > 0 {
 		a := heap.Pop(&m.todo).(act)
 		if a.at.After(m.end) {
@@ -294,6 +295,26 @@ func (m *month) workProblem(who string) {
 	verb := map[itsm.ProblemState]string{itsm.ProblemNew: "assess", itsm.ProblemAssess: "root_cause", itsm.ProblemRootCause: "fix", itsm.ProblemFix: "resolve", itsm.ProblemResolved: "close"}[p.State]
 	if verb != "" {
 		m.do("problem", verb, p.ID, who, fields{"workaround": "restart it", "root_cause": "a leak"})
+	}
+}
+
+// maintain plans windows, on a host or on all that the service billing stands on.
+func (m *month) maintain() {
+	m.after(m.span(20*time.Hour, 60*time.Hour), m.maintain)
+	args := fields{"summary": "new kernel", "cis": []string{"host:" + host(m.rng.IntN(hosts))}}
+	if m.rng.IntN(3) == 0 {
+		args = fields{"summary": "month's end", "services": []string{"billing"}}
+	}
+	args["starts_at"], args["ends_at"] = m.now.Add(time.Hour), m.now.Add(9*time.Hour)
+	a := m.do("maintenance", "create", "", "ann", args)
+	if a.Err != nil {
+		m.t.Fatal(a.Err)
+	}
+	switch m.rng.IntN(4) {
+	case 0:
+		m.do("maintenance", "cancel", a.Record, "ann", fields{})
+	case 1:
+		m.after(5*time.Hour, func() { m.do("maintenance", "end", a.Record, "ann", fields{"reason": "done"}) })
 	}
 }
 

@@ -95,6 +95,7 @@ type State struct {
 	problems  *paged.Table[problem]
 	services  *paged.Table[service]
 	owners    *paged.Table[owner]
+	windows   *paged.Table[window]
 	desk      *itsm.Desk
 	due       dueHeap
 
@@ -109,6 +110,7 @@ func New(rules Rules) *State {
 	s := &State{
 		rules: rules, incidents: paged.NewTable[incident]("incident"), problems: paged.NewTable[problem]("problem"),
 		services: paged.NewTable[service]("service"), owners: paged.NewTable[owner]("owner"),
+		windows: paged.NewTable[window]("maintenance"),
 	}
 	s.desk, _ = itsm.NewDesk(rules.Desk) // whoever made the rules has validated them
 	s.count = counters{Seq: map[string]uint64{}, Fates: map[correlator.Fate]uint64{}}
@@ -117,7 +119,7 @@ func New(rules Rules) *State {
 }
 
 // prefixes of ids by kind; the number is the sequence within partition 0.
-var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG"}
+var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT"}
 
 func (s *State) nextID(kind string) string {
 	s.count.Seq[kind]++
@@ -244,6 +246,9 @@ func (s *State) decide(d correlator.Decision) {
 	case correlator.AlertDecided:
 		if d.Fate != "" {
 			s.fate(d.Fate, 1)
+		}
+		if d.Fate == correlator.FateSuppressed {
+			s.suppressed(d.Alert.Why)
 		}
 		if d.Released {
 			s.count.Released++

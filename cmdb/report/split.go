@@ -54,7 +54,7 @@ type part struct {
 // an unchanged cycle stays under 1 KiB.
 func (r Report) parts() []part {
 	return []part{
-		{SectionAgent, r.Agent, Agent{ID: r.Agent.ID, Version: r.Agent.Version, BootID: r.Agent.BootID, User: r.Agent.User, Capabilities: r.Agent.Capabilities}},
+		{SectionAgent, r.Agent, Agent{ID: r.Agent.ID, Version: r.Agent.Version, BootID: r.Agent.BootID, User: r.Agent.User, Capabilities: r.Agent.Capabilities, Site: r.Agent.Site}},
 		{SectionHost, r.Host, nil},
 		{SectionOS, r.OS, nil},
 		{SectionHardware, r.Hardware, nil},

@@ -98,11 +98,10 @@ type Agent struct {
 	spool   *spool
 	log     *slog.Logger
 
-	last     *report.Report            // of the last round, also of a run before
-	hashes   map[string]string         // of the last round
-	queued   map[string]string         // section → hash of what was last handed over or spooled
-	rejected map[string]bool           // sections that the server refused as they are
-	newest   map[string]report.Section // the last round's sections with their data, until they are handed over
+	last     *report.Report    // of the last round, also of a run before
+	hashes   map[string]string // of the last round
+	queued   map[string]string // section → hash of what was last handed over or spooled
+	rejected map[string]bool   // sections that the server refused as they are
 	enrolled bool
 
 	nextSample, nextReport, nextFull, nextSend time.Time
@@ -267,15 +266,11 @@ func (a *Agent) take(now time.Time, r report.Report, full bool) error {
 		changed = len(found) > 0
 		a.changes = append(a.changes, found...)
 	}
-	sections, err := r.Split()
+	hashes, err := r.Hashes(a.last, a.hashes)
 	if err != nil {
 		return err
 	}
-	a.hashes = make(map[string]string, len(sections))
-	for name, s := range sections {
-		a.hashes[name] = s.Hash
-	}
-	a.newest = sections
+	a.hashes = hashes
 	if full {
 		// What was refused may pass by now; once per full round is enough to see.
 		clear(a.rejected)
@@ -379,14 +374,9 @@ func (a *Agent) envelope(now time.Time) (body []byte, names []string, err error)
 		if a.queued[name] == hash {
 			continue
 		}
-		// The encoded sections are as large as the report itself and rarely
-		// asked for twice: they are made again when they are.
-		if a.newest == nil {
-			if a.newest, err = a.last.Split(); err != nil {
-				return nil, nil, err
-			}
+		if e.Sections[name], err = a.last.Section(name); err != nil {
+			return nil, nil, err
 		}
-		e.Sections[name] = a.newest[name]
 		a.queued[name] = hash
 		names = append(names, name)
 	}
@@ -398,7 +388,7 @@ func (a *Agent) envelope(now time.Time) (body []byte, names []string, err error)
 	if err != nil {
 		return nil, nil, err
 	}
-	a.changes, a.peers, a.newest = nil, nil, nil
+	a.changes, a.peers = nil, nil
 	return body, names, nil
 }
 

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"bufio"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -32,7 +33,15 @@ func main() {
 	processes := flag.Int("processes", 300, "processes of the load")
 	sockets := flag.Int("sockets", 2000, "sockets of the load")
 	many := flag.Int("many", 50000, "sockets of the heavy load; 0 for none")
+	hold := flag.Int("hold", 0, "open so many sockets, say so, and hold them until standard input ends (for the bench's own use)")
 	flag.Parse()
+	if *hold > 0 {
+		if err := holdSockets(*hold); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*agent, time.Duration(*seconds)*time.Second, *processes, *sockets, *many); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -45,11 +54,6 @@ func run(agent string, span time.Duration, processes, sockets, many int) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	limit := syscall.Rlimit{Cur: uint64(2*many + 10000), Max: uint64(2*many + 10000)}
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		fmt.Fprintln(os.Stderr, "SKIPPED the heavy load: cannot open so many sockets:", err)
-		many = 0
-	}
 	for range processes {
 		cmd := exec.Command("sleep", "86400")
 		if err := cmd.Start(); err != nil {
@@ -75,7 +79,7 @@ func run(agent string, span time.Duration, processes, sockets, many int) error {
 	debs := packages(out)
 	line("watchbill-agent, whole", append([]string{agent}, once...))
 	all := packages(out)
-	for _, peer := range [][]string{{"facter", "--json"}, {"ohai"}, {"fusioninventory-inventory", "--stdout"}, {"glpi-inventory"}, {"ocsinventory-agent", "--stdout"}} {
+	for _, peer := range [][]string{{"facter", "--json"}, {"ohai"}, {"fusioninventory-inventory"}, {"glpi-inventory"}, {"ocsinventory-agent", "--stdout"}} {
 		if _, err := exec.LookPath(peer[0]); err != nil {
 			fmt.Printf("| SKIPPED %s: not installed | | | |\n", peer[0])
 			continue
@@ -132,12 +136,16 @@ func line(name string, args []string) {
 		}
 	}
 	u := runs[1]
+	if u.code != 0 {
+		name += fmt.Sprintf(" (ended with exit code %d)", u.code)
+	}
 	fmt.Printf("| %s | %.3f | %.1f | %.2f |\n", name, u.cpu.Seconds(), float64(u.rss)/(1<<20), u.wall.Seconds())
 }
 
 type usage struct {
 	cpu, wall time.Duration
 	rss       int64 // bytes, of the largest process
+	code      int   // some inventory tools print all and still end with an error
 }
 
 func weigh(args []string) (usage, error) {
@@ -150,9 +158,7 @@ func weigh(args []string) (usage, error) {
 	if err != nil && !errors.As(err, &exit) {
 		return u, err
 	}
-	if cmd.ProcessState.ExitCode() != 0 {
-		return u, fmt.Errorf("exit code %d", cmd.ProcessState.ExitCode())
-	}
+	u.code = cmd.ProcessState.ExitCode()
 	u.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	if r, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		u.rss = r.Maxrss * 1024
@@ -169,55 +175,75 @@ func packages(name string) int {
 	return len(r.Packages)
 }
 
-// connections is the load of sockets: this process is both ends.
+// connections is the load of sockets, in processes of their own: one may not
+// have that many files open.
 type connections struct {
-	listeners []net.Listener
-	mu        sync.Mutex
-	ends      []net.Conn
+	total int
+	ends  []func()
 }
 
-func (c *connections) count() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.ends)
-}
+// most is how many sockets one process holds.
+const most = 10000
+
+func (c *connections) count() int { return c.total }
 
 // grow opens connections until there are so many sockets.
 func (c *connections) grow(sockets int) error {
-	for c.count() < sockets {
-		// Each destination address has ephemeral ports of its own.
-		l, err := net.Listen("tcp4", fmt.Sprintf("127.0.1.%d:0", len(c.listeners)+1))
+	for c.total < sockets {
+		n := min(most, sockets-c.total)
+		cmd := exec.Command(os.Args[0], "-hold", strconv.Itoa(n))
+		stdin, err := cmd.StdinPipe()
 		if err != nil {
 			return err
 		}
-		c.listeners = append(c.listeners, l)
-		for range 5000 {
-			if c.count() >= sockets {
-				break
-			}
-			out, err := net.Dial("tcp4", l.Addr().String())
-			if err != nil {
-				return err
-			}
-			in, err := l.Accept()
-			if err != nil {
-				return err
-			}
-			c.mu.Lock()
-			c.ends = append(c.ends, out, in)
-			c.mu.Unlock()
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			return err
 		}
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		c.ends = append(c.ends, func() { stdin.Close(); _ = cmd.Wait() })
+		if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "ready\n" {
+			return fmt.Errorf("open %d sockets: %q, %v", n, line, err)
+		}
+		c.total += n
 	}
 	return nil
 }
 
 func (c *connections) close() {
-	for _, e := range c.ends {
+	for _, end := range c.ends {
+		end()
+	}
+}
+
+// holdSockets makes connections with itself: each is two sockets. Every
+// destination address has ephemeral ports of its own.
+func holdSockets(sockets int) error {
+	l, err := net.Listen("tcp4", fmt.Sprintf("127.0.%d.%d:0", os.Getpid()>>8&0x7f+1, os.Getpid()&0xff))
+	if err != nil {
+		return err
+	}
+	var ends []net.Conn
+	for len(ends) < sockets {
+		out, err := net.Dial("tcp4", l.Addr().String())
+		if err != nil {
+			return err
+		}
+		in, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		ends = append(ends, out, in)
+	}
+	fmt.Println("ready")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	for _, e := range ends {
 		_ = e.Close()
 	}
-	for _, l := range c.listeners {
-		_ = l.Close()
-	}
+	return nil
 }
 
 // receiver is a server that takes every report.

@@ -7,7 +7,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -71,7 +70,6 @@ type API struct {
 	begun    time.Time
 
 	randMu sync.Mutex
-	edits  [64]sync.Mutex // an edit with If-Match holds the one of its record
 }
 
 // New makes the handler and begins to follow the engine's changes.
@@ -109,6 +107,7 @@ func New(o Options) (*API, error) {
 	a.ingestRoutes()
 	a.streamRoutes()
 	a.operationRoutes()
+	a.kpiRoutes()
 	if err := a.describe(); err != nil {
 		return nil, err
 	}
@@ -166,13 +165,4 @@ type Raw struct {
 func (x *Raw) Resolve(ctx huma.Context) []error {
 	x.r, x.w = humago.Unwrap(ctx)
 	return nil
-}
-
-// lockRecord serialises edits of one record that name the revision they are based on.
-func (a *API) lockRecord(id string) func() {
-	h := fnv.New32a()
-	_, _ = io.WriteString(h, id) // cannot fail
-	m := &a.edits[h.Sum32()%uint32(len(a.edits))]
-	m.Lock()
-	return m.Unlock
 }

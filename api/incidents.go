@@ -2,20 +2,13 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/engine/fold"
-	"github.com/watchbill/watchbill/internal/event"
-	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/store"
 	"github.com/watchbill/watchbill/itsm"
 )
@@ -23,9 +16,8 @@ import (
 // Incident is an incident as the API shows it.
 type Incident struct {
 	itsm.Incident
-	Refs     map[string]Ref `json:"refs" doc:"Names of the configuration items and services that the incident mentions, by id"`
-	Legal    []string       `json:"legal" nullable:"false" doc:"Verbs that the incident's state allows now"`
-	Revision uint64         `json:"revision,omitempty" doc:"For If-Match; not in lists"`
+	Refs  map[string]Ref `json:"refs" doc:"Names of the configuration items and services that the incident mentions, by id"`
+	Legal []string       `json:"legal" nullable:"false" doc:"Verbs that the incident's state allows now"`
 }
 
 // Ref names a configuration item.
@@ -210,7 +202,7 @@ type incidentReply struct {
 }
 
 func (a *API) incident(ctx context.Context, id string) (*incidentReply, error) {
-	doc, rev, err := a.o.Engine.Records().Incident(ctx, id)
+	doc, _, err := a.o.Engine.Records().Incident(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -218,8 +210,7 @@ func (a *API) incident(ctx context.Context, id string) (*incidentReply, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown[0].Revision = rev
-	return &incidentReply{ETag: etag(rev), Body: shown[0]}, nil
+	return &incidentReply{ETag: etag(doc.Revision), Body: shown[0]}, nil
 }
 
 // ByID names a record.
@@ -265,7 +256,7 @@ func (a *API) incidentRoutes() {
 	create := op(http.MethodPost, "/api/v1/incidents", "create-incident", "incidents", "Open an incident by hand")
 	create.DefaultStatus = http.StatusCreated
 	handle(a, create, func(ctx context.Context, in *struct{ Body NewIncident }) (*created[Incident], error) {
-		id, err := a.submit(ctx, "incident", "create", "", in.Body)
+		id, err := a.submit(ctx, verbOf{record: "incident", name: "create"}, "", in.Body)
 		if err != nil {
 			return nil, err
 		}
@@ -275,18 +266,27 @@ func (a *API) incidentRoutes() {
 		}
 		return &created[Incident]{Location: "/api/v1/incidents/" + id, ETag: x.ETag, Body: x.Body}, nil
 	})
-	verb[noteArgs](a, "acknowledge", "Somebody works on it")
-	verb[assignArgs](a, "assign", "Give it to a person or a team")
-	verb[holdArgs](a, "hold", "Wait for somebody else")
-	verb[noteArgs](a, "resume", "Go on after a hold")
-	verb[resolveArgs](a, "resolve", "It works again")
-	verb[noteArgs](a, "close", "Nothing is left to do")
-	verb[reasonArgs](a, "reopen", "It was not over")
-	verb[reasonArgs](a, "cancel", "It was none")
-	verb[textArgs](a, "notes", "Write on the timeline")
-	verb[mergeArgs](a, "merge", "Another incident takes its alerts over")
-	verb[splitArgs](a, "split", "Some of its alerts become an incident of their own: that one is answered")
-	register[editArgs](a, "edit", describedAs(op(http.MethodPatch, "/api/v1/incidents/{id}", "edit-incident", "incidents", "Change title, impact or urgency"), verbDoc))
+	for _, v := range []struct {
+		name, summary string
+		args          argument
+	}{
+		{"acknowledge", "Somebody works on it", arguments[noteArgs]},
+		{"assign", "Give it to a person or a team", arguments[assignArgs]},
+		{"hold", "Wait for somebody else", arguments[holdArgs]},
+		{"resume", "Go on after a hold", arguments[noteArgs]},
+		{"resolve", "It works again", arguments[resolveArgs]},
+		{"close", "Nothing is left to do", arguments[noteArgs]},
+		{"reopen", "It was not over", arguments[reasonArgs]},
+		{"cancel", "It was none", arguments[reasonArgs]},
+		{"notes", "Write on the timeline", arguments[textArgs]},
+		{"merge", "Another incident takes its alerts over", arguments[mergeArgs]},
+		{"split", "Some of its alerts become an incident of their own, which is answered", arguments[splitArgs]},
+		{"major", "Declare a major incident, or change who has which role", arguments[majorArgs]},
+		{"minor", "Take the declaration back", arguments[reasonArgs]},
+	} {
+		v.args(a, verbOf{"incident", v.name, op(http.MethodPost, "/api/v1/incidents/{id}/"+v.name, v.name+"-incident", "incidents", v.summary)})
+	}
+	arguments[editArgs](a, verbOf{"incident", "edit", op(http.MethodPatch, "/api/v1/incidents/{id}", "edit-incident", "incidents", "Change title, description, impact or urgency")})
 }
 
 // NewIncident is what a person opens an incident with.
@@ -334,12 +334,18 @@ type (
 		Alerts []string `json:"alerts" minItems:"1" maxItems:"10000" nullable:"false" doc:"Ids of the alerts that leave"`
 		Reason string   `json:"reason,omitempty" maxLength:"2000"`
 	}
+	majorArgs struct {
+		Roles  map[string]string `json:"roles,omitempty" doc:"Role (commander, communications, scribe, ...) to who has it"`
+		Reason string            `json:"reason,omitempty" maxLength:"2000"`
+		Note   string            `json:"note,omitempty" maxLength:"20000"`
+	}
 	editArgs struct {
-		Title   string `json:"title,omitempty" maxLength:"500"`
-		Impact  int    `json:"impact,omitempty" minimum:"1" maximum:"3"`
-		Urgency int    `json:"urgency,omitempty" minimum:"1" maximum:"3"`
-		Reason  string `json:"reason,omitempty" maxLength:"2000" doc:"Why; needed to override the priority"`
-		Note    string `json:"note,omitempty" maxLength:"20000"`
+		Title       string `json:"title,omitempty" maxLength:"500"`
+		Description string `json:"description,omitempty" maxLength:"20000"`
+		Impact      int    `json:"impact,omitempty" minimum:"1" maximum:"3"`
+		Urgency     int    `json:"urgency,omitempty" minimum:"1" maximum:"3"`
+		Reason      string `json:"reason,omitempty" maxLength:"2000" doc:"Why; needed to override the priority"`
+		Note        string `json:"note,omitempty" maxLength:"20000"`
 	}
 )
 
@@ -347,73 +353,6 @@ type created[T any] struct {
 	Location string `header:"Location"`
 	ETag     string `header:"ETag"`
 	Body     T
-}
-
-const verbDoc = "Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. " +
-	"With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`."
-
-// verb registers POST /api/v1/incidents/{id}/NAME.
-func verb[B any](a *API, name, summary string) {
-	register[B](a, name, describedAs(op(http.MethodPost, "/api/v1/incidents/{id}/"+name, name+"-incident", "incidents", summary), verbDoc))
-}
-
-type verbInput[B any] struct {
-	ByID
-	IfMatch string `header:"If-Match" maxLength:"64" doc:"The revision that the act is based on"`
-	Body    *B
-}
-
-func register[B any](a *API, name string, o huma.Operation) {
-	handle(a, o, func(ctx context.Context, in *verbInput[B]) (*incidentReply, error) {
-		if in.IfMatch != "" && in.IfMatch != "*" {
-			defer a.lockRecord(in.ID)()
-			if err := a.fresh(ctx, in.ID, in.IfMatch); err != nil {
-				return nil, err
-			}
-		}
-		var args any = struct{}{}
-		if in.Body != nil {
-			args = in.Body
-		}
-		id, err := a.submit(ctx, "incident", name, in.ID, args)
-		if err != nil {
-			return nil, err
-		}
-		return a.incident(ctx, id)
-	})
-}
-
-// fresh refuses an edit that is based on another revision than the current one.
-func (a *API) fresh(ctx context.Context, id, ifMatch string) error {
-	want, err := strconv.ParseUint(strings.Trim(strings.TrimPrefix(ifMatch, "W/"), `"`), 10, 64)
-	if err != nil {
-		return fault.Invalidf("If-Match", "want the revision that the record was read with, got %q", ifMatch)
-	}
-	_, rev, err := a.o.Engine.Records().Incident(ctx, id)
-	if err != nil {
-		return err
-	}
-	if rev != want {
-		return &stale{rev, fault.Conflictf("%s is at revision %d, not %d: somebody changed it; read it again and repeat the edit", id, rev, want)}
-	}
-	return nil
-}
-
-// commandWait bounds how long a verb waits for its outcome.
-const commandWait = 15 * time.Second
-
-// submit journals a person's verb and waits for its outcome. It returns the id of
-// the record that the verb made or changed.
-func (a *API) submit(ctx context.Context, record, verb, id string, args any) (string, error) {
-	raw, err := json.Marshal(args)
-	if err != nil {
-		return "", fmt.Errorf("encode the arguments of %s: %w", verb, err)
-	}
-	c := callOf(ctx)
-	ctx, cancel := context.WithTimeout(ctx, commandWait)
-	defer cancel()
-	out, err := a.o.Engine.Submit(ctx, event.Command{Verb: verb, Record: record, ID: id, Actor: c.who.Actor, Remote: c.remote, Args: raw})
-	return out.Record, err
 }
 
 // TimelineEntry is one line of a record's timeline.

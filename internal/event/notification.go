@@ -126,14 +126,14 @@ type Alert struct {
 // Invalid is an alert object that could not be taken, with the reason.
 type Invalid struct {
 	Index  int
-	Reason string // names the field and the mend
+	Reason string          // names the field and the mend
 	Raw    json.RawMessage // as received, but on one line, as in a recording
 }
 
 // Notification is an accepted webhook body, cut into its alerts.
 type Notification struct {
 	Raw         json.RawMessage // the exact body
-	Receiver    string // as it is named in Alertmanager's configuration
+	Receiver    string          // as it is named in Alertmanager's configuration
 	ExternalURL string
 	GroupKey    string
 	Truncated   uint64 // alerts that max_alerts cut from this body

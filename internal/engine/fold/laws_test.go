@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -374,6 +375,9 @@ func TestDuplicateDeliveryChangesNoIncident(t *testing.T) {
 				slices.SortStableFunc(twice, func(a, b event.Event) int { return a.At.Compare(b.At) })
 				once, n1 := outcome(t, events)
 				both, n2 := outcome(t, twice)
+				if delay > 0 { // what counts from the last word of a sender moves by the delay
+					both, once = timeless(both), timeless(once)
+				}
 				sameLines(t, "incidents and problems", both, once)
 				if n2 != 2*n1 {
 					t.Errorf("%d alert objects were received, want %d", n2, 2*n1)
@@ -381,6 +385,15 @@ func TestDuplicateDeliveryChangesNoIncident(t *testing.T) {
 			})
 		}
 	}
+}
+
+var instant = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z|\b\d[\dhms.]*[hms]\b`)
+
+func timeless(lines []string) (out []string) {
+	for _, l := range lines {
+		out = append(out, instant.ReplaceAllString(l, "…"))
+	}
+	return out
 }
 
 // outcome replays and returns the final records of incidents and problems, and

@@ -221,6 +221,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		}
 		g = s.sweep(g)
 		if !g.Held {
+			s.foundCompany(g, c)
 			s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), sentence(ev)))
 			ep.Fate, ep.Why = FateIncident, sentence(ev)
 			return

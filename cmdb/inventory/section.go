@@ -104,7 +104,7 @@ func decodeSection(name string, s report.Section) (*content, error) {
 			if x.Direction != "inbound" && x.Direction != "outbound" {
 				return fmt.Sprintf(`direction: want "inbound" or "outbound", got %.40q`, x.Direction)
 			}
-			return port("local_port", x.LocalPort, 0) + port("peer_port", x.PeerPort, 0) + address("peer_address", x.PeerAddress)
+			return port("local_port", x.LocalPort, 0) + port("peer_port", x.PeerPort, 0) + peer(x.PeerAddress)
 		})
 	case report.SectionContainers:
 		c.value, err = list(s.Data, func(x *report.Container) string { return named("id", x.ID) })
@@ -180,6 +180,17 @@ func address(field, s string) string {
 	}
 	if _, err := netip.ParseAddr(s); err != nil {
 		return fmt.Sprintf("%s: want an IP address, got %.60q", field, s)
+	}
+	return ""
+}
+
+// peer of a connection is an address, or a prefix where the agent folded many.
+func peer(s string) string {
+	if _, err := netip.ParsePrefix(s); err == nil {
+		return ""
+	}
+	if _, err := netip.ParseAddr(s); err != nil {
+		return fmt.Sprintf("peer_address: want an IP address or a prefix, got %.60q", s)
 	}
 	return ""
 }

@@ -42,7 +42,7 @@ func (g *graph) bind(labels event.Labels, generatorURL string) (b *Binding, why 
 			continue
 		}
 		if n := g.find(c, labels); n != nil {
-			return g.refine(n, c, fmt.Sprintf("%s=%q names %s %s", c.label, c.value, n.Class, n.Name)), ""
+			return g.refine(n, c, labels, fmt.Sprintf("%s=%q names %s %s", c.label, c.value, n.Class, n.Name)), ""
 		}
 		tried = append(tried, c.label+"="+strconv.Quote(c.value))
 	}
@@ -58,7 +58,7 @@ func (g *graph) bindLoopback(c candidate, generatorURL string) *Binding {
 	if u, err := url.Parse(generatorURL); err == nil && u.Hostname() != "" && !isLoopback(u.Hostname()) {
 		at := candidate{label: c.label, value: c.value, lookup: strings.ToLower(u.Hostname()), classes: machines, port: c.port, score: 85}
 		if n := g.find(at, nil); n != nil {
-			return g.refine(n, at, fmt.Sprintf("%s=%q is the scraper's own machine, and the scraper runs on %s (generatorURL)", c.label, c.value, n.Name))
+			return g.refine(n, at, nil, fmt.Sprintf("%s=%q is the scraper's own machine, and the scraper runs on %s (generatorURL)", c.label, c.value, n.Name))
 		}
 	}
 	if len(g.hosts) != 1 {
@@ -69,32 +69,52 @@ func (g *graph) bindLoopback(c candidate, generatorURL string) *Binding {
 		only = g.nodes.Get(id)
 	}
 	c.score = 60
-	return g.refine(only, c, fmt.Sprintf("%s=%q is the scraper's own machine, and %s is the only machine known", c.label, c.value, only.Name))
+	return g.refine(only, c, nil, fmt.Sprintf("%s=%q is the scraper's own machine, and %s is the only machine known", c.label, c.value, only.Name))
 }
 
 // refine goes from a machine to the service that listens on the port, if exactly
 // one is known there.
-func (g *graph) refine(n *node, c candidate, evidence string) *Binding {
+func (g *graph) refine(n *node, c candidate, labels event.Labels, evidence string) *Binding {
 	b := &Binding{CI: n.ID, Class: n.Class, Name: n.Name, Label: c.label, Value: c.value, Evidence: evidence, Score: c.score}
 	if c.port == 0 || !slices.Contains(machines, n.Class) {
 		return b
 	}
-	var hit *node
+	var hit, spoken *node
+	hits, speaks := 0, 0
 	for _, e := range g.needed[n.ID] {
 		s := g.nodes.Get(e.From)
-		if e.Type != "runs_on" || s == nil || !slices.Contains(s.Ports, c.port) {
+		if e.Type != "runs_on" || s == nil {
 			continue
 		}
-		if hit != nil {
-			return b
+		if slices.Contains(s.Ports, c.port) {
+			hit = s
+			hits++
 		}
-		hit = s
+		if s.Engine != "" && speaksOf(labels, s.Engine) {
+			spoken = s
+			speaks++
+		}
 	}
-	if hit != nil {
+	switch {
+	case hits == 1:
 		b.CI, b.Class, b.Name = hit.ID, hit.Class, hit.Name
 		b.Evidence += fmt.Sprintf("; port %d there is %s %s", c.port, hit.Class, hit.Name)
+	case hits == 0 && speaks == 1:
+		b.CI, b.Class, b.Name = spoken.ID, spoken.Class, spoken.Name
+		b.Evidence += fmt.Sprintf("; its labels speak of %s, which is %s %s there", spoken.Engine, spoken.Class, spoken.Name)
 	}
 	return b
+}
+
+// speaksOf says whether an alert's job or name speaks of a product: an exporter
+// has another port than what it watches.
+func speaksOf(labels event.Labels, engine string) bool {
+	job := strings.ToLower(labels.Get("job"))
+	if len(job) >= 4 && (strings.HasPrefix(engine, job) || strings.HasPrefix(job, engine)) {
+		return true
+	}
+	stem := engine[:min(len(engine), 8)]
+	return len(stem) >= 4 && strings.Contains(strings.ToLower(labels.Get("alertname")), stem)
 }
 
 // find looks a candidate up; several hits are told apart by cluster and namespace,
@@ -148,7 +168,7 @@ func candidates(labels event.Labels) []candidate {
 		}
 	}
 	job := labels.Get("job")
-	add(95, services, "service_name", "app", "service")
+	add(95, services, "service_name", "app")
 	add(90, services, "consumergroup")
 	add(95, machines, "node", "kubernetes_node", "nodename", "host", "hostname")
 	if n, v := firstOf(labels, "id", "object"); v != "" {
@@ -174,10 +194,19 @@ func candidates(labels event.Labels) []candidate {
 		out = append(out, candidate{label: "job_name", value: v, lookup: strings.ToLower(base), classes: workloads[:1], score: 80})
 	}
 	if n, v := firstOf(labels, "instance", "target"); v != "" && job != "kube-state-metrics" {
-		out = append(out, instance(n, v)...)
+		out = append(out, instance(n, v, mentions(labels.Get("alertname"), certificateWords))...)
 	}
-	add(85, []string{"pod"}, "pod", "pod_name")
-	add(60, services, "job")
+	pod := ""
+	if _, pod = firstOf(labels, "pod", "pod_name"); pod != "" {
+		add(85, []string{"pod"}, "pod", "pod_name")
+		if stem := podStem(pod); stem != "" {
+			out = append(out, candidate{label: "pod", value: pod, lookup: strings.ToLower(stem), classes: workloads, score: 65})
+		}
+	}
+	if len(out) == 0 { // where nothing narrower is said, these name what is watched, not what watches
+		add(60, services, "service")
+		add(60, services, "job")
+	}
 	if ns := first(labels, "namespace", "kube_namespace", "exported_namespace"); ns != "" {
 		if cl := first(labels, "cluster", "k8s_cluster"); cl != "" {
 			out = append(out, candidate{label: "namespace", value: ns, lookup: strings.ToLower(cl + "/" + ns), classes: []string{"namespace"}, score: 50})
@@ -185,6 +214,19 @@ func candidates(labels event.Labels) []candidate {
 	}
 	add(40, []string{"cluster"}, "cluster", "k8s_cluster")
 	return out
+}
+
+// podStem is the workload's name in a pod's: the name less its generated endings.
+func podStem(pod string) string {
+	i := strings.LastIndexByte(pod, '-')
+	if i <= 0 {
+		return ""
+	}
+	stem := pod[:i]
+	if j := strings.LastIndexByte(stem, '-'); j > 0 && len(stem)-j-1 >= 8 && len(pod)-i-1 == 5 {
+		return stem[:j] // of a ReplicaSet
+	}
+	return stem
 }
 
 func firstOf(labels event.Labels, names ...string) (string, string) {
@@ -197,11 +239,14 @@ func firstOf(labels event.Labels, names ...string) (string, string) {
 }
 
 // instance reads host:port, an address, or a URL.
-func instance(label, v string) []candidate {
+func instance(label, v string, certain bool) []candidate {
 	if strings.Contains(v, "://") {
 		out := []candidate{{label: label, value: v, lookup: strings.ToLower(v), classes: services, score: 90}}
 		if u, err := url.Parse(v); err == nil && u.Hostname() != "" {
 			h := strings.ToLower(u.Hostname())
+			if certain {
+				out = slices.Insert(out, 0, candidate{label: label, value: v, lookup: h, classes: []string{"certificate"}, score: 90})
+			}
 			out = append(out,
 				candidate{label: label, value: v, lookup: h, classes: []string{"certificate", "service"}, score: 85},
 				candidate{label: label, value: v, lookup: h, classes: slices.Concat(machines, engines), score: 80})
@@ -221,5 +266,49 @@ func instance(label, v string) []candidate {
 	if short, _, ok := strings.Cut(host, "."); ok && net.ParseIP(host) == nil {
 		out = append(out, candidate{label: label, value: v, lookup: short, port: port, classes: slices.Concat(machines, engines), score: 75})
 	}
+	return out
+}
+
+// Words are general classes of meaning in a rule's name, none a rule's name. Where
+// names say nothing, nothing is taken from them.
+var (
+	certificateWords = []string{"cert", "certificate", "ssl", "tls", "x509"}
+	absenceWords     = []string{"no", "not", "without", "absent", "missing", "zero", "idle", "inactive"}
+)
+
+// mentions says whether one of the words is a word of the name, however it is written.
+func mentions(name string, words []string) bool {
+	for _, w := range wordsOf(name) {
+		if slices.Contains(words, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// wordsOf splits CamelCase, snake_case and plain text into lower-case words.
+func wordsOf(name string) []string {
+	var out []string
+	start := -1
+	flush := func(end int) {
+		if start >= 0 && end > start {
+			out = append(out, strings.ToLower(name[start:end]))
+		}
+		start = -1
+	}
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		switch {
+		case !letter:
+			flush(i)
+		case start >= 0 && c >= 'A' && c <= 'Z' && (name[i-1] < 'A' || name[i-1] > 'Z'):
+			flush(i)
+			start = i
+		case start < 0:
+			start = i
+		}
+	}
+	flush(len(name))
 	return out
 }

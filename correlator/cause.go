@@ -1,7 +1,9 @@
 package correlator
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -113,103 +115,113 @@ func (s *State) weigh(a Assessment) (impact, urgency int, derived string) {
 	return impact, urgency, fmt.Sprintf("urgency %d from severity %s; impact %d because %s", urgency, a.Severity, impact, reason)
 }
 
-// causes ranks items by how much of the incident they explain: an item explains
-// itself and what needs it, directly or not; an early alert of its own speaks for it.
+// affected is an item of an incident with what is seen there.
+type affected struct {
+	first   *canonical // its earliest alert
+	classes []string
+}
+
+// causeMax bounds the alerts that a ranking looks at: the earliest say most.
+const causeMax = 400
+
+// causes ranks what may have failed by how much better it explains where the
+// alerts are, and where none are, than chance does. It abstains where no item
+// explains enough: then the cause is none that the CMDB holds.
 func (s *State) causes(g *group) []Cause {
-	type score struct {
-		explained int
-		own       time.Time
-		depth     int
-		path      string
-	}
-	scores := map[string]*score{}
-	affected := map[string]*canonical{}
+	seen := map[string]*affected{}
 	var order []string
-	for _, m := range g.Members {
-		if c := s.alerts.Get(m); c != nil && c.Binding != nil {
-			if old := affected[c.Binding.CI]; old == nil || c.Onset.Before(old.Onset) {
-				if old == nil {
-					order = append(order, c.Binding.CI)
-				}
-				affected[c.Binding.CI] = c
-			}
-		}
-	}
-	for _, ci := range order {
-		for dep, hop := range s.upstream(ci, 3) {
-			x := scores[dep]
-			if x == nil {
-				x = &score{}
-				scores[dep] = x
-			}
-			x.explained++
-			if x.path == "" || hop.depth > x.depth {
-				x.path, x.depth = hop.path, hop.depth
-			}
-		}
-	}
-	var out []Cause
-	for ci, x := range scores {
-		n := s.g.nodes.Get(ci)
-		if n == nil {
+	unplaced := 0
+	for _, m := range g.Members[:min(len(g.Members), causeMax)] {
+		c := s.alerts.Get(m)
+		if c == nil {
 			continue
 		}
-		own := affected[ci]
-		v := float64(x.explained) / float64(len(order))
-		path := fmt.Sprintf("explains %d of %d affected items", x.explained, len(order))
-		if own != nil {
-			v = v*0.6 + 0.4
-			path = own.Labels.Get("alertname") + " there; " + path
+		if c.Binding == nil {
+			unplaced++
+			continue
+		}
+		a := seen[c.Binding.CI]
+		if a == nil {
+			a = &affected{first: c}
+			seen[c.Binding.CI] = a
+			order = append(order, c.Binding.CI)
+		}
+		if c.Onset.Before(a.first.Onset) {
+			a.first = c
+		}
+		if class := classOf(c); !slices.Contains(a.classes, class) {
+			a.classes = append(a.classes, class)
+		}
+	}
+	if len(order) == 0 {
+		return nil
+	}
+	type score struct {
+		gain      float64
+		explained float64
+		items     int
+		far       string // an explained item, for the path
+	}
+	scores := map[int32]*score{}
+	var evidence float64
+	for _, ci := range order {
+		weight := 1 + 0.3*float64(min(len(seen[ci].classes), 3)-1)
+		evidence += weight
+		for _, r := range s.reachesOf(seen[ci].first) {
+			x := scores[r.at]
+			if x == nil {
+				x = &score{}
+				scores[r.at] = x
+			}
+			x.gain += weight * s.shownAt(r)
+			x.explained += weight * min(1, r.strength*1.5)
+			x.items++
+			if s.g.ids[r.at] != ci && x.far == "" {
+				x.far = ci
+			}
+		}
+	}
+	type ranked struct {
+		at  int32
+		log float64
+		*score
+	}
+	var list []ranked
+	for at, x := range scores {
+		p := s.g.prior(at)
+		if p == 0 {
+			continue
+		}
+		list = append(list, ranked{at, quantise(math.Log(p) + x.gain + evidence*logStray), x})
+	}
+	slices.SortFunc(list, func(a, b ranked) int {
+		if a.log != b.log {
+			return cmp.Compare(b.log, a.log)
+		}
+		return strings.Compare(s.g.ids[a.at], s.g.ids[b.at])
+	})
+	if len(list) == 0 || list[0].log < math.Log(unknownCause) {
+		return nil
+	}
+	top := list[0].log
+	var out []Cause
+	for _, r := range list[:min(len(list), 5)] {
+		n := s.g.nodes.Get(s.g.ids[r.at])
+		if n == nil || top-r.log > 12 {
+			continue
+		}
+		path := fmt.Sprintf("explains %d of %d affected items", r.items, len(order))
+		if own := seen[n.ID]; own != nil {
+			path = strings.Join(own.classes[:min(len(own.classes), 3)], ", ") + " there; " + path
 		} else {
-			v *= 0.5
 			path = "no alert of its own; " + path
 		}
-		if x.path != "" && x.depth > 0 {
-			path += " (" + x.path + ")"
-		}
-		out = append(out, Cause{CI: ci, Class: n.Class, Name: n.Name, Score: quantise(v), Path: path})
-	}
-	slices.SortFunc(out, func(a, b Cause) int {
-		if a.Score != b.Score {
-			if a.Score > b.Score {
-				return -1
-			}
-			return 1
-		}
-		x, y := affected[a.CI], affected[b.CI]
-		if x != nil && y != nil && !x.Onset.Equal(y.Onset) {
-			return x.Onset.Compare(y.Onset)
-		}
-		return strings.Compare(a.CI, b.CI)
-	})
-	return out[:min(len(out), 5)]
-}
-
-type hop struct {
-	depth int
-	path  string
-}
-
-// upstream lists what an item needs, itself included, with the shortest way.
-func (s *State) upstream(id string, hops int) map[string]hop {
-	out := map[string]hop{id: {}}
-	front := []string{id}
-	for d := 1; d <= hops; d++ {
-		var next []string
-		for _, f := range front {
-			for _, e := range s.g.needs[f] {
-				if _, seen := out[e.To]; seen || !tight(e, s.g) || len(out) >= ballMax {
-					continue
-				}
-				way := out[f].path
-				if way == "" {
-					way = s.g.name(f)
-				}
-				out[e.To] = hop{d, way + " " + e.Type + " " + s.g.name(e.To)}
-				next = append(next, e.To)
+		if r.far != "" {
+			if way := s.g.way(r.far, n.ID, seen[r.far].first.idle()); way != "" {
+				path += " (" + way + ")"
 			}
 		}
-		front = next
+		out = append(out, Cause{CI: n.ID, Class: n.Class, Name: n.Name, Score: quantise(math.Exp((r.log - top) / 4)), Path: path})
 	}
 	return out
 }

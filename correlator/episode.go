@@ -58,7 +58,10 @@ type canonical struct {
 	Evidence    []Evidence   `json:"evidence,omitempty"`
 	Suppressed  string       `json:"suppressed,omitempty"` // why
 	HoldWhy     string       `json:"hold,omitempty"`
-	Due         time.Time    `json:"due,omitzero"`
+	Unbound     string       `json:"unbound,omitempty"` // why no item is known
+	Absence     bool         `json:"absence,omitempty"` // it says that something does not happen
+	Counted     bool         `json:"counted,omitempty"` // learned from already
+	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
 }
 
 // heartbeat is an alert that always fires: its silence is the signal.
@@ -66,6 +69,8 @@ type heartbeat struct {
 	Source  string    `json:"source"`
 	Name    string    `json:"name"`
 	Last    time.Time `json:"last"`
+	Every   Duration  `json:"every,omitempty"` // its rhythm as learned; 0 until it was heard twice
+	Beats   int       `json:"beats,omitempty"`
 	Missing bool      `json:"missing,omitempty"`
 	Group   string    `json:"group,omitempty"`
 	Episode string    `json:"episode"`
@@ -242,6 +247,9 @@ func (s *State) supersede(src string, a *event.Alert) {
 	for _, k := range slices.Clone(s.bySeries[src+"\x00"+a.Fingerprint]) {
 		old := s.episodes.Get(k)
 		if old.Labels.Equal(a.Labels) && a.StartsAt.After(old.Last) {
+			if c := s.alerts.Get(old.Canonical); c != nil && a.StartsAt.Sub(old.Last) > staleReturn {
+				c.Lost = true
+			}
 			s.end(k, old, AlertSuperseded, a.StartsAt, "it fired anew, so its resolve was lost")
 		}
 	}
@@ -267,14 +275,64 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	ep.Status, ep.Ended = AlertResolved, s.now
 	ep.Fate, ep.Why = FateResolve, "resolved; its firing was never received"
 	s.endTwins(key, ep.series(), a.EndsAt)
-	b, why := s.g.bind(a.Labels, a.GeneratorURL)
-	c := &canonical{ID: ep.ID, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b}
-	if b == nil {
-		ep.Why += "; " + why
-	}
+	c := s.placeEnded(key, ep, a)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(keepEnded))
 	s.recordFull(ep, c, a)
 	return FateResolve
+}
+
+func absent(b *Binding, l event.Labels) bool {
+	return b != nil && b.Class == "service" && mentions(l.Get("alertname"), absenceWords)
+}
+
+// placeEnded finds the incident that an alert belonged to which fired and ended
+// between two notifications: it is part of the story although it is over. It
+// never opens or holds anything.
+func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
+	id := s.identity(a.Labels)
+	if c := s.alerts.Get(s.byIdentity[id]); c != nil && !c.Lost {
+		if g := s.groups.Get(c.Group); g != nil && (c.Active || ep.Onset.Sub(c.Ended) <= staleReturn) {
+			c.Episodes = append(c.Episodes, key)
+			ep.Canonical = c.ID
+			s.alerts.Touch(c.ID)
+			if !g.Held {
+				ep.Why += "; part of " + g.ID
+				s.touchGroup(g.ID, "")
+			}
+			return c
+		}
+	}
+	b, why := s.g.bind(a.Labels, a.GeneratorURL)
+	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now, Absence: absent(b, a.Labels)}
+	if b == nil {
+		ep.Why += "; " + why
+	}
+	if w, _, _ := s.planned(c); w != nil {
+		return c
+	}
+	reaches := s.reachesOf(c)
+	var best fit
+	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
+		if g.Held || !g.ClearedAt.IsZero() {
+			continue
+		}
+		f := s.fitness(c, g, reaches)
+		if t := f.total(); t >= attachOdds && (best.g == nil || t > best.total()) {
+			best = f
+		}
+	}
+	if best.g == nil {
+		return c
+	}
+	c.Episodes = []string{key}
+	c.Evidence = s.evidence(c, best)
+	ep.Canonical = c.ID
+	ep.Why += "; part of " + best.g.ID + ": " + sentence(c.Evidence)
+	s.alerts.Put(c.ID, c)
+	s.byIdentity[id] = c.ID
+	s.join(best.g, c)
+	s.touchGroup(best.g.ID, "")
+	return c
 }
 
 // end closes an episode for another reason than its own resolve.
@@ -365,7 +423,11 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	id := s.identity(a.Labels)
 	if c := s.alerts.Get(s.byIdentity[id]); c != nil {
 		g := s.groups.Get(c.Group)
-		if c.Active || g != nil && (g.live() || s.now.Sub(g.ResolvedAt) <= time.Duration(s.cfg.ReopenWindow)) {
+		if !c.Lost && ep.StartsAt.Sub(s.heardOf(c)) > staleReturn {
+			c.Lost = true
+		}
+		fresh := !c.Lost && (c.Active || g != nil && s.now.Sub(c.Ended) <= staleReturn)
+		if fresh && (c.Active || g.live() || s.now.Sub(g.ResolvedAt) <= time.Duration(s.cfg.ReopenWindow)) {
 			if !slices.Contains(c.Episodes, key) {
 				c.Episodes = append(c.Episodes, key)
 			}
@@ -380,16 +442,37 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
 	c := &canonical{
 		ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b,
-		Onset: ep.Onset, First: s.now, Episodes: []string{key},
+		Onset: ep.Onset, First: s.now, Episodes: []string{key}, Absence: absent(b, a.Labels),
 	}
 	if b == nil {
-		c.HoldWhy = why
+		c.Unbound = why
 	}
 	ep.Canonical = c.ID
 	s.alerts.Put(c.ID, c)
 	s.byIdentity[id] = c.ID
 	return c, true
 }
+
+// heardOf is when anything of an alert was last heard: a mention or its end. That
+// one replica's resolve was lost must not keep the alert alive for the other.
+func (s *State) heardOf(c *canonical) time.Time {
+	at := c.First
+	for _, k := range c.Episodes {
+		if ep := s.episodes.Get(k); ep != nil {
+			if ep.ended() && ep.Ended.After(at) {
+				at = ep.Ended
+			}
+			if ep.Last.After(at) && ep.Status != AlertSuperseded {
+				at = ep.Last
+			}
+		}
+	}
+	return at
+}
+
+// staleReturn is how long an alert must have been gone for its return to be judged
+// anew, even if its incident is still open.
+const staleReturn = 90 * time.Minute
 
 // identity is what replicas of one alert share: all labels but the configured
 // replica labels.
@@ -436,13 +519,17 @@ func alertOf(ep *episode, c *canonical) Alert {
 		ID: ep.ID, Source: ep.Source, Fingerprint: ep.Fingerprint, StartsAt: ep.StartsAt, Labels: ep.Labels,
 		Status: ep.Status, Severity: c.Severity, Onset: ep.Onset, FirstReceived: ep.First, LastReceived: ep.Last,
 		Receipts: ep.Receipts, Canonical: c.ID, Binding: c.Binding, Fate: ep.Fate, Why: ep.Why,
-		FinalFate: ep.FinalFate, FinalWhy: ep.FinalWhy, Incident: c.Group, Evidence: c.Evidence, Clamped: ep.Clamped,
+		FinalFate: ep.FinalFate, FinalWhy: ep.FinalWhy, Evidence: c.Evidence, Clamped: ep.Clamped,
+	}
+	held := c.Group == "" || strings.HasPrefix(c.Group, heldPrefix)
+	if !held {
+		a.Incident = c.Group
 	}
 	if !ep.EndsAt.IsZero() {
 		at := ep.EndsAt
 		a.EndsAt = &at
 	}
-	if !c.AttachedAt.IsZero() {
+	if !held && !c.AttachedAt.IsZero() {
 		at := c.AttachedAt
 		if ep.First.After(at) {
 			at = ep.First
@@ -462,8 +549,12 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	}
 	s.beats.Touch(key)
 	if a.Status == event.Firing {
+		if gap := s.now.Sub(b.Last); !b.Last.IsZero() && gap >= time.Second && !b.Missing {
+			b.Every = max(b.Every-b.Every/64, Duration(gap))
+			b.Beats++
+		}
 		b.Last = s.now
-		s.schedule(dueBeat, key, &b.Due, s.now.Add(time.Duration(s.cfg.WatchdogTimeout)))
+		s.schedule(dueBeat, key, &b.Due, s.now.Add(s.patience(b)))
 		if b.Missing {
 			b.Missing = false
 			if g := s.groups.Get(b.Group); g != nil && g.live() {
@@ -491,6 +582,16 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	s.schedule(dueEpisode, ek, &ep.Due, s.now.Add(s.expiry()))
 	s.recordFull(ep, &canonical{ID: ep.ID, Severity: s.severity(a.Labels), Labels: a.Labels}, a)
 	return ep.Fate
+}
+
+// patience is how long a heartbeat may be silent: twice its own rhythm, which is
+// Alertmanager's repeat interval, and not less than configured. Before the rhythm
+// is known it may be anything up to the expiry of alerts.
+func (s *State) patience(b *heartbeat) time.Duration {
+	if b.Beats < 6 {
+		return max(s.expiry(), time.Duration(s.cfg.WatchdogTimeout))
+	}
+	return max(2*time.Duration(b.Every)+5*time.Minute, time.Duration(s.cfg.WatchdogTimeout))
 }
 
 func (s *State) beatDue(key string) {

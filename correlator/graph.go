@@ -23,6 +23,8 @@ type node struct {
 	Cluster     string            `json:"cluster,omitempty"`
 	Namespace   string            `json:"namespace,omitempty"`
 	Criticality string            `json:"criticality,omitempty"`
+	Kind        string            `json:"kind,omitempty"`   // of a workload
+	Engine      string            `json:"engine,omitempty"` // of a database, cache, queue: the product
 }
 
 // edge is a relation, read "From Type To": From needs To.
@@ -44,12 +46,43 @@ type graph struct {
 	needs  map[string][]edge   // by From, sorted
 	needed map[string][]edge   // by To, sorted
 	hosts  map[string]struct{} // ids of machines that can run a scraper
+
+	// interning: an item keeps its number for the life of this state. Numbers
+	// depend on the order of arrival, so nothing may be ordered by them.
+	index map[string]int32
+	ids   []string
+
+	classCount  map[string]int
+	clusterSize map[string]int      // items by their cluster
+	clusterApps map[string]int      // services by their cluster
+	platforms   map[string][]string // by cluster: workloads and engines that serve all of it
+	clusters    map[string]string   // cluster name → its item
+	namespaces  map[string]string   // cluster/namespace → its item
+
+	// answers to questions about the topology as it is now
+	reachCache map[int64][]reach
+	massCache  map[int32]float64
+	epoch      uint64 // raised by every change
 }
 
 func newGraph() *graph {
 	return &graph{
 		nodes: paged.NewTable[node]("node"), edges: paged.NewTable[edge]("edge"),
 		alias: map[string][]string{}, needs: map[string][]edge{}, needed: map[string][]edge{}, hosts: map[string]struct{}{},
+		index: map[string]int32{}, classCount: map[string]int{}, clusterSize: map[string]int{}, clusterApps: map[string]int{}, platforms: map[string][]string{},
+		clusters: map[string]string{}, namespaces: map[string]string{},
+		reachCache: map[int64][]reach{}, massCache: map[int32]float64{},
+	}
+}
+
+// moved forgets what was derived from the topology before it changed.
+func (g *graph) moved() {
+	g.epoch++
+	if len(g.reachCache) > 0 {
+		clear(g.reachCache)
+	}
+	if len(g.massCache) > 0 {
+		clear(g.massCache)
 	}
 }
 
@@ -69,6 +102,52 @@ func (g *graph) indexNode(n *node) {
 	if n.Class == "host" || n.Class == "virtual_machine" {
 		g.hosts[n.ID] = struct{}{}
 	}
+	if _, ok := g.index[n.ID]; !ok {
+		g.index[n.ID] = int32(len(g.ids))
+		g.ids = append(g.ids, n.ID)
+	}
+	g.classCount[n.Class]++
+	if n.Cluster != "" {
+		g.clusterSize[n.Cluster]++
+		if n.Class == "service" {
+			g.clusterApps[n.Cluster]++
+		}
+		if n.serves() {
+			g.platforms[n.Cluster] = insert(g.platforms[n.Cluster], n.ID, strings.Compare)
+		}
+	}
+	switch n.Class {
+	case "cluster":
+		g.clusters[n.Cluster] = n.ID
+	case "namespace":
+		g.namespaces[n.Cluster+"/"+n.Namespace] = n.ID
+	}
+}
+
+func (g *graph) unindexNode(n *node) {
+	for _, a := range n.Aliases {
+		remove(g.alias, a, n.ID, strings.Compare)
+	}
+	delete(g.hosts, n.ID)
+	g.classCount[n.Class]--
+	if n.Cluster != "" {
+		g.clusterSize[n.Cluster]--
+		if n.Class == "service" {
+			g.clusterApps[n.Cluster]--
+		}
+		remove(g.platforms, n.Cluster, n.ID, strings.Compare)
+	}
+	switch n.Class {
+	case "cluster":
+		delete(g.clusters, n.Cluster)
+	case "namespace":
+		delete(g.namespaces, n.Cluster+"/"+n.Namespace)
+	}
+}
+
+// serves says whether a whole cluster needs the item without a relation that says so.
+func (n *node) serves() bool {
+	return n.Class == "workload" && n.Kind != "daemonset" && slices.Contains(platform, n.Namespace) || n.Class == "database" && n.Engine == "etcd"
 }
 
 func (g *graph) indexEdge(e edge) {
@@ -101,11 +180,9 @@ func remove[T any](m map[string][]T, key string, v T, cmp func(a, b T) int) {
 func (g *graph) ci(c *event.CI) {
 	id := c.Key()
 	if old := g.nodes.Get(id); old != nil {
-		for _, a := range old.Aliases {
-			remove(g.alias, a, id, strings.Compare)
-		}
+		g.unindexNode(old)
 	}
-	delete(g.hosts, id)
+	g.moved()
 	if c.Removed {
 		g.nodes.Delete(id)
 		for _, e := range slices.Concat(g.needs[id], g.needed[id]) {
@@ -124,11 +201,16 @@ func (g *graph) relation(r *event.Relation) {
 		g.unlink(e)
 		return
 	}
+	if g.edges.Get(e.key()) != nil {
+		return
+	}
 	g.edges.Put(e.key(), &e)
 	g.indexEdge(e)
+	g.moved()
 }
 
 func (g *graph) unlink(e edge) {
+	g.moved()
 	g.edges.Delete(e.key())
 	remove(g.needs, e.From, e, compareEdges)
 	remove(g.needed, e.To, e, compareEdges)
@@ -137,7 +219,14 @@ func (g *graph) unlink(e edge) {
 func nodeFrom(id string, c *event.CI) *node {
 	n := &node{ID: id, Class: c.Class, Name: c.Name, Labels: c.Labels}
 	text := func(k string) string { return textOf(c.Attributes[k]) }
-	n.Cluster, n.Namespace, n.Criticality = text("cluster"), text("namespace"), text("criticality")
+	n.Cluster, n.Namespace, n.Criticality, n.Engine = text("cluster"), text("namespace"), text("criticality"), strings.ToLower(text("engine"))
+	n.Kind = strings.ToLower(text("kind"))
+	if n.Class == "cluster" && n.Cluster == "" {
+		n.Cluster = n.Name
+	}
+	if n.Class == "database" && n.Engine == "" && strings.HasPrefix(n.Name, "etcd") {
+		n.Engine = "etcd"
+	}
 	add := func(s string) {
 		if s = strings.ToLower(strings.TrimSpace(s)); s != "" {
 			n.Aliases = insert(n.Aliases, s, strings.Compare)

@@ -1,32 +1,179 @@
 package correlator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 )
 
-// group is an incident as the correlator sees it: the alerts that belong together.
+// group is a set of alerts that belong together: an incident, or, while it waits
+// for evidence, one that is held and has no number yet.
 type group struct {
-	ID         string     `json:"id"`
-	Members    []string   `json:"members"` // canonical alerts, in the order in which they came
-	OpenedAt   time.Time  `json:"opened"`
-	LastJoined time.Time  `json:"joined"`
-	ClearedAt  time.Time  `json:"cleared,omitzero"`
-	ResolvedAt time.Time  `json:"resolved,omitzero"`
-	Recovered  bool       `json:"recovered,omitempty"`
-	Closed     bool       `json:"closed,omitempty"` // by a person, or out of its reopen window: takes nothing any more
-	Beat       string     `json:"beat,omitempty"`   // the silent heartbeat that opened it
-	Last       Assessment `json:"last"`
-	Signature  string     `json:"sig,omitempty"`
-	Problem    string     `json:"problem,omitempty"`
-	SeenBefore string     `json:"seen,omitempty"`
-	Due        time.Time  `json:"due,omitzero"`
+	ID         string         `json:"id"`
+	Held       bool           `json:"held,omitempty"`     // not opened: its ID is internal
+	Members    []string       `json:"members"`            // canonical alerts, in the order in which they came
+	Classes    map[string]int `json:"classes"`            // members by class
+	Clusters   map[string]int `json:"clusters,omitempty"` // members by cluster label
+	Suspects   []suspicion    `json:"suspects,omitempty"`
+	Evidence   float64        `json:"evidence"` // weight of the members, as believe counts it
+	Bond       float64        `json:"bond"`     // how well the members fit each other, summed
+	Onset      time.Time      `json:"onset"`    // earliest of its members
+	Middle     time.Time      `json:"middle"`   // mean of when its members were first heard
+	OpenedAt   time.Time      `json:"opened"`
+	LastJoined time.Time      `json:"joined"`
+	Fast       float64        `json:"fast"`
+	Slow       float64        `json:"slow"`
+	PaceAt     time.Time      `json:"pace_at,omitzero"`
+	Order      uint64         `json:"order"` // of its last join among all joins
+	ClearedAt  time.Time      `json:"cleared,omitzero"`
+	ResolvedAt time.Time      `json:"resolved,omitzero"`
+	Recovered  bool           `json:"recovered,omitempty"`
+	Closed     bool           `json:"closed,omitempty"` // by a person, or out of its reopen window: takes nothing any more
+	Beat       string         `json:"beat,omitempty"`   // the silent heartbeat that opened it
+	Last       Assessment     `json:"last"`
+	Assessed   int            `json:"assessed,omitempty"` // members at the last assessment
+	Signature  string         `json:"sig,omitempty"`
+	Problem    string         `json:"problem,omitempty"`
+	SeenBefore string         `json:"seen,omitempty"`
+	Due        time.Time      `json:"due,omitzero"`
+	HoldDue    time.Time      `json:"hold_due,omitzero"`
+	ViewDue    time.Time      `json:"view_due,omitzero"`
+
+	items   map[int32]int // members by item
+	indexed []int32       // suspects under which it is found
+	mark    uint64        // last search that saw it
 }
 
-// live says whether the incident still takes alerts.
+// live says whether the group still takes alerts.
 func (g *group) live() bool { return g.ResolvedAt.IsZero() && !g.Closed }
+
+var attachOdds = tOdds
+
+// heldPrefix begins the internal ids of groups that are held.
+const heldPrefix = "held/"
+
+const (
+	searchRecent = 24 // groups looked at because they are the latest
+	searchPer    = 24 // a suspect of more groups than this is a hub: it tells nothing
+	indexTop     = 16 // suspects under which a group is found
+	linger       = 75 * time.Minute
+)
+
+// relist keeps the order of latest activity and the index by suspect.
+func (s *State) relist(g *group) {
+	s.unlist(g)
+	l := s.books()
+	l.Order++
+	s.totals.Touch(ledgerKey)
+	g.Order = l.Order
+	s.recent = append(s.recent, g)
+	for i := range g.items {
+		s.byItem[i] = append(s.byItem[i], g)
+	}
+	s.reindexGroup(g)
+}
+
+func (s *State) reindexGroup(g *group) {
+	for _, i := range g.indexed {
+		s.unindex(i, g)
+	}
+	g.indexed = g.indexed[:0]
+	for _, x := range g.Suspects[:min(len(g.Suspects), indexTop)] {
+		if i, ok := s.g.index[x.CI]; ok {
+			g.indexed = append(g.indexed, i)
+			s.bySuspect[i] = append(s.bySuspect[i], g)
+		}
+	}
+}
+
+func (s *State) unindex(i int32, g *group) { drop(s.bySuspect, i, g) }
+
+// drop takes a group out of an index, whose lists have no order.
+func drop(m map[int32][]*group, i int32, g *group) {
+	l := m[i]
+	if n := slices.Index(l, g); n >= 0 {
+		l[n] = l[len(l)-1]
+		l = l[:len(l)-1]
+	}
+	if len(l) == 0 {
+		delete(m, i)
+	} else {
+		m[i] = l
+	}
+}
+
+func (s *State) unlist(g *group) {
+	if g.Order == 0 {
+		return
+	}
+	if n, ok := slices.BinarySearchFunc(s.recent, g.Order, func(x *group, o uint64) int { return cmp.Compare(x.Order, o) }); ok {
+		s.recent = slices.Delete(s.recent, n, n+1)
+	}
+	for _, i := range g.indexed {
+		s.unindex(i, g)
+	}
+	g.indexed = g.indexed[:0]
+	for i := range g.items {
+		drop(s.byItem, i, g)
+	}
+	g.Order = 0
+}
+
+// nearby lists the groups that an alert may belong to: the latest, and those that
+// suspect what its item needs. Its cost does not grow with the number of groups.
+func (s *State) nearby(reaches, near []reach, except *group) []*group {
+	s.search++
+	var out []*group
+	take := func(g *group) {
+		if g.mark == s.search || g == except || !s.takes(g) {
+			return
+		}
+		g.mark = s.search
+		out = append(out, g)
+	}
+	for i := len(s.recent) - 1; i >= 0 && i >= len(s.recent)-searchRecent; i-- {
+		take(s.recent[i])
+	}
+	for _, r := range reaches {
+		if r.strength < 0.05 {
+			break
+		}
+		if l := s.bySuspect[r.at]; len(l) <= searchPer {
+			for _, g := range l {
+				take(g)
+			}
+		}
+	}
+	for _, n := range near {
+		if l := s.byItem[n.at]; len(l) <= searchPer {
+			for _, g := range l {
+				take(g)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *group) int { return cmp.Compare(b.Order, a.Order) })
+	return out
+}
+
+func (s *State) takes(g *group) bool {
+	if !g.live() || g.Beat != "" || len(g.Members) >= s.cfg.MaxGroup {
+		return false
+	}
+	// A lone alert that still fires may be the forerunner of something, however old.
+	return len(g.Members) == 1 && g.ClearedAt.IsZero() || s.now.Sub(g.LastJoined) <= linger
+}
+
+func (s *State) reachesOf(c *canonical) []reach {
+	if c.Binding == nil {
+		return nil
+	}
+	return s.g.reaches(c.Binding.CI, c.idle())
+}
+
+// idle says whether the alert complains that something does not happen.
+func (c *canonical) idle() bool { return c.Absence }
 
 // dispose decides where an alert goes when one of its episodes is first heard.
 func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
@@ -35,35 +182,64 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		return
 	}
 	c.Active = true
-	if why := s.maintained(c); why != "" {
-		c.Suppressed = why
-		ep.Fate, ep.Why = FateSuppressed, why
+	s.books()
+	planned, whyPlanned, plannedOdds := s.planned(c)
+	reaches := s.reachesOf(c)
+	var best fit
+	var others []fit
+	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
+		f := s.fitness(c, g, reaches)
+		// Time alone is no reason to join at once: the alert may be the first of
+		// another failure, whose own alerts will show in a moment.
+		if t := f.total(); t >= attachOdds && (f.place > tImm || s.holdOf(c) <= 0) {
+			others = append(others, f)
+			if best.g == nil || t > best.total() {
+				best = f
+			}
+		}
+	}
+	if planned != nil && (best.g == nil || best.total() < plannedOdds+1) {
+		c.Suppressed = whyPlanned
+		s.suppress(planned, c)
+		ep.Fate, ep.Why = FateSuppressed, whyPlanned
 		return
 	}
-	if g, ev := s.bestGroup(c); g != nil {
-		s.attach(g, c, ev)
-		ep.Fate, ep.Why = FateIncident, sentence(ev)
-		return
-	}
-	if mates, ev := s.heldMates(c); len(mates) > 0 {
-		g := s.open(append(mates, c), "alerts that belong together: "+sentence(ev))
+	if best.g != nil {
+		g := best.g
+		ev := s.evidence(c, best)
 		c.Evidence = ev
-		ep.Fate, ep.Why = FateIncident, "opened "+g.ID+" with alerts that were held: "+sentence(ev)
+		g.Bond = quantise(g.Bond + best.total())
+		s.join(g, c)
+		s.unclear(g)
+		if g.Held {
+			s.maybeOpen(g, sentence(ev))
+		}
+		for _, f := range others {
+			if f.g != g && s.takes(f.g) && s.takes(g) {
+				g = s.maybeMerge(g, f.g)
+			}
+		}
+		g = s.sweep(g)
+		if !g.Held {
+			s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), sentence(ev)))
+			ep.Fate, ep.Why = FateIncident, sentence(ev)
+			return
+		}
+		c.HoldWhy = s.holdReason(g)
+		ep.Fate, ep.Why = FateHeld, c.HoldWhy
 		return
 	}
-	hold := time.Duration(s.cfg.Hold[c.Severity])
-	if hold <= 0 {
-		g := s.open([]*canonical{c}, "alerts of severity "+string(c.Severity)+" are not held")
+	g := &group{ID: heldPrefix + c.ID, Held: true, OpenedAt: s.now}
+	s.groups.Put(g.ID, g)
+	s.join(g, c)
+	if hold := s.holdOf(c); hold <= 0 {
+		g = s.open(g, "alerts of severity "+string(c.Severity)+" are not held")
 		ep.Fate, ep.Why = FateIncident, "opened "+g.ID+": alerts of severity "+string(c.Severity)+" are not held"
 		return
 	}
-	unbound := ""
-	if c.Binding == nil {
-		unbound = "; " + c.HoldWhy
-	}
-	c.HoldWhy = fmt.Sprintf("waits up to %s for company or its end before it opens an incident by itself", hold) + unbound
+	s.scheduleHold(g)
+	c.HoldWhy = s.holdReason(g)
 	ep.Fate, ep.Why = FateHeld, c.HoldWhy
-	s.schedule(dueHold, c.ID, &c.Due, s.now.Add(hold))
 }
 
 // rejoin handles another episode of a known alert: a replica's, or the alert come back.
@@ -80,180 +256,135 @@ func (s *State) rejoin(c *canonical, ep *episode) {
 	case g == nil:
 		// Held, ended, and back: it waits again.
 		s.dispose(c, ep, true)
+	case g.Held:
+		ep.Fate, ep.Why = FateHeld, c.HoldWhy
+		if !wasActive {
+			s.quicken(g, 0.3)
+		}
 	case wasActive:
 		ep.Fate, ep.Why = FateIncident, "another replica's view of an alert of "+g.ID
 	case g.live():
 		ep.Fate, ep.Why = FateIncident, "came back while "+g.ID+" was open"
+		s.quicken(g, 0.3)
 		s.unclear(g)
 	default:
 		ep.Fate, ep.Why = FateIncident, fmt.Sprintf("came back %s after %s resolved", s.now.Sub(g.ResolvedAt).Round(time.Second), g.ID)
-		g.ResolvedAt = time.Time{}
-		s.unclear(g)
-		s.emit(IncidentReturned{g.ID, ep.Why})
+		s.revive(g, ep.Why)
 	}
 	if g != nil {
-		s.touchGroup(g.ID, "")
+		s.groups.Touch(g.ID)
+		if !g.Held {
+			s.touchGroup(g.ID, "")
+		}
 	}
 }
 
-// maintained says which planned window covers the alert's item or what it runs on.
-func (s *State) maintained(c *canonical) string {
-	if c.Binding == nil || s.windows.Len() == 0 {
-		return ""
-	}
-	near := map[string]bool{c.Binding.CI: true}
-	front := []string{c.Binding.CI}
-	for range s.cfg.Hops {
-		var next []string
-		for _, f := range front {
-			for _, e := range s.g.needs[f] {
-				if (e.Type == "runs_on" || e.Type == "exposes" || e.Type == "member_of") && !near[e.To] {
-					near[e.To] = true
-					next = append(next, e.To)
-				}
-			}
-		}
-		front = next
-	}
-	for _, k := range s.windows.Keys() {
-		w := s.windows.Get(k)
-		if s.now.Before(w.StartsAt) || !s.now.Before(w.EndsAt) {
-			continue
-		}
-		for _, ci := range w.CIs {
-			if near[ci] {
-				return fmt.Sprintf("maintenance of %s until %s: %s", s.g.name(ci), w.EndsAt.UTC().Format(time.RFC3339), w.Summary)
-			}
-		}
-	}
-	return ""
+// revive reopens a resolved incident.
+func (s *State) revive(g *group, why string) {
+	g.ResolvedAt, g.ClearedAt = time.Time{}, time.Time{}
+	s.schedule(dueGroup, g.ID, &g.Due, time.Time{})
+	s.relist(g)
+	s.groups.Touch(g.ID)
+	s.emit(IncidentReturned{g.ID, why})
 }
 
-// related weighs how two alerts belong together; 0 means that they do not.
-func (s *State) related(c, o *canonical, ball map[string]int) (float64, []Evidence) {
-	gap := c.Onset.Sub(o.Onset).Abs()
-	window := time.Duration(s.cfg.Window)
-	if gap > window || c.Binding == nil || o.Binding == nil {
-		return 0, nil
+// join puts an alert into a group.
+func (s *State) join(g *group, c *canonical) {
+	c.Group, c.AttachedAt = g.ID, s.now
+	if !g.Held {
+		c.HoldWhy = ""
 	}
-	d, ok := ball[o.Binding.CI]
+	s.alerts.Touch(c.ID)
+	weight := 1.0
+	if s.seat(g, c) > 1 {
+		weight = again
+	}
+	g.Members = append(g.Members, c.ID)
+	g.count(c)
+	if n := time.Duration(len(g.Members)); n == 1 {
+		g.Middle = c.First
+	} else {
+		g.Middle = g.Middle.Add(c.First.Sub(g.Middle) / n).Truncate(time.Millisecond)
+	}
+	if g.Onset.IsZero() || c.Onset.Before(g.Onset) {
+		g.Onset = c.Onset
+	}
+	g.LastJoined = s.now
+	s.quicken(g, 1)
+	s.believe(g, c, weight)
+	if g.live() {
+		s.relist(g)
+	}
+	s.groups.Touch(g.ID)
+}
+
+func (g *group) count(c *canonical) {
+	if g.Classes == nil {
+		g.Classes, g.Clusters = map[string]int{}, map[string]int{}
+	}
+	g.Classes[classOf(c)]++
+	if cl := clusterOf(c); cl != "" {
+		if g.Clusters == nil {
+			g.Clusters = map[string]int{}
+		}
+		g.Clusters[cl]++
+	}
+}
+
+// seat notes that an alert of the group is about its item, and returns how many are.
+func (s *State) seat(g *group, c *canonical) int {
+	if c.Binding == nil {
+		return 0
+	}
+	i, ok := s.g.index[c.Binding.CI]
 	if !ok {
-		return 0, nil
+		return 0
 	}
-	closeness := 1 / (1 + float64(d))
-	timing := 1 - gap.Seconds()/window.Seconds()/2
-	text := fmt.Sprintf("%s is %d relations from %s", c.Binding.Name, d, o.Binding.Name)
-	if d == 0 {
-		text = "both are about " + c.Binding.Name
+	if g.items == nil {
+		g.items = map[int32]int{}
 	}
-	return quantise(closeness * timing), []Evidence{
-		{"topology", text, quantise(closeness)},
-		{"time", fmt.Sprintf("began %s apart", gap.Round(time.Second)), quantise(timing)},
+	g.items[i]++
+	if g.items[i] == 1 && g.Order > 0 {
+		s.byItem[i] = append(s.byItem[i], g)
 	}
+	return g.items[i]
 }
 
-// bestGroup finds the open incident that the alert belongs to.
-func (s *State) bestGroup(c *canonical) (*group, []Evidence) {
-	if c.Binding == nil {
-		return nil, nil
-	}
-	ball := s.g.ball(c.Binding.CI, s.cfg.Hops)
-	var best *group
-	var bestScore float64
-	var bestEv []Evidence
-	for _, id := range s.groups.Keys() {
-		g := s.groups.Get(id)
-		if !g.live() || len(g.Members) >= s.cfg.MaxGroup || s.now.Sub(g.LastJoined) > time.Duration(s.cfg.Window) {
-			continue
-		}
-		for _, m := range g.Members {
-			if o := s.alerts.Get(m); o != nil {
-				if w, ev := s.related(c, o, ball); w > bestScore {
-					best, bestScore, bestEv = g, w, ev
-				}
-			}
-		}
-	}
-	return best, bestEv
-}
-
-// heldMates finds held alerts that the new one belongs with.
-func (s *State) heldMates(c *canonical) ([]*canonical, []Evidence) {
-	if c.Binding == nil {
-		return nil, nil
-	}
-	ball := s.g.ball(c.Binding.CI, s.cfg.Hops)
-	var mates []*canonical
-	var ev []Evidence
-	for _, d := range s.held() {
-		if d == c {
-			continue
-		}
-		if w, e := s.related(c, d, ball); w > 0 {
-			mates = append(mates, d)
-			ev = e
-		}
-	}
-	return mates, ev
-}
-
-// held lists alerts that wait, oldest first.
-func (s *State) held() []*canonical {
-	var ids []string
-	for _, d := range s.due {
-		if d.kind == dueHold {
-			if c := s.alerts.Get(d.key); c != nil && c.Active && c.Group == "" && c.Due.Equal(d.at) {
-				ids = append(ids, d.key)
-			}
-		}
-	}
-	slices.Sort(ids)
-	out := make([]*canonical, len(ids))
-	for i, id := range ids {
-		out[i] = s.alerts.Get(id)
-	}
-	return out
-}
-
-// open makes an incident of alerts that had none.
-func (s *State) open(members []*canonical, why string) *group {
-	g := &group{ID: s.seq("incident"), OpenedAt: s.now}
+// open makes an incident of a held group.
+func (s *State) open(g *group, why string) *group {
+	s.unlist(g)
+	s.schedule(dueHold, g.ID, &g.HoldDue, time.Time{})
+	s.groups.Delete(g.ID)
+	g.ID, g.Held, g.OpenedAt = s.seq("incident"), false, s.now
 	s.groups.Put(g.ID, g)
-	for _, c := range members {
-		s.join(g, c)
+	s.relist(g)
+	for _, m := range g.Members {
+		if c := s.alerts.Get(m); c != nil {
+			c.Group, c.AttachedAt, c.HoldWhy = g.ID, s.now, ""
+			s.alerts.Touch(m)
+			if len(g.Members) > 1 {
+				s.foundCompany(c)
+			}
+		}
 	}
 	g.Last = s.assess(g)
+	g.Assessed = len(g.Members)
 	s.emit(IncidentOpened{g.ID, g.Last, why})
 	s.recognise(g)
 	s.touchGroup(g.ID, "")
-	for _, c := range members {
-		s.releaseRecords(c, "joined "+g.ID)
+	for _, m := range g.Members {
+		if c := s.alerts.Get(m); c != nil {
+			s.releaseRecords(c, "joined "+g.ID)
+		}
 	}
 	return g
-}
-
-func (s *State) attach(g *group, c *canonical, ev []Evidence) {
-	c.Evidence = ev
-	s.join(g, c)
-	s.unclear(g)
-	s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", c.Labels.Get("alertname"), sentence(ev)))
-}
-
-func (s *State) join(g *group, c *canonical) {
-	c.Group, c.AttachedAt = g.ID, s.now
-	c.HoldWhy = ""
-	s.schedule(dueHold, c.ID, &c.Due, time.Time{})
-	s.alerts.Touch(c.ID)
-	g.Members = append(g.Members, c.ID)
-	g.LastJoined = s.now
-	s.groups.Touch(g.ID)
 }
 
 // releaseRecords tells the records of a held alert that it is in an incident now.
 func (s *State) releaseRecords(c *canonical, why string) {
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.Fate != FateHeld {
+		if ep == nil || ep.Fate != FateHeld && ep.Fate != FateSuppressed || ep.FinalFate == FateIncident {
 			continue
 		}
 		ep.FinalFate, ep.FinalWhy = FateIncident, why
@@ -262,40 +393,56 @@ func (s *State) releaseRecords(c *canonical, why string) {
 	}
 }
 
-// holdOver opens an incident for an alert that waited in vain for company.
-func (s *State) holdOver(id string) {
-	c := s.alerts.Get(id)
-	s.alerts.Touch(id)
-	if !c.Active || c.Group != "" {
-		return
+// absorb moves all members of h into g; both are live. A held h leaves no trace,
+// an incident h is merged.
+func (s *State) absorb(g, h *group, why string) {
+	members := h.Members
+	opened := !h.Held
+	s.unlist(h)
+	for _, m := range members {
+		c := s.alerts.Get(m)
+		if c == nil {
+			continue
+		}
+		if len(c.Evidence) == 0 || opened {
+			c.Evidence = []Evidence{{"merge", why, 1}}
+		}
+		s.join(g, c)
+		s.foundCompany(c)
+		switch {
+		case opened && !g.Held:
+			for _, k := range c.Episodes {
+				if ep := s.episodes.Get(k); ep != nil {
+					s.record(ep, "", false)
+				}
+			}
+		case !g.Held:
+			s.releaseRecords(c, "joined "+g.ID+": "+why)
+		}
 	}
-	if g, ev := s.bestGroup(c); g != nil {
-		s.attach(g, c, ev)
-		s.releaseRecords(c, "joined "+g.ID+": "+sentence(ev))
-		return
+	if opened {
+		h.Members = nil
+		s.emit(IncidentMerged{h.ID, g.ID, why})
+		s.Closed(h.ID, s.now)
+	} else {
+		s.schedule(dueHold, h.ID, &h.HoldDue, time.Time{})
+		s.groups.Delete(h.ID)
 	}
-	s.open([]*canonical{c}, "still firing after its hold, without company")
+	s.unclear(g)
+	if !g.Held {
+		s.touchGroup(g.ID, "")
+	}
 }
 
 // alertEnded follows the end of a canonical alert.
 func (s *State) alertEnded(c *canonical) {
 	g := s.groups.Get(c.Group)
-	if g == nil {
-		if !c.Due.IsZero() {
-			s.schedule(dueHold, c.ID, &c.Due, time.Time{})
-			for _, k := range c.Episodes {
-				if ep := s.episodes.Get(k); ep != nil && ep.Fate == FateHeld {
-					ep.FinalFate, ep.FinalWhy = FateHeld, "cleared before its hold was over"
-					s.episodes.Touch(k)
-				}
-			}
-		}
+	if g == nil || !g.live() {
 		return
 	}
-	if !g.live() {
-		return
+	if !g.Held {
+		s.touchGroup(g.ID, "")
 	}
-	s.touchGroup(g.ID, "")
 	recovered := true
 	for _, m := range g.Members {
 		if o := s.alerts.Get(m); o != nil {
@@ -305,7 +452,33 @@ func (s *State) alertEnded(c *canonical) {
 			recovered = recovered && !o.Unrecovered
 		}
 	}
+	if g.Held {
+		s.letGo(g)
+		return
+	}
 	s.clear(g, recovered)
+}
+
+// letGo ends a hold whose alerts are over: it was nothing.
+func (s *State) letGo(g *group) {
+	s.unlist(g)
+	s.schedule(dueHold, g.ID, &g.HoldDue, time.Time{})
+	for _, m := range g.Members {
+		c := s.alerts.Get(m)
+		if c == nil {
+			continue
+		}
+		s.cameAlone(c)
+		c.Group = ""
+		s.alerts.Touch(m)
+		for _, k := range c.Episodes {
+			if ep := s.episodes.Get(k); ep != nil && ep.Fate == FateHeld && ep.FinalFate == "" {
+				ep.FinalFate, ep.FinalWhy = FateHeld, "cleared before its hold was over"
+				s.episodes.Touch(k)
+			}
+		}
+	}
+	s.groups.Delete(g.ID)
 }
 
 // clear starts the hold-down of an incident without active alerts.
@@ -317,7 +490,7 @@ func (s *State) clear(g *group, recovered bool) {
 }
 
 func (s *State) unclear(g *group) {
-	if g.ClearedAt.IsZero() {
+	if g.Held || g.ClearedAt.IsZero() {
 		return
 	}
 	g.ClearedAt = time.Time{}
@@ -332,6 +505,11 @@ func (s *State) groupDue(id string) {
 	s.groups.Touch(id)
 	switch {
 	case g.live() && !g.ClearedAt.IsZero():
+		if len(g.Members) == 1 {
+			if c := s.alerts.Get(g.Members[0]); c != nil {
+				s.cameAlone(c)
+			}
+		}
 		s.emit(IncidentQuiet{id, g.Recovered})
 	case !g.live():
 		s.dropGroup(g)
@@ -340,6 +518,7 @@ func (s *State) groupDue(id string) {
 
 // dropGroup forgets an incident that can no longer change.
 func (s *State) dropGroup(g *group) {
+	s.unlist(g)
 	for _, m := range g.Members {
 		c := s.alerts.Get(m)
 		if c == nil {
@@ -365,11 +544,24 @@ func (s *State) Resolved(id string, now time.Time) {
 	if g == nil || !g.live() {
 		return
 	}
+	s.unlist(g)
 	g.ResolvedAt = now
 	g.ClearedAt = time.Time{}
-	s.schedule(dueGroup, id, &g.Due, now.Add(time.Duration(s.cfg.ReopenWindow)))
+	s.schedule(dueGroup, id, &g.Due, now.Add(s.reopenWindow(g)))
 	s.groups.Touch(id)
 }
+
+// reopenWindow is how long a resolved incident may come back. One that was a
+// single alert stays longer: a chattering alert belongs into one record.
+func (s *State) reopenWindow(g *group) time.Duration {
+	w := time.Duration(s.cfg.ReopenWindow)
+	if s.solo(g) != "" {
+		w = max(w, soloReopen)
+	}
+	return w
+}
+
+const soloReopen = 7 * 24 * time.Hour
 
 // Reopened tells that a person reopened the incident.
 func (s *State) Reopened(id string, now time.Time) {
@@ -379,6 +571,9 @@ func (s *State) Reopened(id string, now time.Time) {
 	}
 	g.ResolvedAt, g.Closed = time.Time{}, false
 	s.schedule(dueGroup, id, &g.Due, time.Time{})
+	if g.Beat == "" {
+		s.relist(g)
+	}
 	s.groups.Touch(id)
 }
 
@@ -388,6 +583,7 @@ func (s *State) Closed(id string, now time.Time) {
 	if g == nil {
 		return
 	}
+	s.unlist(g)
 	g.Closed = true
 	s.schedule(dueGroup, id, &g.Due, now.Add(time.Duration(s.cfg.ReopenWindow)))
 	s.groups.Touch(id)
@@ -405,20 +601,42 @@ func (s *State) openBeat(b *heartbeat) string {
 	return g.ID
 }
 
+// viewEvery is how often a large incident is looked at anew: to do so with every
+// alert would make a storm cost its square.
+const (
+	viewEvery  = 15 * time.Second
+	largeGroup = 24
+)
+
 // reassess recomputes what is known of an incident and tells if it changed.
 func (s *State) reassess(id, text string) {
 	g := s.groups.Get(id)
-	if g == nil || g.Beat != "" {
+	if g == nil || g.Beat != "" || g.Held {
 		return
 	}
+	if n := len(g.Members); n > largeGroup && g.live() && n < g.Assessed+g.Assessed/6 && text != forced {
+		if g.ViewDue.IsZero() {
+			s.schedule(dueView, id, &g.ViewDue, s.now.Add(viewEvery))
+			s.groups.Touch(id)
+		}
+		return
+	}
+	if text == forced {
+		text = ""
+	}
 	a := s.assess(g)
+	g.Assessed = len(g.Members)
 	if text == "" && equalAssessment(a, g.Last) {
 		return
 	}
 	g.Last = a
 	s.groups.Touch(id)
 	s.emit(IncidentChanged{id, a, text})
+	s.recognise(g)
 }
+
+// forced asks for an assessment although the group is large.
+const forced = "\x00"
 
 func equalAssessment(a, b Assessment) bool {
 	return a.Title == b.Title && a.Severity == b.Severity && a.Onset.Equal(b.Onset) && a.Impact == b.Impact && a.Urgency == b.Urgency &&
@@ -436,4 +654,9 @@ func sentence(ev []Evidence) string {
 
 // quantise keeps scores comparable across machines: the last bits of a float are
 // no reason to decide differently.
-func quantise(x float64) float64 { return float64(int64(x*1000+0.5)) / 1000 }
+func quantise(x float64) float64 {
+	if x < 0 {
+		return -float64(int64(-x*1000+0.5)) / 1000
+	}
+	return float64(int64(x*1000+0.5)) / 1000
+}

@@ -1,9 +1,11 @@
 package correlator
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,11 +32,18 @@ type State struct {
 	windows  *paged.Table[window]
 	beats    *paged.Table[heartbeat]
 	changes  *paged.Table[change]
+	totals   *paged.Table[ledger]
+	customs  *paged.Table[custom] // by class of alert
+	habits   *paged.Table[habit]  // by identity of alert
 
 	// derived from the tables, rebuilt when loaded
 	byIdentity map[string]string   // labels without replica labels → canonical alert
 	bySeries   map[string][]string // source and fingerprint → keys of episodes that are not ended
 	due        dueHeap
+	recent     []*group           // live groups by their last join, latest last
+	bySuspect  map[int32][]*group // live groups by what they suspect most
+	byItem     map[int32][]*group // live groups by the items of their alerts
+	search     uint64
 
 	// of the event being stepped
 	now     time.Time
@@ -48,15 +57,6 @@ type source struct {
 	Heard     time.Time `json:"heard"`
 	Truncated uint64    `json:"truncated,omitempty"` // alerts lost to max_alerts so far
 	Stale     []string  `json:"stale,omitempty"`     // episode keys that wait for it to be heard again
-}
-
-// window is a planned maintenance.
-type window struct {
-	CIs      []string  `json:"cis"`
-	StartsAt time.Time `json:"starts_at"`
-	EndsAt   time.Time `json:"ends_at"`
-	Summary  string    `json:"summary"`
-	Due      time.Time `json:"due"`
 }
 
 // change is a recent change on an item.
@@ -73,7 +73,8 @@ func New(cfg Config, seq Sequence) *State {
 		alerts: paged.NewTable[canonical]("canonical"), groups: paged.NewTable[group]("group"),
 		sigs: paged.NewTable[signature]("signature"), windows: paged.NewTable[window]("window"),
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
-		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{},
+		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"),
+		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{},
 	}
 }
 
@@ -114,8 +115,8 @@ func (s *State) touchGroup(id, text string) {
 		s.order = append(s.order, id)
 	}
 	if ok && old != "" {
-		if text == "" {
-			text = old
+		if text == "" || old == forced {
+			text = max(old, text)
 		} else if old != text {
 			text = old + "; " + text
 		}
@@ -145,7 +146,7 @@ func (s *State) started() {
 	for _, k := range s.beats.Keys() {
 		b := s.beats.Get(k)
 		if !b.Missing {
-			s.schedule(dueBeat, k, &b.Due, s.now.Add(time.Duration(s.cfg.WatchdogTimeout)))
+			s.schedule(dueBeat, k, &b.Due, s.now.Add(s.patience(b)))
 			s.beats.Touch(k)
 		}
 	}
@@ -170,26 +171,6 @@ func (s *State) change(e event.Event, c *event.Change) {
 // changeMemory is how long a change stays a suspect.
 const changeMemory = 6 * time.Hour
 
-func (s *State) maintenance(e event.Event, m *event.Maintenance) {
-	key := m.ID
-	if key == "" {
-		key = m.StartsAt.UTC().Format(time.RFC3339) + "/" + m.Summary
-		for _, c := range m.CIs {
-			key += "/" + c.Key()
-		}
-	}
-	if m.Canceled {
-		s.windows.Delete(key)
-		return
-	}
-	w := &window{StartsAt: m.StartsAt, EndsAt: m.EndsAt, Summary: m.Summary}
-	for _, c := range m.CIs {
-		w.CIs = append(w.CIs, c.Key())
-	}
-	s.windows.Put(key, w)
-	s.schedule(dueWindow, key, &w.Due, m.EndsAt)
-}
-
 // kinds of deadlines, in the order in which equal times are worked off
 const (
 	dueWindow = iota
@@ -199,6 +180,8 @@ const (
 	dueBeat
 	dueGroup
 	dueSignature
+	dueView
+	dueHabit
 )
 
 type due struct {
@@ -254,7 +237,15 @@ func (s *State) dueOf(d due) *time.Time {
 			return &x.Due
 		}
 	case dueHold:
-		if x := s.alerts.Get(d.key); x != nil {
+		if x := s.groups.Get(d.key); x != nil {
+			return &x.HoldDue
+		}
+	case dueView:
+		if x := s.groups.Get(d.key); x != nil {
+			return &x.ViewDue
+		}
+	case dueHabit:
+		if x := s.habits.Get(d.key); x != nil {
 			return &x.Due
 		}
 	case dueEpisode:
@@ -299,7 +290,7 @@ func (s *State) workOff() {
 		*s.dueOf(d) = time.Time{}
 		switch d.kind {
 		case dueWindow:
-			s.windows.Delete(d.key)
+			s.windowDue(d.key)
 		case dueChange:
 			s.changes.Delete(d.key)
 		case dueHold:
@@ -312,13 +303,18 @@ func (s *State) workOff() {
 			s.groupDue(d.key)
 		case dueSignature:
 			s.sigs.Delete(d.key)
+		case dueView:
+			s.groups.Touch(d.key)
+			s.touchGroup(d.key, forced)
+		case dueHabit:
+			s.habits.Delete(d.key)
 		}
 	}
 }
 
 // tables in a fixed order, for snapshots
 func (s *State) tables() []saver {
-	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.sigs, s.windows, s.beats, s.changes}
+	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.sigs, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits}
 }
 
 type saver interface {
@@ -374,13 +370,39 @@ func (s *State) Loaded() {
 		if s.byIdentity[c.Identity] < k { // the newest holds the identity
 			s.byIdentity[c.Identity] = k
 		}
-		s.reschedule(dueHold, k, c.Due)
 	}
 	for _, k := range s.groups.Keys() {
-		s.reschedule(dueGroup, k, s.groups.Get(k).Due)
+		g := s.groups.Get(k)
+		s.reschedule(dueGroup, k, g.Due)
+		s.reschedule(dueHold, k, g.HoldDue)
+		s.reschedule(dueView, k, g.ViewDue)
+		order := g.Order
+		g.Order = 0
+		for _, m := range g.Members {
+			if c := s.alerts.Get(m); c != nil {
+				s.seat(g, c)
+			}
+		}
+		if g.Order = order; order > 0 {
+			for i := range g.items {
+				s.byItem[i] = append(s.byItem[i], g)
+			}
+			s.recent = append(s.recent, g)
+			s.reindexGroup(g)
+		}
+	}
+	slices.SortFunc(s.recent, func(a, b *group) int { return cmp.Compare(a.Order, b.Order) })
+	for _, k := range s.habits.Keys() {
+		s.reschedule(dueHabit, k, s.habits.Get(k).Due)
 	}
 	for _, k := range s.windows.Keys() {
-		s.reschedule(dueWindow, k, s.windows.Get(k).Due)
+		w := s.windows.Get(k)
+		s.reschedule(dueWindow, k, w.Due)
+		for _, m := range w.Group.Members {
+			if c := s.alerts.Get(m); c != nil {
+				s.seat(&w.Group, c)
+			}
+		}
 	}
 	for _, k := range s.changes.Keys() {
 		s.reschedule(dueChange, k, s.changes.Get(k).Due)

@@ -19,6 +19,7 @@ import (
 	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/journal"
 	"github.com/watchbill/watchbill/internal/store"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 // Options of an engine.
@@ -39,10 +40,12 @@ type Engine struct {
 	records *Records
 	log     *slog.Logger
 
-	mu       sync.Mutex // guards state, position and lastSnap
+	mu       sync.Mutex // guards what follows
 	state    *fold.State
-	position uint64 // stepped and committed
-	lastSnap uint64 // position that the newest snapshot covers
+	stepped  uint64            // the state holds everything up to here
+	position uint64            // and this much of it is committed
+	lastSnap uint64            // position that the newest snapshot covers
+	pages    map[string]uint64 // snapshot page → position of its newest version
 	snapTook time.Duration
 	snapAt   time.Time
 
@@ -63,7 +66,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.SnapshotEvery == 0 {
 		o.SnapshotEvery = time.Minute
 	}
-	e := &Engine{o: o, records: NewRecords(o.DB), log: o.Logger, waiting: map[uint64]chan fold.Answer{}, moved: make(chan struct{}), hub: newHub(), snapAt: o.Now()}
+	e := &Engine{o: o, records: NewRecords(o.DB), log: o.Logger, waiting: map[uint64]chan fold.Answer{}, pages: map[string]uint64{}, moved: make(chan struct{}), hub: newHub(), snapAt: o.Now()}
 	if err := e.load(ctx); err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}
@@ -99,7 +102,7 @@ func (e *Engine) Reload(ctx context.Context, rules fold.Rules) error {
 	}
 	e.mu.Lock()
 	// The first rules are always journaled: an export must carry what it was decided by.
-	same := e.position > 0 && string(e.state.RulesJSON()) == string(raw)
+	same := e.stepped > 0 && string(e.state.RulesJSON()) == string(raw)
 	e.mu.Unlock()
 	if same {
 		return nil
@@ -116,36 +119,84 @@ func (e *Engine) Reload(ctx context.Context, rules fold.Rules) error {
 const batch = 64
 
 // Run works until ctx ends, then writes a last snapshot. An error means that the
-// engine can go on no more.
+// engine can go on no more. While one batch is being committed the next is
+// stepped: a commit waits for the disk, a step for nothing.
 func (e *Engine) Run(ctx context.Context) error {
-	for {
-		events, err := e.o.Journal.Read(ctx, e.Position(), batch)
-		if err != nil && ctx.Err() == nil {
+	work := make(chan stepped, 1)
+	failed := make(chan error, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for w := range work {
+			// A batch that was stepped is committed even when ctx ends: its answers are waited for.
+			if err := e.finish(context.WithoutCancel(ctx), w); err != nil {
+				failed <- err
+				for range work { // nothing after it may be committed
+				}
+				return
+			}
+		}
+	}()
+	err := e.loop(ctx, work, failed)
+	close(work)
+	<-done
+	if err == nil {
+		select {
+		case err = <-failed:
+		default:
+			err = e.Snapshot(context.WithoutCancel(ctx))
+		}
+	}
+	return err
+}
+
+// stepped is a batch whose effects wait to be committed.
+type stepped struct {
+	effects []fold.Effect
+	mark    committed
+	barrier chan struct{} // closed when everything before it is committed
+}
+
+func (e *Engine) loop(ctx context.Context, work chan<- stepped, failed chan error) error {
+	for ctx.Err() == nil {
+		e.mu.Lock()
+		after := e.stepped
+		e.mu.Unlock()
+		events, err := e.o.Journal.Read(ctx, after, batch)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
 			return err
 		}
 		if len(events) == 0 {
-			if ctx.Err() != nil {
-				break
-			}
-			e.idle(ctx)
+			e.idle(ctx, after)
 			continue
 		}
-		// A batch that was read is finished even when ctx ends: its answers are waited for.
-		if err := e.apply(context.WithoutCancel(ctx), events); err != nil {
+		w := e.step(events)
+		select {
+		case work <- w:
+		case err := <-failed:
 			return err
 		}
-		if err := e.maybeSnapshot(context.WithoutCancel(ctx)); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			break
+		if e.snapshotDue() {
+			barrier := make(chan struct{})
+			work <- stepped{barrier: barrier}
+			select {
+			case <-barrier:
+			case err := <-failed:
+				return err
+			}
+			if err := e.Snapshot(context.WithoutCancel(ctx)); err != nil {
+				return err
+			}
 		}
 	}
-	return e.Snapshot(context.WithoutCancel(ctx))
+	return nil
 }
 
 // idle waits for an event or the next deadline, for which it journals a tick.
-func (e *Engine) idle(ctx context.Context) {
+func (e *Engine) idle(ctx context.Context, after uint64) {
 	e.mu.Lock()
 	at, ok := e.state.NextDeadline()
 	e.mu.Unlock()
@@ -162,7 +213,7 @@ func (e *Engine) idle(ctx context.Context) {
 	}
 	wctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	_ = e.o.Journal.Wait(wctx, e.Position()) // the loop looks for itself
+	_ = e.o.Journal.Wait(wctx, after) // the loop looks for itself
 }
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -174,20 +225,32 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// apply steps events and commits what they did.
-func (e *Engine) apply(ctx context.Context, events []event.Event) error {
+// step applies events to the state.
+func (e *Engine) step(events []event.Event) stepped {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var effects []fold.Effect
+	var w stepped
 	for _, ev := range events {
-		effects = append(effects, e.state.Step(ev)...)
+		w.effects = append(w.effects, e.state.Step(ev)...)
 	}
-	last := events[len(events)-1].Position
-	if err := e.commit(ctx, effects, last); err != nil {
-		return fmt.Errorf("commit the decisions up to position %d: %w", last, err)
+	e.stepped = events[len(events)-1].Position
+	w.mark = committed{Position: e.stepped, Version: fold.Version, Digest: e.state.Digest()}
+	return w
+}
+
+// finish commits a stepped batch and tells who waits for it.
+func (e *Engine) finish(ctx context.Context, w stepped) error {
+	if w.barrier != nil {
+		close(w.barrier)
+		return nil
 	}
-	e.position = last
-	e.publish(effects)
+	if err := e.commit(ctx, w.effects, &w.mark); err != nil {
+		return fmt.Errorf("commit the decisions up to position %d: %w", w.mark.Position, err)
+	}
+	e.mu.Lock()
+	e.position = w.mark.Position
+	e.mu.Unlock()
+	e.publish(w.effects)
 	return nil
 }
 
@@ -196,34 +259,34 @@ func (e *Engine) apply(ctx context.Context, events []event.Event) error {
 // in between only repeats them.
 const commitMost = 1200
 
-func (e *Engine) commit(ctx context.Context, effects []fold.Effect, last uint64) error {
+func (e *Engine) commit(ctx context.Context, effects []fold.Effect, mark *committed) error {
 	for len(effects) > commitMost {
-		if err := e.commitChunk(ctx, effects[:commitMost], 0); err != nil {
+		if err := e.commitChunk(ctx, effects[:commitMost], nil); err != nil {
 			return err
 		}
 		effects = effects[commitMost:]
 	}
-	return e.commitChunk(ctx, effects, last)
+	return e.commitChunk(ctx, effects, mark)
 }
 
-func (e *Engine) commitChunk(ctx context.Context, effects []fold.Effect, last uint64) error {
+func (e *Engine) commitChunk(ctx context.Context, effects []fold.Effect, mark *committed) error {
 	err := e.o.DB.Update(ctx, func(tx store.Tx) error {
 		for _, f := range effects {
 			if err := e.records.write(tx, f); err != nil {
 				return err
 			}
 		}
-		if last == 0 {
+		if mark == nil {
 			return nil
 		}
-		return putCommitted(tx, committed{Position: last, Version: fold.Version, Digest: e.state.Digest()})
+		return putCommitted(tx, *mark)
 	})
 	if errors.Is(err, store.ErrTooLarge) && len(effects) > 1 {
 		half := len(effects) / 2
-		if err := e.commitChunk(ctx, effects[:half], 0); err != nil {
+		if err := e.commitChunk(ctx, effects[:half], nil); err != nil {
 			return err
 		}
-		return e.commitChunk(ctx, effects[half:], last)
+		return e.commitChunk(ctx, effects[half:], mark)
 	}
 	return err
 }
@@ -342,6 +405,13 @@ func (e *Engine) Submit(ctx context.Context, c event.Command) (Outcome, error) {
 	}
 }
 
+// Rules returns the rules in force.
+func (e *Engine) Rules() fold.Rules {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state.Rules()
+}
+
 // Status is what the engine's metrics show.
 type Status struct {
 	Position, Snapshot uint64
@@ -349,6 +419,7 @@ type Status struct {
 	Fates              map[correlator.Fate]uint64
 	Open               map[[2]string]int // (state, priority) → incidents
 	OldestOpen         time.Time
+	Problems           map[itsm.ProblemState]int
 	Correlator         correlator.Gauges
 }
 
@@ -359,5 +430,6 @@ func (e *Engine) Status() Status {
 	st := Status{Position: e.position, Snapshot: e.lastSnap}
 	st.Received, st.Fates, st.Released = e.state.Fates()
 	st.Open, st.OldestOpen, st.Correlator = e.state.Gauges()
+	st.Problems = e.state.Problems()
 	return st
 }

@@ -24,6 +24,7 @@ type Records struct {
 	audit      *store.Collection[fold.AuditRow]
 	measures   *store.Collection[fold.MeasureRow]
 	quarantine *store.Collection[fold.QuarantineRow]
+	hours      *store.Collection[itsm.Hour]
 	outbox     *store.Collection[fold.Message]
 }
 
@@ -67,6 +68,7 @@ func NewRecords(db store.DB) *Records {
 		),
 		measures:   store.NewCollection("measure", func(r fold.MeasureRow) string { return rowID(r.Position, r.Seq) }),
 		quarantine: store.NewCollection("quarantine", func(r fold.QuarantineRow) string { return rowID(r.Position, r.Seq) }),
+		hours:      store.NewCollection("hour", func(h itsm.Hour) string { return h.Start.UTC().Format(time.RFC3339) }),
 		outbox:     store.NewCollection("outbox", func(m fold.Message) string { return rowID(m.Position, m.Seq) }),
 	}
 }
@@ -107,6 +109,8 @@ func (r *Records) write(tx store.Tx, e fold.Effect) error {
 		return r.audit.Put(tx, b)
 	case fold.MeasureRow:
 		return r.measures.Put(tx, b)
+	case fold.PutHour:
+		return r.hours.Put(tx, b.Hour)
 	case fold.QuarantineRow:
 		return r.quarantine.Put(tx, b)
 	case fold.Message:
@@ -235,12 +239,15 @@ func (r *Records) Timeline(ctx context.Context, record string, at Range) (Page[f
 	return list(ctx, r.db, r.timeline, store.Query[fold.TimelineRow]{Prefix: []byte(record + "/"), Cursor: at.Cursor, Limit: at.Limit})
 }
 
-// AuditFilter selects audit rows; at most one field is given.
-type AuditFilter struct{ Record, Actor string }
+// AuditFilter selects audit rows; at most one of the first two is given.
+type AuditFilter struct {
+	Record, Actor string
+	Keep          func(fold.AuditRow) bool
+}
 
 // Audit lists privileged acts, newest first.
 func (r *Records) Audit(ctx context.Context, f AuditFilter, at Range) (Page[fold.AuditRow], error) {
-	q := store.Query[fold.AuditRow]{Cursor: at.Cursor, Limit: at.Limit, Reverse: true}
+	q := store.Query[fold.AuditRow]{Cursor: at.Cursor, Limit: at.Limit, Keep: f.Keep, Scan: scanMost, Reverse: true}
 	switch {
 	case f.Record != "":
 		q.Index, q.Prefix = "record", store.Key(f.Record)
@@ -260,6 +267,26 @@ func (r *Records) Measures(ctx context.Context, after uint64, each func(fold.Mea
 		}
 		for _, m := range p.Items {
 			if err := each(m); err != nil {
+				return err
+			}
+		}
+		if cursor = p.Next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// Hours walks the hourly counts of alerts that begin within [from, to).
+func (r *Records) Hours(ctx context.Context, from, to time.Time, each func(itsm.Hour) error) error {
+	key := func(t time.Time) []byte { return []byte(t.UTC().Format(time.RFC3339)) }
+	cursor := ""
+	for {
+		p, err := list(ctx, r.db, r.hours, store.Query[itsm.Hour]{From: key(from), To: key(to), Cursor: cursor, Limit: 1000})
+		if err != nil {
+			return err
+		}
+		for _, h := range p.Items {
+			if err := each(h); err != nil {
 				return err
 			}
 		}

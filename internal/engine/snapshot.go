@@ -67,6 +67,7 @@ func (e *Engine) load(ctx context.Context) error {
 	e.state = fold.New(e.o.Rules)
 	var mark snapshotMark
 	var done committed
+	var stale [][]byte
 	err := e.o.DB.View(ctx, func(r store.Reader) (err error) {
 		if mark, err = readMark[snapshotMark](r, snapshotKey); err != nil {
 			return fmt.Errorf("read the snapshot's mark: %w", err)
@@ -78,13 +79,17 @@ func (e *Engine) load(ctx context.Context) error {
 			return fmt.Errorf("the data was left at position %d by a program that decides by version %d, without a clean stop, and this one decides by version %d: start the earlier program once and stop it, then upgrade",
 				done.Position, done.Version, fold.Version)
 		}
-		return e.loadPages(r, mark.Position)
+		stale, err = e.loadPages(r, mark.Position)
+		return err
 	})
 	if err != nil {
 		return err
 	}
+	if err := e.deleteKeys(ctx, stale); err != nil {
+		return fmt.Errorf("remove leftovers of an unfinished snapshot: %w", err)
+	}
 	e.state.Loaded()
-	e.position, e.lastSnap = mark.Position, mark.Position
+	e.position, e.stepped, e.lastSnap = mark.Position, mark.Position, mark.Position
 	for e.position < done.Position {
 		events, err := e.o.Journal.ReadStored(ctx, e.position, 1000)
 		if err != nil {
@@ -98,7 +103,7 @@ func (e *Engine) load(ctx context.Context) error {
 				break
 			}
 			e.state.Step(ev) // effects are committed already
-			e.position = ev.Position
+			e.position, e.stepped = ev.Position, ev.Position
 		}
 	}
 	if got := e.state.Digest(); done.Position > 0 && got != done.Digest {
@@ -107,9 +112,13 @@ func (e *Engine) load(ctx context.Context) error {
 	return nil
 }
 
-func (e *Engine) loadPages(r store.Reader, upTo uint64) error {
+// loadPages gives the state the newest version of each page that the snapshot
+// covers, and notes the leftovers: versions of a snapshot that was never finished,
+// and those that a finished one could not remove any more.
+func (e *Engine) loadPages(r store.Reader, upTo uint64) (stale [][]byte, err error) {
 	var page string
 	var value []byte
+	var held []byte // key of value
 	flush := func() error {
 		if len(value) == 0 {
 			return nil
@@ -118,47 +127,49 @@ func (e *Engine) loadPages(r store.Reader, upTo uint64) error {
 	}
 	for p, err := range r.Scan(pagePrefix, store.PrefixEnd(pagePrefix), false) {
 		if err != nil {
-			return fmt.Errorf("read snapshot: %w", err)
+			return nil, fmt.Errorf("read snapshot: %w", err)
 		}
 		name, pos, err := splitPageKey(p.Key)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if pos > upTo {
-			continue // of a snapshot that was not finished
+			stale = append(stale, p.Key)
+			continue
 		}
-		if name != page {
-			if err := flush(); err != nil {
-				return err
-			}
+		if name == page {
+			stale = append(stale, held) // versions come in order: the newest wins
+		} else if err := flush(); err != nil {
+			return nil, err
 		}
-		page, value = name, p.Value // versions come in order: the newest wins
+		page, value, held = name, p.Value, p.Key
+		e.pages[name] = pos
 	}
-	return flush()
+	return stale, flush()
 }
 
-// maybeSnapshot keeps the share of time that snapshots take small.
-func (e *Engine) maybeSnapshot(ctx context.Context) error {
+// snapshotDue keeps the share of time that snapshots take small.
+func (e *Engine) snapshotDue() bool {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	wait := max(e.o.SnapshotEvery, 50*e.snapTook)
-	due := e.position > e.lastSnap && e.o.Now().Sub(e.snapAt) >= wait
-	e.mu.Unlock()
-	if !due {
-		return nil
-	}
-	return e.Snapshot(ctx)
+	return e.stepped > e.lastSnap && e.o.Now().Sub(e.snapAt) >= wait
 }
 
 // snapshotChunk bounds the bytes of one snapshot transaction.
 const snapshotChunk = 2 << 20
 
 // Snapshot writes the pages that changed since the last one. It stops the engine
-// for its duration.
+// for its duration. Everything stepped must be committed when it is called: a
+// snapshot ahead of the records would lose what lies between after a crash.
 func (e *Engine) Snapshot(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.position == e.lastSnap {
 		return nil
+	}
+	if e.position != e.stepped {
+		return fmt.Errorf("snapshot asked for at position %d, which is ahead of the committed %d", e.stepped, e.position)
 	}
 	began := time.Now() // only to space snapshots: decides nothing
 	type page struct {
@@ -209,20 +220,28 @@ func (e *Engine) Snapshot(ctx context.Context) error {
 	return nil
 }
 
-// dropOldPages removes the versions that the snapshot at lastSnap replaced.
+// dropOldPages removes the versions that the snapshot at lastSnap replaced. The
+// engine remembers where each page's newest version is: looking for it would read
+// every page again.
 func (e *Engine) dropOldPages(ctx context.Context, names []string) error {
-	for len(names) > 0 {
-		some := names[:min(len(names), 500)]
-		names = names[len(some):]
+	var old [][]byte
+	for _, n := range names {
+		if at, ok := e.pages[n]; ok && at != e.lastSnap {
+			old = append(old, pageKey(n, at))
+		}
+		e.pages[n] = e.lastSnap
+	}
+	return e.deleteKeys(ctx, old)
+}
+
+func (e *Engine) deleteKeys(ctx context.Context, old [][]byte) error {
+	for len(old) > 0 {
+		some := old[:min(len(old), 5000)]
+		old = old[len(some):]
 		err := e.o.DB.Update(ctx, func(tx store.Tx) error {
-			for _, n := range some {
-				for p, err := range tx.Scan(pageKey(n, 0), pageKey(n, e.lastSnap), false) {
-					if err != nil {
-						return err
-					}
-					if err := tx.Delete(p.Key); err != nil {
-						return err
-					}
+			for _, k := range some {
+				if err := tx.Delete(k); err != nil {
+					return err
 				}
 			}
 			return nil

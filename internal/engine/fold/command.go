@@ -37,9 +37,7 @@ type SplitArgs struct {
 // answered and audited like a success.
 func (s *State) command(c *event.Command) {
 	row := AuditRow{Position: s.pos, At: s.now, Actor: c.Actor, Remote: c.Remote, Verb: c.Verb, Kind: c.Record, Record: c.ID, Args: c.Args}
-	if x := s.incidents.Get(c.ID); x != nil && c.Record == "incident" {
-		row.Before = mustJSON(x.Doc)
-	}
+	row.Before = s.before(c)
 	id, doc, err := s.run(c)
 	a := Answer{Record: id}
 	if err != nil {
@@ -48,17 +46,55 @@ func (s *State) command(c *event.Command) {
 		row.Before = nil
 	} else {
 		row.Record = id
-		a.Result = mustJSON(doc)
-		row.After = a.Result
+		if doc != nil {
+			a.Result = mustJSON(doc)
+			row.After = a.Result
+		}
 	}
 	s.emit(row)
 	s.emit(a)
 }
 
-func (s *State) run(c *event.Command) (string, any, error) {
-	if c.Record != "incident" {
-		return "", nil, fault.Invalidf("record", "no verbs on %q", c.Record)
+// before is the record as the command found it, for the audit.
+func (s *State) before(c *event.Command) json.RawMessage {
+	switch c.Record {
+	case "incident":
+		if x := s.incidents.Get(c.ID); x != nil {
+			return mustJSON(x.Doc)
+		}
+	case "problem":
+		if x := s.problems.Get(c.ID); x != nil {
+			return mustJSON(x.Doc)
+		}
 	}
+	return nil
+}
+
+// noted are acts that are done elsewhere, in the transaction that journals them:
+// the fold only puts them into the audit.
+func noted(record string) bool {
+	switch record {
+	case "token", "user", "session", "inventory":
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *State) run(c *event.Command) (string, any, error) {
+	switch c.Record {
+	case "incident":
+		return s.runIncident(c)
+	case "problem":
+		return s.runProblem(c)
+	}
+	if noted(c.Record) {
+		return c.ID, nil, nil
+	}
+	return "", nil, fault.Invalidf("record", "want incident or problem, got %q", c.Record)
+}
+
+func (s *State) runIncident(c *event.Command) (string, any, error) {
 	if c.Verb == "create" {
 		return s.create(c)
 	}
@@ -122,6 +158,9 @@ func (s *State) create(c *event.Command) (string, any, error) {
 	if a.Service != "" {
 		doc.Services = []string{a.Service}
 	}
+	doc.Services = merged(doc.Services, s.desk.ServicesOn(doc.CIs))
+	who, team, why := s.ownerOf(doc)
+	ch.Add(doc.Own(who, team, why, s.now))
 	s.incidents.Put(id, &incident{Doc: *doc})
 	s.commit(id, ch)
 	return id, s.incidents.Get(id).Doc, nil

@@ -61,11 +61,20 @@ type MeasureRow struct {
 	Position uint64    `json:"position"`
 	Seq      int       `json:"seq"` // within the position
 	At       time.Time `json:"at"`
-	Incident string    `json:"incident,omitempty"`
+	Record   string    `json:"record,omitempty"` // the incident or problem
 	Priority int       `json:"priority,omitempty"`
 	Service  string    `json:"service,omitempty"`
+	Team     string    `json:"team,omitempty"`
 	itsm.Measure
 }
+
+// Observation is the row as KPIs read it.
+func (m MeasureRow) Observation() itsm.Observation {
+	return itsm.Observation{At: m.At, Record: m.Record, Priority: m.Priority, Service: m.Service, Team: m.Team, Measure: m.Measure}
+}
+
+// PutHour writes how many alerts an hour brought, so far.
+type PutHour struct{ Hour itsm.Hour }
 
 // QuarantineRow keeps an alert object that could not be read, and why.
 type QuarantineRow struct {
@@ -106,6 +115,7 @@ func (PutProblem) effect()    {}
 func (TimelineRow) effect()   {}
 func (AuditRow) effect()      {}
 func (MeasureRow) effect()    {}
+func (PutHour) effect()       {}
 func (QuarantineRow) effect() {}
 func (Message) effect()       {}
 func (Answer) effect()        {}

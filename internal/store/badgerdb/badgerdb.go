@@ -32,6 +32,11 @@ type DB struct {
 	stop  chan struct{}
 	done  chan struct{}
 	once  sync.Once
+
+	gate     sync.RWMutex // guards closed
+	closed   bool
+	users    sync.WaitGroup // of Badger outside of the committer
+	closeErr error
 	// limits of one Badger transaction, with room for what Badger adds itself
 	maxCount, maxBytes int64
 }
@@ -49,8 +54,7 @@ func Open(o Options) (*DB, error) {
 		WithSyncWrites(o.Dir != "").
 		WithDetectConflicts(false). // one committer: nothing to conflict with
 		WithNumVersionsToKeep(1).
-		WithCompression(options.ZSTD).
-		WithZSTDCompressionLevel(1).
+		WithCompression(options.Snappy).
 		WithBlockCacheSize(64 << 20).
 		WithIndexCacheSize(32 << 20).
 		WithMemTableSize(32 << 20).
@@ -72,16 +76,27 @@ func Open(o Options) (*DB, error) {
 	return db, nil
 }
 
+// enter registers a user of Badger's files. Close waits for it: Badger reads from
+// mapped memory, and unmapping it under a reader kills the process.
+func (db *DB) enter() error {
+	db.gate.RLock()
+	defer db.gate.RUnlock()
+	if db.closed {
+		return store.ErrClosed
+	}
+	db.users.Add(1)
+	return nil
+}
+
 // View implements store.DB.
 func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case <-db.stop:
-		return store.ErrClosed
-	default:
+	if err := db.enter(); err != nil {
+		return err
 	}
+	defer db.users.Done()
 	txn := db.b.NewTransaction(false)
 	defer txn.Discard()
 	return f(reader{txn})
@@ -89,23 +104,19 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 
 // Backup implements store.DB.
 func (db *DB) Backup(ctx context.Context, w io.Writer) error {
-	if _, err := db.b.Backup(w, 0); err != nil {
-		return fmt.Errorf("back up: %w", err)
-	}
-	return ctx.Err()
+	return db.View(ctx, func(r store.Reader) error { return store.WriteBackup(ctx, r, w) })
 }
 
 // Restore implements store.DB.
-func (db *DB) Restore(ctx context.Context, r io.Reader) error {
-	if err := db.b.Load(r, 16); err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	return ctx.Err()
-}
+func (db *DB) Restore(ctx context.Context, r io.Reader) error { return store.ReadBackup(ctx, db, r) }
 
 // Reclaim rewrites value-log files that hold mostly deleted data. Call it now
 // and then; it returns at once where there is nothing to win.
 func (db *DB) Reclaim() error {
+	if err := db.enter(); err != nil {
+		return err
+	}
+	defer db.users.Done()
 	err := db.b.RunValueLogGC(0.5)
 	if errors.Is(err, badger.ErrNoRewrite) || errors.Is(err, badger.ErrRejected) || errors.Is(err, badger.ErrGCInMemoryMode) {
 		return nil
@@ -113,21 +124,30 @@ func (db *DB) Reclaim() error {
 	return err
 }
 
-// Close commits what was queued and closes the files.
+// Close commits what was queued, waits for running views and closes the files. A
+// second call waits for the first and returns the same.
 func (db *DB) Close() error {
-	var err error
 	db.once.Do(func() {
+		db.gate.Lock()
+		db.closed = true
+		db.gate.Unlock()
 		close(db.stop)
 		<-db.done
-		err = db.b.Close()
+		db.users.Wait()
+		if err := db.b.Close(); err != nil {
+			db.closeErr = fmt.Errorf("close database: %w", err)
+		}
 	})
-	return err
+	return db.closeErr
 }
 
 // reader is one Badger snapshot.
 type reader struct{ txn *badger.Txn }
 
 func (r reader) Get(key []byte) ([]byte, bool, error) {
+	if len(key) == 0 { // Badger calls it an error; it is a key that nobody can have put
+		return nil, false, nil
+	}
 	it, err := r.txn.Get(key)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return nil, false, nil
@@ -141,6 +161,9 @@ func (r reader) Get(key []byte) ([]byte, bool, error) {
 
 func (r reader) Scan(from, to []byte, reverse bool) iter.Seq2[store.Pair, error] {
 	return func(yield func(store.Pair, error) bool) {
+		if to != nil && len(to) == 0 { // nothing lies before the empty key; Badger's Seek would take it for "no bound"
+			return
+		}
 		o := badger.DefaultIteratorOptions
 		o.Reverse = reverse
 		o.PrefetchSize = 32

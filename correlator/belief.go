@@ -1,0 +1,318 @@
+package correlator
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What a group believes about its cause, kept up to date with every alert that
+// joins, and how well a further alert fits it. All is in natural logarithms of
+// odds, so that signals add up and each can be told.
+
+// suspicion is one item and how much better its failure explains the group's
+// alerts than chance does.
+type suspicion struct {
+	CI   string  `json:"ci"`
+	Gain float64 `json:"g"`
+}
+
+var unknownCause = tUnk
+var stray = tStray
+
+const (
+	// stray is how likely an alert of an incident is to come from an item that
+	// nothing known connects with the cause: relations are missing and wrong.
+	// unknownCause weighs that the cause is nothing the CMDB holds.
+	// again is what a further alert of the same item counts: it is no new place.
+	again = 0.3
+)
+
+var logStray = math.Log(stray)
+
+// shownAt is how much better than chance a failure of the item explains an alert.
+func (s *State) shownAt(r reach) float64 {
+	return math.Log(1 + (1-stray)/stray*float64(s.size())*r.strength/s.g.mass(r.at))
+}
+
+// believe adds an alert to a group's suspicions.
+func (s *State) believe(g *group, c *canonical, weight float64) {
+	g.Evidence = quantise(g.Evidence + weight)
+	if c.Binding == nil {
+		return
+	}
+	at := make(map[string]int, len(g.Suspects))
+	for i, x := range g.Suspects {
+		at[x.CI] = i
+	}
+	for _, r := range s.reachesOf(c) {
+		gain := weight * s.shownAt(r)
+		id := s.g.ids[r.at]
+		if i, ok := at[id]; ok {
+			g.Suspects[i].Gain = quantise(g.Suspects[i].Gain + gain)
+		} else {
+			g.Suspects = append(g.Suspects, suspicion{id, quantise(gain)})
+		}
+	}
+	rank := func(x suspicion) float64 { return x.Gain + math.Log(s.g.prior(s.g.index[x.CI])+1e-6) }
+	slices.SortFunc(g.Suspects, func(a, b suspicion) int {
+		if x, y := quantise(rank(a)), quantise(rank(b)); x != y {
+			return cmp.Compare(y, x)
+		}
+		return strings.Compare(a.CI, b.CI)
+	})
+	if most := min(64, 16+16*len(g.Members)); len(g.Suspects) > most {
+		g.Suspects = slices.Clip(g.Suspects[:most])
+	}
+}
+
+// posterior is the share of belief in each suspect, in their order, and in an
+// unknown cause; best is the log weight of the strongest explanation.
+func (s *State) posterior(g *group) (w []float64, unknown, best float64) {
+	w = make([]float64, len(g.Suspects))
+	best = math.Log(unknownCause)
+	for i, x := range g.Suspects {
+		n, ok := s.g.index[x.CI]
+		if !ok {
+			w[i] = math.Inf(-1)
+			continue
+		}
+		w[i] = math.Log(s.g.prior(n)+1e-9) + x.Gain + g.Evidence*logStray
+		best = max(best, w[i])
+	}
+	unknown = math.Exp(math.Log(unknownCause) - best)
+	sum := unknown
+	for i := range w {
+		w[i] = math.Exp(w[i] - best)
+		sum += w[i]
+	}
+	for i := range w {
+		w[i] /= sum
+	}
+	return w, unknown / sum, best
+}
+
+// pace is how many further alerts a minute a group is expected to bring now.
+func (s *State) pace(g *group) float64 {
+	d := s.now.Sub(g.PaceAt)
+	rate := max(decayed(g.Fast, d, fastTau)/fastTau.Minutes(), 0.5*decayed(g.Slow, d, slowTau)/slowTau.Minutes())
+	if len(g.Members) == 1 {
+		rate *= tPace // it may be alone
+	}
+	return max(rate, 1e-4)
+}
+
+const (
+	// A failure shows within minutes, by its slow rules within half an hour.
+	fastTau = 5 * time.Minute
+	slowTau = 20 * time.Minute
+)
+
+// quicken notes that n alerts came to the group.
+func (s *State) quicken(g *group, n float64) {
+	d := s.now.Sub(g.PaceAt)
+	if g.PaceAt.IsZero() {
+		d = 0
+	}
+	g.Fast = quantise(decayed(g.Fast, d, fastTau) + n)
+	g.Slow = quantise(decayed(g.Slow, d, slowTau) + n)
+	g.PaceAt = s.now
+}
+
+// fit is how well an alert fits a group, signal by signal.
+type fit struct {
+	g                              *group
+	time, place, class, age, habit float64
+	via                            string // the suspect that both point at
+	beside                         string // an item of the group that the alert's item is joined to
+}
+
+// settled is how long after the middle of its alerts a failure has done most of
+// what it does.
+const settled = 25 * time.Minute
+
+func (f fit) total() float64 { return quantise(f.time + f.place + f.class + f.age + f.habit) }
+
+// fitness weighs an alert against a group.
+func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
+	f := fit{g: g}
+	f.time = math.Min(tCap, math.Log(s.pace(g)/(s.aloneRate()+failureRate)))
+	if broad(c) {
+		reaches = nil
+	}
+	// place
+	w, unknown, _ := s.posterior(g)
+	ratio := unknown
+	if len(reaches) > 0 {
+		var most float64
+		for i, x := range g.Suspects {
+			if w[i] < 1e-4 {
+				continue
+			}
+			p := stray
+			for _, r := range reaches {
+				if s.g.ids[r.at] == x.CI {
+					p += (1 - stray) * float64(s.size()) * r.strength / s.g.mass(r.at)
+					break
+				}
+			}
+			ratio += w[i] * p
+			if w[i]*p > most {
+				most, f.via = w[i]*p, x.CI
+			}
+		}
+	} else {
+		ratio = s.sharesCluster(c, g)
+	}
+	adjacent, beside := s.adjacency(c, g)
+	if ratio < adjacent {
+		f.via, f.beside = "", beside
+	}
+	f.place = math.Log(max(0.7*ratio+tAdj*adjacent, 1e-3))
+	// class
+	f.class = s.classFit(c, g)
+	// An alert older than the failure is no effect of it.
+	if early := g.Onset.Sub(c.Onset); early > 2*time.Minute {
+		f.age = -min(4, early.Minutes()/6)
+	}
+	// What a failure does, it does soon: what comes long after the bulk is another matter.
+	if late := s.now.Sub(g.Middle) - settled; late > 0 && len(g.Members) > 1 {
+		f.age = -min(5, late.Minutes()/12)
+	}
+	if x, _ := s.habitual(c); x > 1 {
+		f.habit = -0.5 * math.Log(x)
+	}
+	return f
+}
+
+// adjacentShare is how much of belief says that failures go from item to item
+// along relations, whatever their first cause: it holds where the cause is unknown
+// and where relations to it are missing.
+const adjacentShare = 0.3
+
+// neighboursOf lists the items with a tight relation to the alert's, as reaches.
+func (s *State) neighboursOf(c *canonical) []reach {
+	if c.Binding == nil || broad(c) {
+		return nil
+	}
+	id := c.Binding.CI
+	var out []reach
+	for n, e := range s.g.needs[id] {
+		if to := s.g.nodes.Get(e.To); to != nil && tight(e, s.g) && n < fanMax {
+			out = append(out, reach{s.g.index[e.To], 1})
+		}
+	}
+	for n, e := range s.g.needed[id] {
+		if from := s.g.nodes.Get(e.From); from != nil && tight(e, s.g) && n < fanMax {
+			out = append(out, reach{s.g.index[e.From], tRev})
+		}
+	}
+	return out
+}
+
+// adjacency is how much likelier than chance the alert's item is as the next one
+// of the group, because items next to it alert already.
+func (s *State) adjacency(c *canonical, g *group) (ratio float64, beside string) {
+	if len(g.items) == 0 || c.Binding == nil {
+		return 0, ""
+	}
+	i, ok := s.g.index[c.Binding.CI]
+	if !ok {
+		return 0, ""
+	}
+	var sum float64
+	if g.items[i] > 0 && !broad(c) {
+		sum, beside = tSame, c.Binding.CI
+	}
+	for _, r := range s.neighboursOf(c) {
+		if g.items[r.at] == 0 {
+			continue
+		}
+		// Of many neighbours each is the next with a small share.
+		id := s.g.ids[r.at]
+		degree := len(s.g.needs[id]) + len(s.g.needed[id])
+		sum += r.strength / float64(max(degree, 3))
+		if beside == "" {
+			beside = id
+		}
+	}
+	return sum * float64(s.size()) / float64(len(g.items)+1), beside
+}
+
+// broad says whether an alert names no item but at most a place that holds many.
+func broad(c *canonical) bool {
+	return c.Binding == nil || c.Binding.Class == "namespace" && slices.Contains(platform, c.Binding.Name[strings.LastIndexByte(c.Binding.Name, '/')+1:]) || c.Binding.Class == "cluster"
+}
+
+// sharesCluster compares how much of a group is of the alert's cluster with how
+// much of everything is.
+func (s *State) sharesCluster(c *canonical, g *group) float64 {
+	cl := clusterOf(c)
+	if cl == "" {
+		return 0.5
+	}
+	all := float64(s.g.clusterSize[cl]+1) / float64(s.size()+1)
+	in := (float64(g.Clusters[cl]) + all) / (float64(len(g.Members)) + 1)
+	return min(in/all, 8)
+}
+
+func clusterOf(c *canonical) string { return first(c.Labels, "cluster", "k8s_cluster") }
+
+// classFit is how much likelier the alert's class is in the group than elsewhere.
+func (s *State) classFit(c *canonical, g *group) float64 {
+	class := classOf(c)
+	q := s.classShare(class)
+	n, k := float64(len(g.Members)), float64(g.Classes[class])
+	// How varied the group is says how likely a class is that it has not had.
+	variety := max(0.3, float64(len(g.Classes))/math.Log(2+n)*tA)
+	if k == 0 {
+		return math.Log(variety/(n+variety)) * tNeg
+	}
+	return max(0, math.Log((k+variety*q)/(n+variety)/q)) * tPos
+}
+
+// evidence tells a fit in sentences.
+func (s *State) evidence(c *canonical, f fit) []Evidence {
+	var out []Evidence
+	g := f.g
+	out = append(out, Evidence{"time", fmt.Sprintf("%d alerts of it came within the last minutes; %.1f alerts an hour come alone here", len(g.Members), s.aloneRate()*60), quantise(f.time)})
+	if c.Binding != nil {
+		text := "nothing known connects " + c.Binding.Name + " with its likely cause"
+		if f.via != "" && f.place > 0 {
+			if f.via == c.Binding.CI {
+				text = c.Binding.Name + " is a likely cause of it"
+			} else if way := s.g.way(c.Binding.CI, f.via, c.idle()); way != "" {
+				text = way + ", a likely cause of it"
+			} else {
+				text = c.Binding.Name + " needs " + s.g.name(f.via) + ", a likely cause of it"
+			}
+		}
+		if f.beside == c.Binding.CI {
+			text = "it has alerts about " + c.Binding.Name + " already"
+		} else if f.beside != "" {
+			text = c.Binding.Name + " " + s.g.relationWord(c.Binding.CI, f.beside) + " " + s.g.name(f.beside) + ", which alerts too"
+		}
+		out = append(out, Evidence{"topology", text, quantise(f.place)})
+	}
+	class := classOf(c)
+	if n := g.Classes[class]; n > 0 {
+		out = append(out, Evidence{"class", fmt.Sprintf("%d of its %d alerts are %s too", n, len(g.Members), class), quantise(f.class)})
+	} else {
+		out = append(out, Evidence{"class", "no other alert of it is " + class, quantise(f.class)})
+	}
+	if f.age < 0 {
+		text := "it is older than the failure"
+		if c.Onset.After(g.Onset) {
+			text = "it comes long after most of its alerts"
+		}
+		out = append(out, Evidence{"age", text, quantise(f.age)})
+	}
+	if f.habit < 0 {
+		_, n := s.habitual(c)
+		out = append(out, Evidence{"habit", fmt.Sprintf("it came alone %d times before", n), quantise(f.habit)})
+	}
+	return out
+}

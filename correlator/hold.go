@@ -1,0 +1,297 @@
+package correlator
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// holdOf is how long an alert waits for company before it opens an incident by itself.
+func (s *State) holdOf(c *canonical) time.Duration { return time.Duration(s.cfg.Hold[c.Severity]) }
+
+// holdDeadline is when a held group opens without further evidence; zero is never:
+// it stays held, and is shown so, until it ends or finds company.
+func (s *State) holdDeadline(g *group) time.Time {
+	var at time.Time
+	for _, m := range g.Members {
+		c := s.alerts.Get(m)
+		if c == nil || !c.Active {
+			continue
+		}
+		hold := s.holdOf(c)
+		if _, n := s.habitual(c); n >= 2 && c.Severity != Critical {
+			continue // it comes and goes
+		}
+		if t := c.First.Add(hold); at.IsZero() || t.Before(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+func (s *State) scheduleHold(g *group) {
+	at := s.holdDeadline(g)
+	if !at.IsZero() && !at.After(s.now) {
+		at = s.now.Add(time.Millisecond)
+	}
+	s.schedule(dueHold, g.ID, &g.HoldDue, at)
+	s.groups.Touch(g.ID)
+}
+
+func (s *State) holdReason(g *group) string {
+	at := s.holdDeadline(g)
+	var c *canonical
+	if len(g.Members) > 0 {
+		c = s.alerts.Get(g.Members[len(g.Members)-1])
+	}
+	unbound := ""
+	if c != nil && c.Binding == nil && c.Unbound != "" {
+		unbound = "; " + c.Unbound
+	}
+	company := ""
+	if n := len(g.Members) - 1; n > 0 {
+		company = fmt.Sprintf(" with %d like it", n)
+	}
+	if at.IsZero() {
+		n := 0
+		if c != nil {
+			_, n = s.habitual(c)
+		}
+		return fmt.Sprintf("held%s: it came and went alone %d times before; waits for company or its end%s", company, n, unbound)
+	}
+	return fmt.Sprintf("held%s: waits up to %s for company or its end before it opens an incident%s", company, at.Sub(s.now).Round(time.Second), unbound)
+}
+
+// maybeOpen opens a held group whose evidence suffices.
+func (s *State) maybeOpen(g *group, why string) {
+	critical := 0
+	for _, m := range g.Members {
+		if c := s.alerts.Get(m); c != nil && c.Severity == Critical {
+			critical++
+		}
+	}
+	n := len(g.Members)
+	if n >= 3 || n == 2 && (critical > 0 || g.Bond >= surePair) {
+		s.open(g, fmt.Sprintf("%d alerts that belong together: %s", n, why))
+		return
+	}
+	s.scheduleHold(g)
+}
+
+// surePair is the log odds from which two warnings are enough for an incident.
+const surePair = 2.0
+
+// holdOver opens an incident for alerts that waited in vain for company.
+func (s *State) holdOver(id string) {
+	g := s.groups.Get(id)
+	s.groups.Touch(id)
+	if g == nil || !g.Held {
+		return
+	}
+	if at := s.holdDeadline(g); at.IsZero() || at.After(s.now) {
+		s.scheduleHold(g)
+		return
+	}
+	if len(g.Members) == 1 {
+		c := s.alerts.Get(g.Members[0])
+		if s.joinLate(g, c) {
+			return
+		}
+		if s.comeBack(g, c) {
+			return
+		}
+		s.cameAlone(c)
+		opened := s.open(g, "still firing after its hold, without company")
+		if h := s.habits.Get(c.Identity); h != nil {
+			h.Incident = opened.ID
+			s.habits.Touch(c.Identity)
+		}
+		return
+	}
+	s.open(g, "still firing after their hold")
+}
+
+// joinLate looks once more for an incident that a lone alert belongs to.
+func (s *State) joinLate(g *group, c *canonical) bool {
+	reaches := s.reachesOf(c)
+	var best fit
+	for _, o := range s.nearby(reaches, s.neighboursOf(c), g) {
+		f := s.fitness(c, o, reaches)
+		if t := f.total(); t >= attachOdds && (best.g == nil || t > best.total()) {
+			best = f
+		}
+	}
+	if best.g == nil {
+		return false
+	}
+	c.Evidence = s.evidence(c, best)
+	best.g.Bond = quantise(best.g.Bond + best.total())
+	into := best.g
+	s.absorb(into, g, sentence(c.Evidence))
+	if into.Held {
+		s.maybeOpen(into, sentence(c.Evidence))
+	}
+	return true
+}
+
+// comeBack lets an alert that once opened an incident by itself return to it.
+func (s *State) comeBack(g *group, c *canonical) bool {
+	h := s.habits.Get(c.Identity)
+	if h == nil || h.Incident == "" {
+		return false
+	}
+	old := s.groups.Get(h.Incident)
+	if old == nil || old.Closed || old.Held || s.solo(old) != c.Identity {
+		return false
+	}
+	why := fmt.Sprintf("the same alert came alone again, %d times by now", h.N+1)
+	if !old.ResolvedAt.IsZero() {
+		s.revive(old, why)
+	}
+	s.cameAlone(c)
+	// One alert: the old members' episodes and the new one's are of one record.
+	c.Evidence = []Evidence{{"habit", why, 1}}
+	s.absorb(old, g, why)
+	return true
+}
+
+// solo returns the identity of the only alert of a group, however often it came,
+// or nothing if there are several.
+func (s *State) solo(g *group) string {
+	identity := ""
+	for _, m := range g.Members[max(0, len(g.Members)-20):] {
+		o := s.alerts.Get(m)
+		if o == nil || identity != "" && o.Identity != identity {
+			return ""
+		}
+		identity = o.Identity
+	}
+	if len(g.Classes) > 1 {
+		return ""
+	}
+	return identity
+}
+
+// sizes at which a growing group looks for held alerts and incidents that it explains
+var sweepAt = []int{2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 45, 70, 110, 180, 300}
+
+// sweep lets a group that has grown take in what was held before its cause was
+// clear, and other groups of the same cause.
+func (s *State) sweep(g *group) *group {
+	if !slices.Contains(sweepAt, len(g.Members)) {
+		return g
+	}
+	w, _, _ := s.posterior(g)
+	var at []reach
+	for i, x := range g.Suspects {
+		if n, ok := s.g.index[x.CI]; ok && w[i] > 0.02 && len(at) < 8 {
+			at = append(at, reach{n, 1})
+		}
+	}
+	for _, h := range s.nearby(at, nil, g) {
+		if !s.takes(h) || !s.takes(g) {
+			continue
+		}
+		if len(h.Members) > 1 || !h.Held && s.now.Sub(h.LastJoined) < 10*time.Minute {
+			g = s.maybeMerge(g, h)
+			continue
+		}
+		c := s.alerts.Get(h.Members[0])
+		if c == nil || !c.Active {
+			continue
+		}
+		f := s.fitness(c, g, s.reachesOf(c))
+		if s.now.Sub(c.First) > 10*time.Minute {
+			f.time = math.Min(f.time, 0) // it did not come with the others
+		}
+		if s.accuses(g, c) {
+			f.age, f.habit = 0, f.habit/2 // the cause itself may complain long before it fails
+		}
+		if f.total() < attachOdds {
+			continue
+		}
+		c.Evidence = s.evidence(c, f)
+		g.Bond = quantise(g.Bond + f.total())
+		s.absorb(g, h, sentence(c.Evidence))
+		if g.Held {
+			s.maybeOpen(g, sentence(c.Evidence))
+		}
+	}
+	return g
+}
+
+// accuses says whether the alert is about what the group suspects most, or about
+// what that runs on or carries.
+func (s *State) accuses(g *group, c *canonical) bool {
+	w, _, _ := s.posterior(g)
+	if c.Binding == nil || len(g.Suspects) == 0 || w[0] < 0.25 || broad(c) {
+		return false
+	}
+	top := g.Suspects[0].CI
+	if top == c.Binding.CI {
+		return true
+	}
+	for _, e := range s.g.needs[c.Binding.CI] {
+		if e.To == top && e.Type == "runs_on" {
+			return true
+		}
+	}
+	for _, e := range s.g.needed[c.Binding.CI] {
+		if e.From == top && e.Type == "runs_on" && machineClass(c.Binding.Class) {
+			return true
+		}
+	}
+	return false
+}
+
+// mergeOdds is how much likelier one failure must be than two.
+var mergeOdds = tMerge
+
+// maybeMerge joins two groups where one failure explains both better than two do.
+// It returns the group that holds g's alerts afterwards.
+func (s *State) maybeMerge(g, h *group) *group {
+	if len(g.Members)+len(h.Members) > s.cfg.MaxGroup || g == h {
+		return g
+	}
+	_, _, bg := s.posterior(g)
+	_, _, bh := s.posterior(h)
+	gain := make(map[string]float64, len(h.Suspects))
+	for _, x := range h.Suspects {
+		gain[x.CI] = x.Gain
+	}
+	best, cause := math.Inf(-1), ""
+	for _, x := range g.Suspects {
+		v, both := gain[x.CI]
+		n, ok := s.g.index[x.CI]
+		if !both || !ok {
+			continue
+		}
+		if l := math.Log(s.g.prior(n)+1e-9) + x.Gain + v + (g.Evidence+h.Evidence)*logStray; l > best {
+			best, cause = l, x.CI
+		}
+	}
+	if cause == "" {
+		return g
+	}
+	// Two failures so close together are rare themselves.
+	apart := g.Middle.Sub(h.Middle).Abs()
+	coincidence := -math.Log(failureRate * (apart.Minutes() + 5))
+	// And what one failure does, it does soon.
+	spread := max(0, apart.Minutes()-10) / 8
+	odds := quantise(best - bg - bh + coincidence - spread)
+	if odds < mergeOdds {
+		return g
+	}
+	why := fmt.Sprintf("one failure of %s explains both better than two failures do (log odds %.1f)", s.g.name(cause), odds)
+	into, from := g, h
+	if g.Held && !h.Held || g.Held == h.Held && h.OpenedAt.Before(g.OpenedAt) {
+		into, from = h, g
+	}
+	into.Bond = quantise(into.Bond + from.Bond + odds)
+	s.absorb(into, from, why)
+	if into.Held {
+		s.maybeOpen(into, why)
+	}
+	return into
+}

@@ -1,0 +1,171 @@
+package correlator
+
+import (
+	"math"
+	"time"
+)
+
+// What is learned online, without labels: how often alerts of a class come alone,
+// and which single alerts come again and again. Both say how little it means that
+// such an alert comes now. Nothing here is keyed on what a name says.
+
+// custom is what is known of a class of alerts.
+type custom struct {
+	Alone   float64 `json:"alone"`   // canonical alerts that found no company
+	Grouped float64 `json:"grouped"` // those that did
+}
+
+// habit is what is known of one alert, replicas aside.
+type habit struct {
+	N     int       `json:"n"` // times it came alone
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+	// Incident is the last incident that it opened by itself: it comes back there
+	// instead of opening another.
+	Incident string    `json:"incident,omitempty"`
+	Due      time.Time `json:"due,omitzero"`
+}
+
+// ledger are totals.
+type ledger struct {
+	Since   time.Time `json:"since"` // first alert heard
+	Alone   float64   `json:"alone"`
+	Grouped float64   `json:"grouped"`
+	Order   uint64    `json:"order"` // of joins
+}
+
+const (
+	ledgerKey   = "ledger"
+	habitMemory = 14 * 24 * time.Hour
+	// freshAlone and freshSpan stand for experience before there is any: two
+	// lone alerts in two hours.
+	freshAlone = 2.0
+	freshSpan  = 2 * time.Hour
+	// failureRate is how many failures per minute an estate is taken to have.
+	failureRate = 0.006
+)
+
+func (s *State) books() *ledger {
+	l := s.totals.Get(ledgerKey)
+	if l == nil {
+		l = &ledger{Since: s.now}
+		s.totals.Put(ledgerKey, l)
+	}
+	return l
+}
+
+// class is what alerts of one kind share.
+func classOf(c *canonical) string {
+	if n := c.Labels.Get("alertname"); n != "" {
+		return n
+	}
+	return "?"
+}
+
+// aloneRate is how many alerts per minute come without company.
+func (s *State) aloneRate() float64 {
+	l := s.books()
+	span := s.now.Sub(l.Since) + freshSpan
+	return (l.Alone + freshAlone) / span.Minutes()
+}
+
+// aloneShare is the share of a class among the alerts that come alone.
+func (s *State) aloneShare(class string) float64 {
+	l := s.books()
+	n := float64(s.customs.Len() + 10)
+	var k float64
+	if c := s.customs.Get(class); c != nil {
+		k = c.Alone
+	}
+	return (k + 0.5) / (l.Alone + 0.5*n)
+}
+
+// classShare is the share of a class among all that an alert may be instead of
+// part of a given incident: alone, or the first of another failure.
+func (s *State) classShare(class string) float64 {
+	l := s.books()
+	n := float64(s.customs.Len() + 10)
+	var k float64
+	if c := s.customs.Get(class); c != nil {
+		k = c.Grouped
+	}
+	grouped := (k + 0.5) / (l.Grouped + 0.5*n)
+	alone := s.aloneRate()
+	return (alone*s.aloneShare(class) + failureRate*grouped) / (alone + failureRate)
+}
+
+// habitual is how much more often than any other alert of its class this very one
+// comes alone, as a factor of at least 1.
+func (s *State) habitual(c *canonical) (float64, int) {
+	h := s.habits.Get(c.Identity)
+	if h == nil || h.N < 2 {
+		return 1, 0
+	}
+	span := max(s.now.Sub(h.First), time.Hour)
+	own := float64(h.N-1) / span.Minutes()
+	usual := s.aloneRate() * s.aloneShare(classOf(c)) / float64(s.size())
+	return 1 + own/max(usual, 1e-9), h.N
+}
+
+// size of the estate, for shares.
+func (s *State) size() int { return max(60, s.g.nodes.Len()) }
+
+// cameAlone notes that an alert found no company: once per canonical alert.
+func (s *State) cameAlone(c *canonical) {
+	if c.Counted {
+		return
+	}
+	c.Counted = true
+	s.alerts.Touch(c.ID)
+	class := classOf(c)
+	k := s.customs.Get(class)
+	if k == nil {
+		k = &custom{}
+		s.customs.Put(class, k)
+	}
+	l := s.books()
+	h := s.habits.Get(c.Identity)
+	if h == nil {
+		h = &habit{First: c.First}
+		s.habits.Put(c.Identity, h)
+		// Only the first time counts for its class: one alert that chatters must
+		// not make its whole class look like chatter.
+		k.Alone++
+		l.Alone++
+	} else {
+		k.Alone += 0.2
+		l.Alone += 0.2
+	}
+	h.N++
+	h.Last = s.now
+	s.schedule(dueHabit, c.Identity, &h.Due, s.now.Add(habitMemory))
+	s.habits.Touch(c.Identity)
+	s.customs.Touch(class)
+	s.totals.Touch(ledgerKey)
+}
+
+// foundCompany notes that an alert belongs to an incident of several.
+func (s *State) foundCompany(c *canonical) {
+	if c.Counted {
+		return
+	}
+	c.Counted = true
+	class := classOf(c)
+	k := s.customs.Get(class)
+	if k == nil {
+		k = &custom{}
+		s.customs.Put(class, k)
+	}
+	k.Grouped++
+	s.books().Grouped++
+	s.customs.Touch(class)
+	s.totals.Touch(ledgerKey)
+}
+
+// decayed is a count that fades with time constant tau.
+func decayed(v float64, since time.Duration, tau time.Duration) float64 {
+	if since <= 0 {
+		return v
+	}
+	return v * math.Exp(-since.Seconds()/tau.Seconds())
+}

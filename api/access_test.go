@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"flag"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -356,5 +357,25 @@ func TestHeadersAndPages(t *testing.T) {
 		if a := h.call(auth.Admin, "GET", path, nil); a.status != http.StatusNotFound {
 			t.Errorf("%s: %d", path, a.status)
 		}
+	}
+}
+
+var update = flag.Bool("update", false, "write api/openapi.json anew")
+
+// The document that clients are generated from stands in the repository, so that
+// a change of the interface shows in review. Mend it with go test ./api -run Document -update.
+func TestOpenAPIDocumentInRepository(t *testing.T) {
+	h := build(t)
+	var doc any
+	h.must(json.Unmarshal([]byte(h.call("", "GET", "/openapi.json", nil).body), &doc))
+	now, err := json.MarshalIndent(doc, "", "  ")
+	h.must(err)
+	now = append(now, '\n')
+	if *update {
+		h.must(os.WriteFile("openapi.json", now, 0o644))
+	}
+	have, err := os.ReadFile("openapi.json")
+	if err != nil || string(have) != string(now) {
+		t.Errorf("api/openapi.json is not what the server serves (%v): run go test ./api -run Document -update", err)
 	}
 }

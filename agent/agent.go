@@ -370,7 +370,7 @@ func (a *Agent) envelope(now time.Time) (body []byte, names []string, err error)
 	self.Capabilities = nil
 	e := report.Envelope{Agent: self, TakenAt: now.UTC(), Sections: make(map[string]report.Section, len(a.hashes)), Changes: a.changes, Peers: a.peers}
 	for name, hash := range a.hashes {
-		e.Sections[name] = report.Section{Hash: hash}
+		e.Sections[name] = report.Section{Hash: hash, Problems: a.last.Problems[name]}
 		if a.queued[name] == hash {
 			continue
 		}

@@ -24,6 +24,7 @@ type Identifiers struct {
 	Hostname    string   `json:"hostname,omitempty"`
 	Addresses   []string `json:"addresses,omitempty"`
 	Container   bool     `json:"container,omitempty"`
+	ContainerID string   `json:"container_id,omitempty"`
 	ParentHint  string   `json:"parent_hint,omitempty"`
 }
 
@@ -35,6 +36,9 @@ func IdentifiersOf(agent report.Agent, host report.Host, ifs []report.Interface,
 		AgentID: normal(agent.ID), MachineID: machineID(host.MachineID),
 		Hostname: short(host.Hostname), FQDN: fqdn(host.FQDN, host.Hostname),
 		Container: host.Container, ParentHint: normal(host.ParentHint),
+	}
+	if host.Container {
+		id.ContainerID = Serial(host.ContainerID)
 	}
 	for _, i := range ifs {
 		for _, a := range i.Addresses {
@@ -124,6 +128,7 @@ func (i Identifiers) Keys() []string {
 		}
 	}
 	add("cloud", i.Cloud)
+	add("container", i.ContainerID)
 	add("agent", i.AgentID)
 	add("uuid", i.ProductUUID)
 	add("serial", i.Serial)

@@ -28,13 +28,15 @@ const (
 	RuleSerial    = "vendor and serial"
 	RuleMachine   = "machine-id and permanent MAC"
 	RuleFQDN      = "FQDN and permanent MAC"
+	RuleContainer = "container id"
+	RuleName      = "machine-id and name, no hardware identifiers"
 	RuleAgentOnly = "agent id alone"
 )
 
-var strength = []string{RuleCloud, RuleAgent, RuleDMI, RuleDMIOther, RuleSerial, RuleMachine, RuleFQDN, RuleAgentOnly}
+var strength = []string{RuleCloud, RuleContainer, RuleAgent, RuleDMI, RuleDMIOther, RuleSerial, RuleMachine, RuleFQDN, RuleName, RuleAgentOnly}
 
 // weak rules give way to a stronger one that means another machine, instead of making a conflict.
-var weak = []string{RuleFQDN, RuleAgentOnly}
+var weak = []string{RuleFQDN, RuleName, RuleAgentOnly}
 
 // Candidate is a known machine that shares an identifier with the observation.
 type Candidate struct {
@@ -161,6 +163,7 @@ func compare(in Identifiers, c Candidate, shared func(string) bool) (f Finding, 
 	differ := func(a, b string) bool { return a != "" && b != "" && a != b }
 
 	cloud := same("cloud", in.Cloud, c.Cloud)
+	container := same("container", in.ContainerID, c.ContainerID)
 	agent := same("agent", in.AgentID, c.AgentID)
 	uuid := same("uuid", in.ProductUUID, c.ProductUUID)
 	serial := same("serial", in.Serial, c.Serial)
@@ -183,6 +186,8 @@ func compare(in Identifiers, c Candidate, shared func(string) bool) (f Finding, 
 		// Two instances of one image: whatever else is equal was copied.
 	case cloud:
 		f.Rule = RuleCloud
+	case container:
+		f.Rule = RuleContainer
 	case serial && mac && sameVendor:
 		// Two hardware witnesses outweigh a UUID that a firmware update rewrote.
 		f.Rule = RuleSerial
@@ -201,14 +206,22 @@ func compare(in Identifiers, c Candidate, shared func(string) bool) (f Finding, 
 		f.Rule = RuleDMI
 	case uuid && (mac || disk || (!macsApart && (machine || fqdn || name))):
 		f.Rule = RuleDMIOther
-	case serial && sameVendor && in.Vendor != "" && (!macsApart || machine || disk):
+	case serial && sameVendor && (in.Vendor != "" && c.Vendor != "" || name || fqdn) && (!macsApart || machine || disk):
 		f.Rule = RuleSerial
 	case machine && mac:
 		f.Rule = RuleMachine
 	case fqdn && mac:
 		f.Rule = RuleFQDN
+	case machine && (fqdn || name) && in.bare() && c.bare():
+		// Nothing of the hardware can be read, as on many virtual machines.
+		f.Rule = RuleName
 	case agent && !macsApart && (!machineApart || in.Container):
 		f.Rule = RuleAgentOnly
 	}
 	return f, f.Rule == "" && agent
+}
+
+// bare says that an observation shows nothing of the hardware.
+func (i Identifiers) bare() bool {
+	return i.ProductUUID == "" && i.Serial == "" && len(i.MACs) == 0
 }

@@ -221,6 +221,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		}
 		g = s.sweep(g)
 		if !g.Held {
+			s.foundCompany(g, c)
 			s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), sentence(ev)))
 			ep.Fate, ep.Why = FateIncident, sentence(ev)
 			return
@@ -290,7 +291,12 @@ func (s *State) revive(g *group, why string) {
 
 // join puts an alert into a group.
 func (s *State) join(g *group, c *canonical) {
-	c.Group, c.AttachedAt = g.ID, s.now
+	// An alert that was in an incident already has been shown since then, whatever
+	// that is merged into.
+	if c.AttachedAt.IsZero() || c.Group == "" || strings.HasPrefix(c.Group, heldPrefix) {
+		c.AttachedAt = s.now
+	}
+	c.Group = g.ID
 	if !g.Held {
 		c.HoldWhy = ""
 	}
@@ -363,7 +369,7 @@ func (s *State) open(g *group, why string) *group {
 			c.Group, c.AttachedAt, c.HoldWhy = g.ID, s.now, ""
 			s.alerts.Touch(m)
 			if len(g.Members) > 1 {
-				s.foundCompany(c)
+				s.foundCompany(g, c)
 			}
 		}
 	}
@@ -408,7 +414,7 @@ func (s *State) absorb(g, h *group, why string) {
 			c.Evidence = []Evidence{{"merge", why, 1}}
 		}
 		s.join(g, c)
-		s.foundCompany(c)
+		s.foundCompany(g, c)
 		switch {
 		case opened && !g.Held:
 			for _, k := range c.Episodes {

@@ -8,7 +8,19 @@ import (
 )
 
 // holdOf is how long an alert waits for company before it opens an incident by itself.
-func (s *State) holdOf(c *canonical) time.Duration { return time.Duration(s.cfg.Hold[c.Severity]) }
+// Where experience says that alerts of its class mostly begin incidents, it waits less.
+func (s *State) holdOf(c *canonical) time.Duration {
+	hold := time.Duration(s.cfg.Hold[c.Severity])
+	if c.Severity.Rank() > Major.Rank() {
+		switch p := s.promise(classOf(c)); {
+		case p >= tP1:
+			hold = min(hold, 100*time.Second)
+		case p >= tP2:
+			hold = min(hold, 10*time.Minute)
+		}
+	}
+	return hold
+}
 
 // holdDeadline is when a held group opens without further evidence; zero is never:
 // it stays held, and is shown so, until it ends or finds company.

@@ -25,6 +25,8 @@ var (
 	tUnk   = env("UNK", 0.02)
 	tSame  = env("SAME", 2)
 	tPace  = env("PACE", 0.5)
+	tP1    = env("P1", 0.35)
+	tP2    = env("P2", 0.45)
 	tA     = env("TA", 1)
 	tB     = env("TB", 0)
 )

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -182,12 +183,19 @@ func (b *batch) setConns(id string, list []report.Connection) {
 func (inv *Inventory) compact(list []report.Connection) []conn {
 	out := make([]conn, 0, len(list))
 	for _, c := range list {
-		a, err := netip.ParseAddr(c.PeerAddress)
-		if err != nil {
+		peer := c.PeerAddress
+		if a, err := netip.ParseAddr(peer); err == nil {
+			peer = a.Unmap().WithZone("").String()
+		} else if p, err := netip.ParsePrefix(peer); err == nil {
+			peer = p.Masked().String()
+		} else {
 			continue
 		}
+		if c.Namespace != "" && c.Direction == "inbound" {
+			continue // to a port of another network namespace, which is not this machine's
+		}
 		out = append(out, conn{
-			owner: inv.words.id(connKey(c)), peer: inv.words.id(a.Unmap().String()),
+			owner: inv.words.id(connKey(c)), peer: inv.words.id(peer),
 			local: uint16(c.LocalPort), port: uint16(c.PeerPort), inbound: c.Direction == "inbound",
 		})
 	}
@@ -222,9 +230,10 @@ func (b *batch) join(id string, linger bool) error {
 	outside := map[string][]func(to uint32) (edge, string){}
 	for _, c := range h.conns {
 		addr := inv.words.texts[c.peer]
-		a, err := netip.ParseAddr(addr)
-		if err != nil {
-			continue
+		a, _ := netip.ParseAddr(addr) // not valid for a prefix
+		p := addr
+		if a.IsValid() {
+			p = prefixOf(a)
 		}
 		if c.inbound {
 			to, ok := byPort[c.local]
@@ -240,7 +249,6 @@ func (b *batch) join(id string, linger bool) error {
 				want[edge{from, to, dep}] = how
 				continue
 			}
-			p := prefixOf(a)
 			outside[p] = append(outside[p], func(x uint32) (edge, string) { return edge{x, to, dep}, how })
 			continue
 		}
@@ -248,7 +256,7 @@ func (b *batch) join(id string, linger bool) error {
 		if !ok {
 			from = o
 		}
-		how := netip.AddrPortFrom(a, c.port).String()
+		how := net.JoinHostPort(addr, strconv.Itoa(int(c.port)))
 		var to uint32
 		known := true
 		if a.IsLoopback() {
@@ -261,7 +269,6 @@ func (b *batch) join(id string, linger bool) error {
 				to = svc
 			}
 		} else {
-			p := prefixOf(a)
 			outside[p] = append(outside[p], func(x uint32) (edge, string) { return edge{from, x, dep}, how })
 			continue
 		}

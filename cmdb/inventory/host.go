@@ -39,20 +39,23 @@ type mark struct {
 
 // hostState is the resident part.
 type hostState struct {
-	run      string
-	seq      uint64
-	hashes   [sectionCount]uint64
-	conns    []conn
-	asserted []edge
-	talks    bool // has reported connections
-	packages uint32
+	run string
+	// confirmed is the newest report that said nothing new; it is not stored.
+	confirmed uint64
+	hashes    [sectionCount]uint64
+	conns     []conn
+	asserted  []edge
+	talks     bool // has reported connections
+	packages  uint32
 }
 
 func (d *hostDoc) state(old *hostState) *hostState {
-	h := &hostState{run: strings.Clone(d.Run), seq: d.Sequence, packages: uint32(d.Packages)}
+	h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages)}
 	if old != nil {
 		h.conns, h.asserted, h.talks = old.conns, old.asserted, old.talks
-		h.seq = max(h.seq, old.seq)
+		if d.Sequence > 0 { // 0: a new agent, which counts anew
+			h.confirmed = old.confirmed
+		}
 	}
 	for i := range d.Sections {
 		h.hashes[i] = d.Sections[i].Hash
@@ -376,6 +379,7 @@ func remembered(runs []string) []string {
 func mergeIdentifiers(old, in cmdb.Identifiers) cmdb.Identifiers {
 	out := in
 	out.Cloud = cmp.Or(in.Cloud, old.Cloud)
+	out.ContainerID = cmp.Or(in.ContainerID, old.ContainerID)
 	out.AgentID = cmp.Or(in.AgentID, old.AgentID)
 	out.ProductUUID = cmp.Or(in.ProductUUID, old.ProductUUID)
 	out.Vendor = cmp.Or(in.Vendor, old.Vendor)

@@ -299,7 +299,7 @@ func TestStoppedServiceKeepsItsEdgesUntilItExpires(t *testing.T) {
 		p, _ := e.Payload()
 		changes = append(changes, p.(*event.Change).Type+" "+p.(*event.Change).CI.Name)
 	}
-	if want := []string{"unit_failed node_exporter@web-1", "listener_gone node_exporter@web-1"}; !slices.Equal(changes, want) {
+	if want := []string{"unit_failed node_exporter@web-1", "listener_removed node_exporter@web-1"}; !slices.Equal(changes, want) {
 		t.Errorf("changes %q, want %q", changes, want)
 	}
 	for _, e := range l.events(event.KindCI, event.KindRelation) {
@@ -551,6 +551,23 @@ func TestReopenFindsEverythingAgain(t *testing.T) {
 	}
 }
 
+// fading says that every edge of an item waits for its expiry.
+func (l *lab) fading(id string) bool {
+	m := l.mem
+	o := m.byID[id]
+	for _, k := range m.entries[o].out {
+		if _, ok := l.unseen[relationID(m, o, k.kind, k.ord)]; !ok {
+			return false
+		}
+	}
+	for _, k := range m.entries[o].in {
+		if _, ok := l.unseen[relationID(m, k.ord, k.kind, o)]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // picture is what the inventory holds, without ids and times.
 func (l *lab) picture() string {
 	l.Helper()
@@ -564,7 +581,7 @@ func (l *lab) picture() string {
 	}
 	var lines []string
 	for _, c := range p.Items {
-		if !c.Missing.IsZero() {
+		if !c.Missing.IsZero() || c.Class == "external" && l.fading(c.ID) {
 			continue
 		}
 		attrs, err := json.Marshal(c.Attributes)

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -95,7 +96,9 @@ func (inv *Inventory) unchanged(id string, env *report.Envelope) bool {
 			return false
 		}
 	}
-	h.seq = max(h.seq, env.Agent.Sequence)
+	if len(env.Sections) == sectionCount {
+		h.confirmed = max(h.confirmed, env.Agent.Sequence)
+	}
 	e.lastSeen = max(e.lastSeen, now)
 	inv.unsaved[inv.mem.byID[id]] = struct{}{}
 	return true
@@ -146,6 +149,7 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 		b.putHost(oldDoc, &doc)
 		return reply, nil
 	}
+	in.confirm(&doc, b.inv.confirmed(id))
 	in.takeNewer(&doc, late)
 	if h := in.fresh[report.SectionHost]; h == nil && rebooted && in.differs(&doc, report.SectionHost) {
 		// Another boot and another host section, not sent: it may be another machine.
@@ -199,7 +203,7 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	if err := b.changes(c, old, in, was, diff, rebooted && oldDoc.Run != ""); err != nil {
 		return reply, err
 	}
-	reply.Want = doc.wants(in.env.Sections)
+	reply.Want = doc.wants(&in, reply.Rejected)
 	return reply, nil
 }
 
@@ -247,6 +251,31 @@ func (d *hostDoc) follow(run string, taken time.Time, seq uint64) (late, reboote
 	return false, rebooted, cloned
 }
 
+// confirm moves the sequence of sections that this report has as they are
+// stored: an older report that comes later must not put them back. whole is the
+// newest report that changed nothing at all.
+func (in *incoming) confirm(d *hostDoc, whole uint64) {
+	for i := range d.Sections {
+		m := &d.Sections[i]
+		if m.Hash == 0 {
+			continue
+		}
+		m.Sequence = max(m.Sequence, whole)
+		if s, ok := in.env.Sections[sectionNames[i]]; ok && hashOf(s.Hash) == m.Hash {
+			m.Sequence = max(m.Sequence, in.env.Agent.Sequence)
+		}
+	}
+}
+
+func (inv *Inventory) confirmed(id string) uint64 {
+	inv.mu.RLock()
+	defer inv.mu.RUnlock()
+	if e := inv.mem.at(id); e != nil && e.host != nil {
+		return e.host.confirmed
+	}
+	return 0
+}
+
 // takeNewer drops the sections that are older than what is stored. Reports carry
 // a sequence that only grows, whatever the clock does.
 func (in *incoming) takeNewer(d *hostDoc, late bool) {
@@ -264,11 +293,13 @@ func (in *incoming) differs(d *hostDoc, name string) bool {
 }
 
 // wants names the sections that the agent has and we do not.
-func (d *hostDoc) wants(sections map[string]report.Section) []string {
+func (d *hostDoc) wants(in *incoming, rejected map[string]string) []string {
 	var out []string
 	for n, name := range sectionNames {
-		s, ok := sections[name]
-		if ok && len(s.Data) == 0 && d.Sections[n].Hash != hashOf(s.Hash) {
+		s, ok := in.env.Sections[name]
+		_, refused := rejected[name]
+		m := &d.Sections[n]
+		if ok && !refused && m.Hash != hashOf(s.Hash) && m.Sequence <= in.env.Agent.Sequence {
 			out = append(out, name)
 		}
 	}
@@ -354,12 +385,6 @@ func (b *batch) store(id string, d *hostDoc, in incoming, rejected map[string]st
 		// The same wrong data is not asked for again; the stored content stays.
 		d.Sections[n].Rejected, d.Sections[n].Hash, d.Sections[n].At = why, hashOf(in.env.Sections[name].Hash), b.now
 	}
-	// Problems may change while the data does not.
-	for name, s := range in.env.Sections {
-		if n := sectionNumber(name); n >= 0 && d.Sections[n].Hash == hashOf(s.Hash) && len(s.Problems) <= 64 {
-			d.Sections[n].Problems = s.Problems
-		}
-	}
 	return nil
 }
 
@@ -393,46 +418,48 @@ func (b *batch) changes(c, old *cmdb.CI, in incoming, was previous, diff package
 	tell := func(ref event.Ref, kind, summary, version string) {
 		b.tell(&event.Change{CI: ref, Type: kind, Summary: strings.ToValidUTF8(summary, "\uFFFD"), Version: version})
 	}
-	for _, x := range in.env.Changes {
-		if x.Type == "" || len(x.Type) > 64 || len(x.Summary) > 1024 {
-			b.inv.stats.badChanges.Add(1)
-			continue
+	for _, group := range foldChanges(in.env.Changes, &b.inv.stats) {
+		for _, x := range group {
+			told[x.Type] = true
+			ref := c.Ref()
+			if strings.HasPrefix(x.Type, "unit_") {
+				ref = b.childRef(c, unitKey(x.Object))
+			}
+			tell(ref, x.Type, x.Summary, x.Version)
 		}
-		told[x.Type] = true
-		tell(c.Ref(), x.Type, x.Summary, x.Version)
 	}
 	for _, x := range diff.facts() {
 		if !told[x.Type] {
 			tell(c.Ref(), x.Type, x.Summary, x.Version)
 		}
 	}
-	if rebooted && !told["rebooted"] && c.Attributes["container"] != true {
-		tell(c.Ref(), "rebooted", c.Name+" was booted again", c.Attributes.Text("kernel"))
+	if rebooted && !told[report.ChangeRebooted] && c.Attributes["container"] != true {
+		tell(c.Ref(), report.ChangeRebooted, c.Name+" was booted again", c.Attributes.Text("kernel"))
 	}
-	if a, z := old.Attributes.Text("kernel"), c.Attributes.Text("kernel"); a != "" && z != "" && a != z && !told["kernel_changed"] {
-		tell(c.Ref(), "kernel_changed", fmt.Sprintf("kernel %s after %s", z, a), z)
+	if a, z := old.Attributes.Text("kernel"), c.Attributes.Text("kernel"); a != "" && z != "" && a != z && !told[report.ChangeKernel] {
+		tell(c.Ref(), report.ChangeKernel, fmt.Sprintf("kernel %s after %s", z, a), z)
 	}
-	if was.hasServices && !told["unit_failed"] {
+	if was.hasServices && !told[report.ChangeUnitFailed] {
 		before := map[string]string{}
 		for _, s := range was.services {
 			before[s.Name] = s.State
 		}
 		for _, s := range in.fresh[report.SectionServices].value.([]report.Service) {
 			if s.State == "failed" && before[s.Name] != "failed" {
-				tell(b.childRef(c, unitKey(s.Name)), "unit_failed", s.Name+" failed on "+c.Name, "")
+				tell(b.childRef(c, unitKey(s.Name)), report.ChangeUnitFailed, s.Name+" failed on "+c.Name, "")
 			}
 		}
 	}
 	if was.hasListeners {
 		before, after := listenKeys(was.listeners), listenKeys(in.fresh[report.SectionListeners].value.([]report.Listener))
 		for _, k := range slices.Sorted(maps.Keys(after)) {
-			if _, had := before[k]; !had && !told["listener_new"] {
-				tell(b.childRef(c, ownerKey(after[k])), "listener_new", fmt.Sprintf("%s listens on %s of %s", ownerName(after[k]), k, c.Name), "")
+			if _, had := before[k]; !had && !told[report.ChangeListenerAdded] {
+				tell(b.childRef(c, ownerKey(after[k])), report.ChangeListenerAdded, fmt.Sprintf("%s listens on %s of %s", ownerName(after[k]), k, c.Name), "")
 			}
 		}
 		for _, k := range slices.Sorted(maps.Keys(before)) {
-			if _, has := after[k]; !has && !told["listener_gone"] {
-				tell(b.childRef(c, ownerKey(before[k])), "listener_gone", fmt.Sprintf("%s listens no more on %s of %s", ownerName(before[k]), k, c.Name), "")
+			if _, has := after[k]; !has && !told[report.ChangeListenerRemoved] {
+				tell(b.childRef(c, ownerKey(before[k])), report.ChangeListenerRemoved, fmt.Sprintf("%s listens no more on %s of %s", ownerName(before[k]), k, c.Name), "")
 			}
 		}
 	}
@@ -448,4 +475,34 @@ func (b *batch) childRef(c *cmdb.CI, key string) event.Ref {
 		}
 	}
 	return c.Ref()
+}
+
+// foldChanges groups what the agent saw by type. Many of one type in one report
+// (a distribution upgrade) become one fact.
+func foldChanges(changes []report.Change, stats *counters) [][]report.Change {
+	var order []string
+	groups := map[string][]report.Change{}
+	for _, x := range changes {
+		if x.Type == "" || len(x.Type) > 64 || len(x.Summary) > 1024 {
+			stats.badChanges.Add(1)
+			continue
+		}
+		if groups[x.Type] == nil {
+			order = append(order, x.Type)
+		}
+		groups[x.Type] = append(groups[x.Type], x)
+	}
+	out := make([][]report.Change, 0, len(order))
+	for _, t := range order {
+		g := groups[t]
+		if len(g) > singly {
+			var names []string
+			for _, x := range g[:singly] {
+				names = append(names, cmp.Or(x.Object, x.Summary))
+			}
+			g = []report.Change{{Type: t, At: g[0].At, Summary: fmt.Sprintf("%d at once: %s, ...", len(g), strings.Join(names, ", "))}}
+		}
+		out = append(out, g)
+	}
+	return out
 }

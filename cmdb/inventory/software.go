@@ -230,12 +230,12 @@ const singly = 10
 func (d packageDiff) facts() []event.Change {
 	groups := map[string][]packageChange{}
 	for _, c := range d.changes {
-		kind := "package_upgraded"
+		kind := report.ChangePackageUpgraded
 		switch {
 		case c.old == "":
-			kind = "package_installed"
+			kind = report.ChangePackageInstalled
 		case c.new == "":
-			kind = "package_removed"
+			kind = report.ChangePackageRemoved
 		}
 		groups[kind] = append(groups[kind], c)
 	}
@@ -253,9 +253,9 @@ func (d packageDiff) facts() []event.Change {
 		for _, c := range g {
 			x := event.Change{Type: kind, Version: c.new}
 			switch kind {
-			case "package_installed":
+			case report.ChangePackageInstalled:
 				x.Summary = fmt.Sprintf("%s %s installed", c.name, c.new)
-			case "package_removed":
+			case report.ChangePackageRemoved:
 				x.Summary, x.Version = fmt.Sprintf("%s %s removed", c.name, c.old), c.old
 			default:
 				x.Summary = fmt.Sprintf("%s %s after %s", c.name, c.new, c.old)

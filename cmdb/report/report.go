@@ -339,9 +339,8 @@ type Peer struct {
 	Connections int `json:"connections,omitempty"`
 }
 
-// Section carries one section's hash and, where the server may not have it,
-// its data. The hash covers the problems too; they travel with the data, so a
-// section without data has the problems that the server knows already.
+// Section carries one section's hash and problems and, where the server may not
+// have it, its data. The hash covers the problems too.
 type Section struct {
 	Hash     string          `json:"hash"`
 	Data     json.RawMessage `json:"data,omitempty"`

@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 
 	"github.com/watchbill/watchbill/api"
 	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/cmdb/report"
 	"github.com/watchbill/watchbill/collector"
 	"github.com/watchbill/watchbill/internal/config"
@@ -57,6 +60,7 @@ type server struct {
 	db        *badgerdb.DB
 	journal   *journal.Journal
 	engine    *engine.Engine
+	inventory *inventory.Inventory
 	auth      *auth.Store
 	collector *collector.Collector
 	api       *api.API
@@ -121,6 +125,9 @@ func (s *server) open(ctx context.Context) (err error) {
 		return err
 	}
 	if s.engine, err = engine.Open(ctx, engine.Options{DB: s.db, Journal: s.journal, Rules: rules, Version: s.o.Version, Logger: s.log, Now: time.Now}); err != nil {
+		return err
+	}
+	if s.inventory, err = inventory.New(ctx, inventory.Options{DB: s.db, Journal: s.journal, Now: time.Now, NewID: newCI, Schedule: schedule(s.cfg.Agents), Logger: s.log}); err != nil {
 		return err
 	}
 	s.collector = collector.New(collector.Options{
@@ -213,6 +220,10 @@ func (s *server) housekeeping(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-often.C:
+			if err := s.inventory.Tick(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				s.log.Error("the inventory could not be aged", "err", err)
+			}
+			giveBack()
 		case <-rarely.C:
 			if n, err := s.engine.Trim(ctx, time.Now().Add(-s.cfg.Storage.JournalRetention.Std())); err != nil && ctx.Err() == nil {
 				s.log.Error("the journal could not be trimmed", "err", err)
@@ -291,3 +302,13 @@ func publicURL(addr net.Addr, listen string, tls bool) string {
 }
 
 func newCI() string { return "CI" + strings.ToLower(rand.Text()[:13]) }
+
+// giveBack returns the memory of a storm that is over to the system. The runtime
+// would do so over many minutes, in which a machine shared with others lacks it.
+func giveBack() {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if idle := m.HeapIdle - m.HeapReleased; idle > 32<<20 && idle > m.HeapInuse/8 || m.HeapAlloc > 64<<20 && time.Since(time.Unix(0, int64(m.LastGC))) > 9*time.Second {
+		debug.FreeOSMemory()
+	}
+}

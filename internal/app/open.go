@@ -9,6 +9,7 @@ import (
 
 	"github.com/watchbill/watchbill/api"
 	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/api/ui"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -23,10 +24,11 @@ func (s *server) openAPI(ctx context.Context, space *room) (auth.Started, error)
 	if err != nil {
 		return started, fmt.Errorf("read the measures of the event log: %w", err)
 	}
+	pages, _ := ui.Files()
 	s.api, err = api.New(api.Options{
 		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Metrics: metrics.Handler(), Reload: s.Reload,
 		Ready: func() error { return s.ready(space) }, Listen: s.o.ListenAddress, TLS: s.tls, URL: s.url, Version: s.o.Version,
-		Now: time.Now, Rand: rand.Reader, Logger: s.log,
+		Now: time.Now, Rand: rand.Reader, Logger: s.log, Pages: pages,
 	})
 	if err != nil {
 		return started, err

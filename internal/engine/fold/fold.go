@@ -247,9 +247,7 @@ func take(i *itsm.Incident, a correlator.Assessment) {
 	if !a.Onset.IsZero() && a.Onset.Before(i.Onset) {
 		i.Onset = a.Onset
 	}
-	if a.SeenBefore != "" {
-		i.SeenBefore = a.SeenBefore
-	}
+	i.SeenBefore = a.SeenBefore // also taken back, where it turned out to be another thing
 	i.Causes = make([]itsm.Cause, len(a.Causes))
 	for n, c := range a.Causes {
 		i.Causes[n] = itsm.Cause(c)

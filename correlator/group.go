@@ -192,7 +192,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		f := s.fitness(c, g, reaches)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > tImm || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > tImm || broad(c) && f.place > -1 || s.holdOf(c) <= 0) {
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f

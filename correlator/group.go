@@ -49,6 +49,8 @@ type group struct {
 // live says whether the group still takes alerts.
 func (g *group) live() bool { return g.ResolvedAt.IsZero() && !g.Closed }
 
+var attachOdds = tOdds
+
 // heldPrefix begins the internal ids of groups that are held.
 const heldPrefix = "held/"
 
@@ -57,7 +59,6 @@ const (
 	searchPer    = 24 // a suspect of more groups than this is a hub: it tells nothing
 	indexTop     = 16 // suspects under which a group is found
 	linger       = 75 * time.Minute
-	attachOdds   = 1.0 // log odds from which an alert joins
 )
 
 // relist keeps the order of latest activity and the index by suspect.
@@ -157,7 +158,11 @@ func (s *State) nearby(reaches, near []reach, except *group) []*group {
 }
 
 func (s *State) takes(g *group) bool {
-	return g.live() && g.Beat == "" && s.now.Sub(g.LastJoined) <= linger && len(g.Members) < s.cfg.MaxGroup
+	if !g.live() || g.Beat != "" || len(g.Members) >= s.cfg.MaxGroup {
+		return false
+	}
+	// A lone alert that still fires may be the forerunner of something, however old.
+	return len(g.Members) == 1 && g.ClearedAt.IsZero() || s.now.Sub(g.LastJoined) <= linger
 }
 
 func (s *State) reachesOf(c *canonical) []reach {
@@ -178,11 +183,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	}
 	c.Active = true
 	s.books()
-	if why := s.maintained(c); why != "" {
-		c.Suppressed = why
-		ep.Fate, ep.Why = FateSuppressed, why
-		return
-	}
+	planned, whyPlanned, plannedOdds := s.planned(c)
 	reaches := s.reachesOf(c)
 	var best fit
 	var others []fit
@@ -190,12 +191,18 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		f := s.fitness(c, g, reaches)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > 0 || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > tImm || s.holdOf(c) <= 0) {
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f
 			}
 		}
+	}
+	if planned != nil && (best.g == nil || best.total() < plannedOdds+1) {
+		c.Suppressed = whyPlanned
+		s.suppress(planned, c)
+		ep.Fate, ep.Why = FateSuppressed, whyPlanned
+		return
 	}
 	if best.g != nil {
 		g := best.g
@@ -214,6 +221,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		}
 		g = s.sweep(g)
 		if !g.Held {
+			s.foundCompany(g, c)
 			s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), sentence(ev)))
 			ep.Fate, ep.Why = FateIncident, sentence(ev)
 			return
@@ -283,7 +291,12 @@ func (s *State) revive(g *group, why string) {
 
 // join puts an alert into a group.
 func (s *State) join(g *group, c *canonical) {
-	c.Group, c.AttachedAt = g.ID, s.now
+	// An alert that was in an incident already has been shown since then, whatever
+	// that is merged into.
+	if c.AttachedAt.IsZero() || c.Group == "" || strings.HasPrefix(c.Group, heldPrefix) {
+		c.AttachedAt = s.now
+	}
+	c.Group = g.ID
 	if !g.Held {
 		c.HoldWhy = ""
 	}
@@ -356,7 +369,7 @@ func (s *State) open(g *group, why string) *group {
 			c.Group, c.AttachedAt, c.HoldWhy = g.ID, s.now, ""
 			s.alerts.Touch(m)
 			if len(g.Members) > 1 {
-				s.foundCompany(c)
+				s.foundCompany(g, c)
 			}
 		}
 	}
@@ -377,7 +390,7 @@ func (s *State) open(g *group, why string) *group {
 func (s *State) releaseRecords(c *canonical, why string) {
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.Fate != FateHeld || ep.FinalFate == FateIncident {
+		if ep == nil || ep.Fate != FateHeld && ep.Fate != FateSuppressed || ep.FinalFate == FateIncident {
 			continue
 		}
 		ep.FinalFate, ep.FinalWhy = FateIncident, why
@@ -401,11 +414,12 @@ func (s *State) absorb(g, h *group, why string) {
 			c.Evidence = []Evidence{{"merge", why, 1}}
 		}
 		s.join(g, c)
-		s.foundCompany(c)
+		s.foundCompany(g, c)
 		switch {
 		case opened && !g.Held:
 			for _, k := range c.Episodes {
 				if ep := s.episodes.Get(k); ep != nil {
+					s.episodes.Touch(k)
 					s.record(ep, "", false)
 				}
 			}
@@ -548,13 +562,13 @@ func (s *State) Resolved(id string, now time.Time) {
 // single alert stays longer: a chattering alert belongs into one record.
 func (s *State) reopenWindow(g *group) time.Duration {
 	w := time.Duration(s.cfg.ReopenWindow)
-	if len(g.Members) == 1 {
+	if s.solo(g) != "" {
 		w = max(w, soloReopen)
 	}
 	return w
 }
 
-const soloReopen = 24 * time.Hour
+const soloReopen = 7 * 24 * time.Hour
 
 // Reopened tells that a person reopened the incident.
 func (s *State) Reopened(id string, now time.Time) {

@@ -59,15 +59,6 @@ type source struct {
 	Stale     []string  `json:"stale,omitempty"`     // episode keys that wait for it to be heard again
 }
 
-// window is a planned maintenance.
-type window struct {
-	CIs      []string  `json:"cis"`
-	StartsAt time.Time `json:"starts_at"`
-	EndsAt   time.Time `json:"ends_at"`
-	Summary  string    `json:"summary"`
-	Due      time.Time `json:"due"`
-}
-
 // change is a recent change on an item.
 type change struct {
 	SuspectChange
@@ -179,26 +170,6 @@ func (s *State) change(e event.Event, c *event.Change) {
 
 // changeMemory is how long a change stays a suspect.
 const changeMemory = 6 * time.Hour
-
-func (s *State) maintenance(e event.Event, m *event.Maintenance) {
-	key := m.ID
-	if key == "" {
-		key = m.StartsAt.UTC().Format(time.RFC3339) + "/" + m.Summary
-		for _, c := range m.CIs {
-			key += "/" + c.Key()
-		}
-	}
-	if m.Canceled {
-		s.windows.Delete(key)
-		return
-	}
-	w := &window{StartsAt: m.StartsAt, EndsAt: m.EndsAt, Summary: m.Summary}
-	for _, c := range m.CIs {
-		w.CIs = append(w.CIs, c.Key())
-	}
-	s.windows.Put(key, w)
-	s.schedule(dueWindow, key, &w.Due, m.EndsAt)
-}
 
 // kinds of deadlines, in the order in which equal times are worked off
 const (
@@ -316,19 +287,22 @@ func (s *State) workOff() {
 			return
 		}
 		d := heap.Pop(&s.due).(due)
-		*s.dueOf(d) = time.Time{}
+		*s.dueOf(d) = time.Time{} // which changes the row, so its page must be marked whatever its handler does
 		switch d.kind {
 		case dueWindow:
-			s.windows.Delete(d.key)
+			s.windowDue(d.key)
 		case dueChange:
 			s.changes.Delete(d.key)
 		case dueHold:
+			s.groups.Touch(d.key)
 			s.holdOver(d.key)
 		case dueEpisode:
+			s.episodes.Touch(d.key)
 			s.episodeDue(d.key)
 		case dueBeat:
 			s.beatDue(d.key)
 		case dueGroup:
+			s.groups.Touch(d.key)
 			s.groupDue(d.key)
 		case dueSignature:
 			s.sigs.Delete(d.key)
@@ -425,7 +399,13 @@ func (s *State) Loaded() {
 		s.reschedule(dueHabit, k, s.habits.Get(k).Due)
 	}
 	for _, k := range s.windows.Keys() {
-		s.reschedule(dueWindow, k, s.windows.Get(k).Due)
+		w := s.windows.Get(k)
+		s.reschedule(dueWindow, k, w.Due)
+		for _, m := range w.Group.Members {
+			if c := s.alerts.Get(m); c != nil {
+				s.seat(&w.Group, c)
+			}
+		}
 	}
 	for _, k := range s.changes.Keys() {
 		s.reschedule(dueChange, k, s.changes.Get(k).Due)

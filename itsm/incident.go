@@ -106,6 +106,8 @@ type Incident struct {
 	Reopened       int        `json:"reopened,omitempty"`
 	Handoffs       int        `json:"handoffs,omitempty"` // holds, and assignments to others after the first response
 	Entries        int        `json:"entries"`            // timeline rows so far
+
+	Clocks []Clock `json:"slas,omitempty"` // service levels
 }
 
 // Live says whether the incident still needs somebody.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/internal/engine/fold"
+	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/internal/store"
 	"github.com/watchbill/watchbill/itsm"
 )
@@ -27,7 +28,9 @@ type Records struct {
 	hours      *store.Collection[itsm.Hour]
 	windows    *store.Collection[itsm.Maintenance]
 	reviews    *store.Collection[itsm.Review]
-	outbox     *store.Collection[fold.Message]
+	outbox     *store.Collection[outboxRow]
+	deliveries *store.Collection[notify.Delivery]
+	threads    *store.Collection[threadRow]
 }
 
 func one(ok bool, parts ...any) [][]byte {
@@ -76,7 +79,11 @@ func NewRecords(db store.DB) *Records {
 				return one(m.State == itsm.WindowPlanned || m.State == itsm.WindowActive, m.StartsAt)
 			}}),
 		reviews: store.NewCollection("review", func(v itsm.Review) string { return v.Incident }),
-		outbox:  store.NewCollection("outbox", func(m fold.Message) string { return rowID(m.Position, m.Seq) }),
+		outbox: store.NewCollection("outbox", func(m outboxRow) string { return rowID(m.Position, m.Seq) },
+			store.Index[outboxRow]{Name: "pending", Keys: func(m outboxRow) [][]byte { return one(m.DoneAt == nil, rowID(m.Position, m.Seq)) }},
+			store.Index[outboxRow]{Name: "record", Keys: func(m outboxRow) [][]byte { return one(m.Record != "", m.Record) }}),
+		deliveries: store.NewCollection("delivery", func(d notify.Delivery) string { return d.Message + "/" + string(d.Lane) }),
+		threads:    store.NewCollection("thread", func(t threadRow) string { return t.ID }),
 	}
 }
 
@@ -125,7 +132,12 @@ func (r *Records) write(tx store.Tx, e fold.Effect) error {
 	case fold.QuarantineRow:
 		return r.quarantine.Put(tx, b)
 	case fold.Message:
-		return r.outbox.Put(tx, b)
+		// A message that is there already may be delivered already: a commit that a
+		// crash cut in two is repeated.
+		if _, ok, err := r.outbox.Find(tx, rowID(b.Position, b.Seq)); err != nil || ok {
+			return err
+		}
+		return r.outbox.Put(tx, outboxRow{Message: b})
 	}
 	return nil
 }

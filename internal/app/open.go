@@ -26,7 +26,7 @@ func (s *server) openAPI(ctx context.Context, space *room) (auth.Started, error)
 	}
 	pages, _ := ui.Files()
 	s.api, err = api.New(api.Options{
-		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Metrics: metrics.Handler(), Reload: s.Reload,
+		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Inventory: s.inventory, Metrics: metrics.Handler(), Reload: s.Reload,
 		Ready: func() error { return s.ready(space) }, Listen: s.o.ListenAddress, TLS: s.tls, URL: s.url, Version: s.o.Version,
 		Now: time.Now, Rand: rand.Reader, Logger: s.log, Pages: pages,
 	})

@@ -357,6 +357,21 @@ func (s *State) seat(g *group, c *canonical) int {
 	return g.items[i]
 }
 
+// unseat takes back what seat noted, of an alert that is forgotten.
+func (s *State) unseat(g *group, c *canonical) {
+	if c.Binding == nil {
+		return
+	}
+	i, ok := s.g.index[c.Binding.CI]
+	if !ok || g.items[i] == 0 {
+		return
+	}
+	if g.items[i]--; g.items[i] == 0 {
+		delete(g.items, i)
+		drop(s.byItem, i, g)
+	}
+}
+
 // open makes an incident of a held group.
 func (s *State) open(g *group, why string) *group {
 	s.unlist(g)

@@ -137,6 +137,18 @@ func (c *CI) claims(field string) []Claim {
 	return nil
 }
 
+// AllClaims lists what every source says about every field, implied claims too.
+func (c *CI) AllClaims() map[string][]Claim {
+	out := make(map[string][]Claim, len(c.Attributes))
+	for field := range c.Attributes {
+		out[field] = c.claims(field)
+	}
+	for field := range c.Claims {
+		out[field] = c.claims(field)
+	}
+	return out
+}
+
 func (a *Authority) settle(c *CI, field string, claims []Claim, heard func(string) time.Time, now time.Time) {
 	slices.SortFunc(claims, func(x, y Claim) int { return cmp.Compare(x.Source, y.Source) })
 	var best *Claim

@@ -137,6 +137,20 @@ func (c *CI) claims(field string) []Claim {
 	return nil
 }
 
+// SameClaims compares two sets of claims.
+func SameClaims(a, b map[string][]Claim) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for field, x := range a {
+		y, ok := b[field]
+		if !ok || !slices.EqualFunc(x, y, func(p, q Claim) bool { return p.Source == q.Source && Equal(p.Value, q.Value) }) {
+			return false
+		}
+	}
+	return true
+}
+
 // AllClaims lists what every source says about every field, implied claims too.
 func (c *CI) AllClaims() map[string][]Claim {
 	out := make(map[string][]Claim, len(c.Attributes))

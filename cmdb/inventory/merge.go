@@ -3,6 +3,7 @@ package inventory
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -441,8 +442,11 @@ func takeBack(c *cmdb.CI, e *Entry, software map[string]string, relations map[st
 	switch {
 	case e.Field == Created:
 		return false
-	case e.Field == "removed":
-		c.Class, c.Name, _ = strings.Cut(text, " ")
+	case e.Field == Removed:
+		var was cmdb.CI
+		if err := json.Unmarshal([]byte(text), &was); err == nil {
+			*c = was
+		}
 		return true
 	case kind == "software" && rest != "":
 		if delete(software, rest); text != "" {

@@ -22,9 +22,9 @@ type Collector struct {
 	edges    *edgeTable
 	packages *packageStore
 
-	whole       *report.Report // of the last full round
-	udp         map[udpPlace]bool
-	lastProblem []report.Problem // of the last sample of connections
+	whole *report.Report // of the last full round
+	udp   map[udpPlace]bool
+	last  []*probe.Proc // the newest process list
 }
 
 // CollectorOptions say what is looked at.
@@ -75,13 +75,15 @@ func (c *Collector) Sample(ctx context.Context, now time.Time) {
 	if c.off[report.SectionConnections] || ctx.Err() != nil {
 		return
 	}
-	procs, err := c.procs.Refresh()
-	if err != nil {
-		c.lastProblem = []report.Problem{{Reason: "processes: " + err.Error()}}
-		return
+	if c.last == nil {
+		c.last, _ = c.procs.Refresh() // an error is told by the next report
 	}
-	sample := c.network.Sample(procs)
-	c.lastProblem = sample.EdgeProblems
+	sample := c.network.Sample(c.last, func() []*probe.Proc {
+		if procs, err := c.procs.Refresh(); err == nil {
+			c.last = procs
+		}
+		return c.last
+	})
 	c.edges.add(sample.Edges, now)
 }
 
@@ -109,6 +111,10 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 			delete(found, section)
 		}
 	}
+	procs, err := c.procs.Refresh()
+	if err == nil {
+		c.last = procs
+	}
 	name, _ := os.Hostname()
 	if full || c.tree.Live() && name != r.Host.Hostname {
 		look(report.SectionHost, func() (p []report.Problem) { r.Host, p = probe.Identity(ctx, c.tree); return p })
@@ -126,15 +132,10 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 	look(report.SectionUsers, func() (p []report.Problem) { r.Users, p = probe.Users(c.tree); return p })
 	look(report.SectionServices, func() (p []report.Problem) { r.Services, p = probe.Services(ctx, c.tree); return p })
 	look(report.SectionPackages, func() (p []report.Problem) {
-		procs, err := c.procs.Refresh()
-		if err != nil {
-			p = append(p, report.Problem{Reason: "programs that run: " + err.Error()})
-		}
-		var more []report.Problem
-		r.Packages, more = c.packages.collect(ctx, now, probe.Distro{ID: r.OS.ID, Version: r.OS.Version, Codename: r.OS.Codename}, full, procs)
-		return append(p, more...)
+		r.Packages, p = c.packages.collect(ctx, now, probe.Distro{ID: r.OS.ID, Version: r.OS.Version, Codename: r.OS.Codename}, full, c.last)
+		return p
 	})
-	c.running(now, &r, look)
+	c.running(now, &r, look, err)
 	if full {
 		look(report.SectionCertificates, func() (p []report.Problem) {
 			r.Certificates, p = probe.CertificateFiles(c.tree)
@@ -171,8 +172,8 @@ func (c *Collector) mendable(list []report.Problem) []report.Problem {
 }
 
 // running looks at processes and what they hold open.
-func (c *Collector) running(now time.Time, r *report.Report, look func(string, func() []report.Problem)) {
-	procs, err := c.procs.Refresh()
+func (c *Collector) running(now time.Time, r *report.Report, look func(string, func() []report.Problem), err error) {
+	procs := c.last
 	if err != nil {
 		broken := []report.Problem{{Reason: "processes: " + err.Error()}}
 		for _, section := range []string{report.SectionProcesses, report.SectionListeners, report.SectionConnections, report.SectionContainers} {
@@ -202,7 +203,7 @@ func (c *Collector) running(now time.Time, r *report.Report, look func(string, f
 		look(report.SectionConnections, nil)
 		return
 	}
-	sample := c.network.Sample(procs)
+	sample := c.network.Sample(procs, nil)
 	c.edges.add(sample.Edges, now)
 	look(report.SectionListeners, func() []report.Problem {
 		r.Listeners = c.steadyListeners(sample.Listeners)

@@ -7,7 +7,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -38,6 +37,8 @@ type Options struct {
 	DB      store.DB
 	Auth    *auth.Store
 	Ingest  Ingest
+	// Inventory of configuration items; nil leaves its routes out.
+	Inventory Inventory
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
 	// Reload reads the configuration anew; nil leaves the route out.
@@ -71,7 +72,6 @@ type API struct {
 	begun    time.Time
 
 	randMu sync.Mutex
-	edits  [64]sync.Mutex // an edit with If-Match holds the one of its record
 }
 
 // New makes the handler and begins to follow the engine's changes.
@@ -92,6 +92,7 @@ func New(o Options) (*API, error) {
 	}
 	a := &API{o: o, log: o.Logger, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), loopback: isLoopback(o.Listen), begun: o.Now()}
 	config := huma.DefaultConfig("Watchbill", o.Version)
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.CreateHooks = nil // they add a $schema member to every document
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.RejectUnknownQueryParameters = true
@@ -109,6 +110,11 @@ func New(o Options) (*API, error) {
 	a.ingestRoutes()
 	a.streamRoutes()
 	a.operationRoutes()
+	a.kpiRoutes()
+	if o.Inventory != nil {
+		a.inventoryRoutes()
+		a.agentRoutes()
+	}
 	if err := a.describe(); err != nil {
 		return nil, err
 	}
@@ -166,13 +172,4 @@ type Raw struct {
 func (x *Raw) Resolve(ctx huma.Context) []error {
 	x.r, x.w = humago.Unwrap(ctx)
 	return nil
-}
-
-// lockRecord serialises edits of one record that name the revision they are based on.
-func (a *API) lockRecord(id string) func() {
-	h := fnv.New32a()
-	_, _ = io.WriteString(h, id) // cannot fail
-	m := &a.edits[h.Sum32()%uint32(len(a.edits))]
-	m.Lock()
-	return m.Unlock
 }

@@ -2,20 +2,13 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/engine/fold"
-	"github.com/watchbill/watchbill/internal/event"
-	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/store"
 	"github.com/watchbill/watchbill/itsm"
 )
@@ -23,9 +16,8 @@ import (
 // Incident is an incident as the API shows it.
 type Incident struct {
 	itsm.Incident
-	Refs     map[string]Ref `json:"refs" doc:"Names of the configuration items and services that the incident mentions, by id"`
-	Legal    []string       `json:"legal" nullable:"false" doc:"Verbs that the incident's state allows now"`
-	Revision uint64         `json:"revision,omitempty" doc:"For If-Match; not in lists"`
+	Refs  map[string]Ref `json:"refs" doc:"Class and name of the configuration items that the incident mentions, by id"`
+	Legal []string       `json:"legal" nullable:"false" doc:"Verbs that the incident's state allows now"`
 }
 
 // Ref names a configuration item.
@@ -135,6 +127,10 @@ func (a *API) fetchIncidents(ctx context.Context, q filter.Query[itsm.Incident],
 	f := engine.IncidentFilter{Keep: q.Keep}
 	problem, byProblem := q.Equal("problem")
 	state, byState := q.Equal("state")
+	if ci, ok := a.itemOf(q.Equal("ci")); ok && natural != "attention" {
+		f.CI = ci
+		return a.o.Engine.Records().Incidents(ctx, f, at)
+	}
 	switch {
 	case natural == "attention":
 		f.Open = true
@@ -147,6 +143,16 @@ func (a *API) fetchIncidents(ctx context.Context, q filter.Query[itsm.Incident],
 	return a.o.Engine.Records().Incidents(ctx, f, at)
 }
 
+// itemOf says whether what a filter wants of ci is an item's id, so that the index
+// by item can be used; a name is looked for in the records.
+func (a *API) itemOf(value string, given bool) (string, bool) {
+	if !given || a.o.Inventory == nil {
+		return "", false
+	}
+	r, ok := a.o.Inventory.Ref(value)
+	return r.ID, ok && r.ID == value
+}
+
 // openByAge lists open incidents newest first without reading the closed ones.
 func (a *API) openByAge(ctx context.Context, f engine.IncidentFilter, at engine.Range) (engine.Page[itsm.Incident], error) {
 	o := order[itsm.Incident]{
@@ -157,7 +163,7 @@ func (a *API) openByAge(ctx context.Context, f engine.IncidentFilter, at engine.
 		},
 	}
 	byID := func(i itsm.Incident) []byte { return store.Key(i.ID) }
-	return o.sorted(ctx, filter.Query[itsm.Incident]{}, listing{Limit: at.Limit, Cursor: at.Cursor}, byID, true)
+	return o.sorted(ctx, filter.Query[itsm.Incident]{}, Listing{Limit: at.Limit, Cursor: at.Cursor}, byID, true)
 }
 
 // show makes the API's form of incidents.
@@ -169,8 +175,10 @@ func (a *API) show(ctx context.Context, docs []itsm.Incident) ([]Incident, error
 		for _, c := range d.Causes {
 			x.Refs[c.CI] = Ref{c.Class, c.Name}
 		}
-		for _, id := range append(append([]string{}, d.CIs...), d.Services...) {
-			if _, ok := x.Refs[id]; !ok {
+		for _, id := range d.CIs {
+			if r, ok := a.ref(id); ok {
+				x.Refs[id] = r
+			} else if _, known := x.Refs[id]; !known {
 				x.Refs[id] = refFromID(id)
 			}
 		}
@@ -180,6 +188,31 @@ func (a *API) show(ctx context.Context, docs []itsm.Incident) ([]Incident, error
 		out[i] = x
 	}
 	return out, nil
+}
+
+// ref names an item of the inventory.
+func (a *API) ref(id string) (Ref, bool) {
+	if a.o.Inventory == nil {
+		return Ref{}, false
+	}
+	r, ok := a.o.Inventory.Ref(id)
+	return Ref{r.Class, r.Name}, ok
+}
+
+// openIncidents returns every open incident.
+func (a *API) openIncidents(ctx context.Context) ([]itsm.Incident, error) {
+	var out []itsm.Incident
+	at := engine.Range{Limit: 1000}
+	for {
+		p, err := a.o.Engine.Records().Incidents(ctx, engine.IncidentFilter{Open: true}, at)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p.Items...)
+		if at.Cursor = p.Next; at.Cursor == "" {
+			return out, nil
+		}
+	}
 }
 
 // refFromID reads the class and name that ids of imported items are made of.
@@ -210,7 +243,7 @@ type incidentReply struct {
 }
 
 func (a *API) incident(ctx context.Context, id string) (*incidentReply, error) {
-	doc, rev, err := a.o.Engine.Records().Incident(ctx, id)
+	doc, _, err := a.o.Engine.Records().Incident(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -218,8 +251,7 @@ func (a *API) incident(ctx context.Context, id string) (*incidentReply, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown[0].Revision = rev
-	return &incidentReply{ETag: etag(rev), Body: shown[0]}, nil
+	return &incidentReply{ETag: etag(doc.Revision), Body: shown[0]}, nil
 }
 
 // ByID names a record.
@@ -231,7 +263,7 @@ type ByID struct {
 func (a *API) incidentRoutes() {
 	o := a.incidentOrder()
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/incidents", "list-incidents", "incidents", "List incidents"), o.doc()+"\n\nattention lists open ones only: unacknowledged first, then by priority, oldest first."),
-		func(ctx context.Context, in *listing) (*reply[Page[Incident]], error) {
+		func(ctx context.Context, in *Listing) (*reply[Page[Incident]], error) {
 			p, err := o.list(ctx, a, *in)
 			if err != nil {
 				return nil, err
@@ -265,7 +297,7 @@ func (a *API) incidentRoutes() {
 	create := op(http.MethodPost, "/api/v1/incidents", "create-incident", "incidents", "Open an incident by hand")
 	create.DefaultStatus = http.StatusCreated
 	handle(a, create, func(ctx context.Context, in *struct{ Body NewIncident }) (*created[Incident], error) {
-		id, err := a.submit(ctx, "incident", "create", "", in.Body)
+		id, err := a.submit(ctx, verbOf{record: "incident", name: "create"}, "", in.Body)
 		if err != nil {
 			return nil, err
 		}
@@ -275,18 +307,27 @@ func (a *API) incidentRoutes() {
 		}
 		return &created[Incident]{Location: "/api/v1/incidents/" + id, ETag: x.ETag, Body: x.Body}, nil
 	})
-	verb[noteArgs](a, "acknowledge", "Somebody works on it")
-	verb[assignArgs](a, "assign", "Give it to a person or a team")
-	verb[holdArgs](a, "hold", "Wait for somebody else")
-	verb[noteArgs](a, "resume", "Go on after a hold")
-	verb[resolveArgs](a, "resolve", "It works again")
-	verb[noteArgs](a, "close", "Nothing is left to do")
-	verb[reasonArgs](a, "reopen", "It was not over")
-	verb[reasonArgs](a, "cancel", "It was none")
-	verb[textArgs](a, "notes", "Write on the timeline")
-	verb[mergeArgs](a, "merge", "Another incident takes its alerts over")
-	verb[splitArgs](a, "split", "Some of its alerts become an incident of their own: that one is answered")
-	register[editArgs](a, "edit", describedAs(op(http.MethodPatch, "/api/v1/incidents/{id}", "edit-incident", "incidents", "Change title, impact or urgency"), verbDoc))
+	for _, v := range []struct {
+		name, summary string
+		args          argument
+	}{
+		{"acknowledge", "Somebody works on it", arguments[noteArgs]},
+		{"assign", "Give it to a person or a team", arguments[assignArgs]},
+		{"hold", "Wait for somebody else", arguments[holdArgs]},
+		{"resume", "Go on after a hold", arguments[noteArgs]},
+		{"resolve", "It works again", arguments[resolveArgs]},
+		{"close", "Nothing is left to do", arguments[noteArgs]},
+		{"reopen", "It was not over", arguments[reasonArgs]},
+		{"cancel", "It was none", arguments[reasonArgs]},
+		{"notes", "Write on the timeline", arguments[textArgs]},
+		{"merge", "Another incident takes its alerts over", arguments[mergeArgs]},
+		{"split", "Some of its alerts become an incident of their own, which is answered", arguments[splitArgs]},
+		{"major", "Declare a major incident, or change who has which role", arguments[majorArgs]},
+		{"minor", "Take the declaration back", arguments[reasonArgs]},
+	} {
+		v.args(a, verbOf{"incident", v.name, op(http.MethodPost, "/api/v1/incidents/{id}/"+v.name, v.name+"-incident", "incidents", v.summary)})
+	}
+	arguments[editArgs](a, verbOf{"incident", "edit", op(http.MethodPatch, "/api/v1/incidents/{id}", "edit-incident", "incidents", "Change title, description, impact or urgency")})
 }
 
 // NewIncident is what a person opens an incident with.
@@ -334,12 +375,18 @@ type (
 		Alerts []string `json:"alerts" minItems:"1" maxItems:"10000" nullable:"false" doc:"Ids of the alerts that leave"`
 		Reason string   `json:"reason,omitempty" maxLength:"2000"`
 	}
+	majorArgs struct {
+		Roles  map[string]string `json:"roles,omitempty" doc:"Role (commander, communications, scribe, ...) to who has it"`
+		Reason string            `json:"reason,omitempty" maxLength:"2000"`
+		Note   string            `json:"note,omitempty" maxLength:"20000"`
+	}
 	editArgs struct {
-		Title   string `json:"title,omitempty" maxLength:"500"`
-		Impact  int    `json:"impact,omitempty" minimum:"1" maximum:"3"`
-		Urgency int    `json:"urgency,omitempty" minimum:"1" maximum:"3"`
-		Reason  string `json:"reason,omitempty" maxLength:"2000" doc:"Why; needed to override the priority"`
-		Note    string `json:"note,omitempty" maxLength:"20000"`
+		Title       string `json:"title,omitempty" maxLength:"500"`
+		Description string `json:"description,omitempty" maxLength:"20000"`
+		Impact      int    `json:"impact,omitempty" minimum:"1" maximum:"3"`
+		Urgency     int    `json:"urgency,omitempty" minimum:"1" maximum:"3"`
+		Reason      string `json:"reason,omitempty" maxLength:"2000" doc:"Why; needed to override the priority"`
+		Note        string `json:"note,omitempty" maxLength:"20000"`
 	}
 )
 
@@ -347,73 +394,6 @@ type created[T any] struct {
 	Location string `header:"Location"`
 	ETag     string `header:"ETag"`
 	Body     T
-}
-
-const verbDoc = "Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. " +
-	"With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`."
-
-// verb registers POST /api/v1/incidents/{id}/NAME.
-func verb[B any](a *API, name, summary string) {
-	register[B](a, name, describedAs(op(http.MethodPost, "/api/v1/incidents/{id}/"+name, name+"-incident", "incidents", summary), verbDoc))
-}
-
-type verbInput[B any] struct {
-	ByID
-	IfMatch string `header:"If-Match" maxLength:"64" doc:"The revision that the act is based on"`
-	Body    *B
-}
-
-func register[B any](a *API, name string, o huma.Operation) {
-	handle(a, o, func(ctx context.Context, in *verbInput[B]) (*incidentReply, error) {
-		if in.IfMatch != "" && in.IfMatch != "*" {
-			defer a.lockRecord(in.ID)()
-			if err := a.fresh(ctx, in.ID, in.IfMatch); err != nil {
-				return nil, err
-			}
-		}
-		var args any = struct{}{}
-		if in.Body != nil {
-			args = in.Body
-		}
-		id, err := a.submit(ctx, "incident", name, in.ID, args)
-		if err != nil {
-			return nil, err
-		}
-		return a.incident(ctx, id)
-	})
-}
-
-// fresh refuses an edit that is based on another revision than the current one.
-func (a *API) fresh(ctx context.Context, id, ifMatch string) error {
-	want, err := strconv.ParseUint(strings.Trim(strings.TrimPrefix(ifMatch, "W/"), `"`), 10, 64)
-	if err != nil {
-		return fault.Invalidf("If-Match", "want the revision that the record was read with, got %q", ifMatch)
-	}
-	_, rev, err := a.o.Engine.Records().Incident(ctx, id)
-	if err != nil {
-		return err
-	}
-	if rev != want {
-		return &stale{rev, fault.Conflictf("%s is at revision %d, not %d: somebody changed it; read it again and repeat the edit", id, rev, want)}
-	}
-	return nil
-}
-
-// commandWait bounds how long a verb waits for its outcome.
-const commandWait = 15 * time.Second
-
-// submit journals a person's verb and waits for its outcome. It returns the id of
-// the record that the verb made or changed.
-func (a *API) submit(ctx context.Context, record, verb, id string, args any) (string, error) {
-	raw, err := json.Marshal(args)
-	if err != nil {
-		return "", fmt.Errorf("encode the arguments of %s: %w", verb, err)
-	}
-	c := callOf(ctx)
-	ctx, cancel := context.WithTimeout(ctx, commandWait)
-	defer cancel()
-	out, err := a.o.Engine.Submit(ctx, event.Command{Verb: verb, Record: record, ID: id, Actor: c.who.Actor, Remote: c.remote, Args: raw})
-	return out.Record, err
 }
 
 // TimelineEntry is one line of a record's timeline.

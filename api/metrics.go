@@ -206,6 +206,12 @@ func (m *Metrics) refresh() {
 			for _, s := range services {
 				m.touch(x.Name, s)
 			}
+		case x.Name == itsm.MSLA:
+			for _, a := range r.SLAs {
+				for _, result := range itsm.SLAResults() {
+					m.touch(x.Name, a.Name, result)
+				}
+			}
 		case len(x.Labels) == 0:
 			m.touch(x.Name)
 		}

@@ -64,11 +64,24 @@ func monthRules() fold.Rules {
 	var desk itsm.Rules
 	err := json.Unmarshal([]byte(`{
 		"problem_verify": "5d",
-		"calendars": {"office": {"zone": "Europe/Berlin", "holidays": ["10-03"], "open": [{"weekdays": ["monday:friday"], "times": [{"start_time": "08:00", "end_time": "18:00"}]}]}},
+		"calendars": {"office": {"zone": "Europe/Berlin", "holidays": ["10-03"], "open": [{"weekdays": ["monday:friday"], "times": [{"start_time": "08:00", "end_time": "18:00"}]}]},
+			"night": {"zone": "Europe/Berlin", "open": [{"times": [{"start_time": "22:00", "end_time": "24:00"}, {"start_time": "00:00", "end_time": "06:00"}]}]}},
 		"services": [
 			{"name": "shop", "team": "web", "availability": 0.995, "outage_priority": 3},
 			{"name": "billing", "owner": "bea", "hours": "office", "outage_priority": 4, "cis": ["host:h01", "host:h02", "host:h03", "host:h04", "host:h05"]}
-		]}`), &desk)
+		],
+		"slas": [
+			{"name": "answer-fast", "clock": "response", "target": "30m", "priorities": [1, 2]},
+			{"name": "answer", "clock": "response", "target": "4h", "calendar": "office"},
+			{"name": "mend-fast", "clock": "resolution", "target": "3h", "priorities": [1, 2]},
+			{"name": "mend-office", "clock": "resolution", "target": "8h", "calendar": "office", "services": ["billing"]},
+			{"name": "mend", "clock": "resolution", "target": "1d"},
+			{"name": "back", "clock": "restoration", "target": "2h", "services": ["shop"]}
+		],
+		"notify": {"enabled": true, "priorities": [1, 2, 3, 4], "limit": 5, "window": "10m",
+			"escalation": [{"priorities": [1, 2], "after": ["10m", "20m"], "repeat": "1h"}],
+			"quiet": {"calendar": "night", "from": 3}}
+		}`), &desk)
 	if err != nil {
 		panic(err)
 	}
@@ -95,6 +108,7 @@ func newMonth(t *testing.T, days int) *month {
 	m.after(time.Minute, m.disturb)
 	m.after(3*time.Minute, m.work)
 	m.after(10*time.Hour, m.byHand)
+	m.after(20*time.Hour, m.maintain)
 	for m.todo.Len() > 0 {
 		a := heap.Pop(&m.todo).(act)
 		if a.at.After(m.end) {
@@ -281,6 +295,26 @@ func (m *month) workProblem(who string) {
 	verb := map[itsm.ProblemState]string{itsm.ProblemNew: "assess", itsm.ProblemAssess: "root_cause", itsm.ProblemRootCause: "fix", itsm.ProblemFix: "resolve", itsm.ProblemResolved: "close"}[p.State]
 	if verb != "" {
 		m.do("problem", verb, p.ID, who, fields{"workaround": "restart it", "root_cause": "a leak"})
+	}
+}
+
+// maintain plans windows, on a host or on all that the service billing stands on.
+func (m *month) maintain() {
+	m.after(m.span(20*time.Hour, 60*time.Hour), m.maintain)
+	args := fields{"summary": "new kernel", "cis": []string{"host:" + host(m.rng.IntN(hosts))}}
+	if m.rng.IntN(3) == 0 {
+		args = fields{"summary": "month's end", "services": []string{"billing"}}
+	}
+	args["starts_at"], args["ends_at"] = m.now.Add(time.Hour), m.now.Add(9*time.Hour)
+	a := m.do("maintenance", "create", "", "ann", args)
+	if a.Err != nil {
+		m.t.Fatal(a.Err)
+	}
+	switch m.rng.IntN(4) {
+	case 0:
+		m.do("maintenance", "cancel", a.Record, "ann", fields{})
+	case 1:
+		m.after(5*time.Hour, func() { m.do("maintenance", "end", a.Record, "ann", fields{"reason": "done"}) })
 	}
 }
 

@@ -1,10 +1,8 @@
 package api
 
 import (
-	"bufio"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"net"
 	"net/http"
 	"time"
@@ -12,8 +10,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 // Status is how the server does, for the first page and the first run.
@@ -113,56 +111,35 @@ func (a *API) backupRoutes() {
 			return &huma.StreamResponse{Body: func(h huma.Context) {
 				r, w := humago.Unwrap(h)
 				a.download(w, "watchbill-"+a.o.Now().UTC().Format("20060102T150405Z")+".jsonl.gz")
-				z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
-				b := bufio.NewWriterSize(z, 1<<16)
-				err := a.export(r.Context(), in.From, in.To, json.NewEncoder(b))
-				if err == nil {
-					err = b.Flush()
-				}
-				if err == nil {
-					err = z.Close()
-				}
+				_, err := a.o.Engine.Export(r.Context(), in.From, in.To, w)
 				a.brokeOff(r.Context(), "export", err)
 			}}, nil
 		})
 }
 
-// export writes the journal's events of [from, to), and before them what a replay
-// must know from earlier.
-func (a *API) export(ctx context.Context, from, to time.Time, out *json.Encoder) error {
-	end, _ := a.o.Journal.End()
-	for pos := uint64(0); pos < end; {
-		events, err := a.o.Journal.ReadStored(ctx, pos, 500)
-		if err != nil {
-			return err
-		}
-		if len(events) == 0 {
-			return nil
-		}
-		for _, e := range events {
-			pos = e.Position
-			if pos > end || !to.IsZero() && !e.At.Before(to) {
-				return nil
-			}
-			if e.At.Before(from) && !stands(e.Kind) {
-				continue
-			}
-			if err := out.Encode(e); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// stands says whether an event holds on until another takes it back.
-func stands(k event.Kind) bool {
-	switch k {
-	case event.KindConfig, event.KindCI, event.KindRelation, event.KindMaintenance:
-		return true
-	default:
-		return false
-	}
+// kpiRoutes documents and mounts the KPIs.
+func (a *API) kpiRoutes() {
+	k := NewKPIs(a.o.Engine.Records(), a.o.Engine.Rules, a.o.Now)
+	o := describedAs(op(http.MethodGet, "/api/v1/kpis", "get-kpis", "kpis", "KPIs of a span of time, computed from the event log"), "JSON, or CSV with format=csv or Accept: text/csv.")
+	o.Responses = map[string]*huma.Response{"200": {Description: "The report", Content: map[string]*huma.MediaType{
+		"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(typeOf[itsm.Report](), true, "")},
+		"text/csv":         {Schema: &huma.Schema{Type: "string"}},
+	}}}
+	h := k.Handler(func(w http.ResponseWriter, r *http.Request, err error) {
+		a.writeProblem(w, a.problem(r.Context(), err))
+	})
+	handle(a, o, func(context.Context, *struct {
+		From   string `query:"from" maxLength:"40" doc:"RFC 3339 time, or a date: its begin in tz; without it 30 days before to"`
+		To     string `query:"to" maxLength:"40" doc:"End, exclusive; without it now"`
+		By     string `query:"by" maxLength:"40" doc:"Break the figures down by this"`
+		TZ     string `query:"tz" maxLength:"64" doc:"IANA zone of dates, e.g. Europe/Berlin"`
+		Format string `query:"format" maxLength:"10" doc:"json or csv"`
+	}) (*huma.StreamResponse, error) {
+		return &huma.StreamResponse{Body: func(c huma.Context) {
+			r, w := humago.Unwrap(c)
+			h.ServeHTTP(w, r)
+		}}, nil
+	})
 }
 
 // download prepares an answer that may take long.

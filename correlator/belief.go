@@ -20,12 +20,13 @@ type suspicion struct {
 	Gain float64 `json:"g"`
 }
 
+var unknownCause = tUnk
+var stray = tStray
+
 const (
 	// stray is how likely an alert of an incident is to come from an item that
 	// nothing known connects with the cause: relations are missing and wrong.
-	stray = 0.08
 	// unknownCause weighs that the cause is nothing the CMDB holds.
-	unknownCause = 0.02
 	// again is what a further alert of the same item counts: it is no new place.
 	again = 0.3
 )
@@ -99,7 +100,7 @@ func (s *State) pace(g *group) float64 {
 	d := s.now.Sub(g.PaceAt)
 	rate := max(decayed(g.Fast, d, fastTau)/fastTau.Minutes(), 0.5*decayed(g.Slow, d, slowTau)/slowTau.Minutes())
 	if len(g.Members) == 1 {
-		rate *= 0.5 // it may be alone
+		rate *= tPace // it may be alone
 	}
 	return max(rate, 1e-4)
 }
@@ -138,7 +139,7 @@ func (f fit) total() float64 { return quantise(f.time + f.place + f.class + f.ag
 // fitness weighs an alert against a group.
 func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	f := fit{g: g}
-	f.time = math.Log(s.pace(g) / (s.aloneRate() + failureRate))
+	f.time = math.Min(tCap, math.Log(s.pace(g)/(s.aloneRate()+failureRate)))
 	if broad(c) {
 		reaches = nil
 	}
@@ -170,18 +171,9 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	if ratio < adjacent {
 		f.via, f.beside = "", beside
 	}
-	f.place = math.Log(max(0.7*ratio+adjacentShare*adjacent, 1e-3))
+	f.place = math.Log(max(0.7*ratio+tAdj*adjacent, 1e-3))
 	// class
-	class := classOf(c)
-	q := s.classShare(class)
-	n, k := float64(len(g.Members)), float64(g.Classes[class])
-	const vague = 4
-	f.class = math.Log((k + vague*q) / (n + vague) / q)
-	if f.class > 0 {
-		f.class *= 0.6
-	} else {
-		f.class *= 0.3
-	}
+	f.class = s.classFit(c, g)
 	// An alert older than the failure is no effect of it.
 	if early := g.Onset.Sub(c.Onset); early > 2*time.Minute {
 		f.age = -min(4, early.Minutes()/6)
@@ -215,7 +207,7 @@ func (s *State) neighboursOf(c *canonical) []reach {
 	}
 	for n, e := range s.g.needed[id] {
 		if from := s.g.nodes.Get(e.From); from != nil && tight(e, s.g) && n < fanMax {
-			out = append(out, reach{s.g.index[e.From], 0.6})
+			out = append(out, reach{s.g.index[e.From], tRev})
 		}
 	}
 	return out
@@ -233,7 +225,7 @@ func (s *State) adjacency(c *canonical, g *group) (ratio float64, beside string)
 	}
 	var sum float64
 	if g.items[i] > 0 && !broad(c) {
-		sum, beside = 2, c.Binding.CI
+		sum, beside = tSame, c.Binding.CI
 	}
 	for _, r := range s.neighboursOf(c) {
 		if g.items[r.at] == 0 {
@@ -252,7 +244,19 @@ func (s *State) adjacency(c *canonical, g *group) (ratio float64, beside string)
 
 // broad says whether an alert names no item but at most a place that holds many.
 func broad(c *canonical) bool {
-	return c.Binding == nil || c.Binding.Class == "namespace" && slices.Contains(platform, c.Binding.Name[strings.LastIndexByte(c.Binding.Name, '/')+1:]) || c.Binding.Class == "cluster"
+	b := c.Binding
+	switch {
+	case b == nil || b.Class == "cluster":
+		return true
+	case b.Class == "namespace":
+		// The namespace of a scrape job is where the watched thing lives, all over
+		// the cluster; that of kube-state-metrics' objects is their own.
+		if job := c.Labels.Get("job"); job != "" && job != "kube-state-metrics" {
+			return true
+		}
+		return slices.Contains(platform, b.Name[strings.LastIndexByte(b.Name, '/')+1:])
+	}
+	return b.Everywhere
 }
 
 // sharesCluster compares how much of a group is of the alert's cluster with how
@@ -268,6 +272,19 @@ func (s *State) sharesCluster(c *canonical, g *group) float64 {
 }
 
 func clusterOf(c *canonical) string { return first(c.Labels, "cluster", "k8s_cluster") }
+
+// classFit is how much likelier the alert's class is in the group than elsewhere.
+func (s *State) classFit(c *canonical, g *group) float64 {
+	class := classOf(c)
+	q := s.classShare(class)
+	n, k := float64(len(g.Members)), float64(g.Classes[class])
+	// How varied the group is says how likely a class is that it has not had.
+	variety := max(0.3, float64(len(g.Classes))/math.Log(2+n)*tA)
+	if k == 0 {
+		return math.Log(variety/(n+variety)) * tNeg
+	}
+	return max(0, math.Log((k+variety*q)/(n+variety)/q)) * tPos
+}
 
 // evidence tells a fit in sentences.
 func (s *State) evidence(c *canonical, f fit) []Evidence {

@@ -70,6 +70,7 @@ type heartbeat struct {
 	Name    string    `json:"name"`
 	Last    time.Time `json:"last"`
 	Every   Duration  `json:"every,omitempty"` // its rhythm as learned; 0 until it was heard twice
+	Beats   int       `json:"beats,omitempty"`
 	Missing bool      `json:"missing,omitempty"`
 	Group   string    `json:"group,omitempty"`
 	Episode string    `json:"episode"`
@@ -248,6 +249,7 @@ func (s *State) supersede(src string, a *event.Alert) {
 		if old.Labels.Equal(a.Labels) && a.StartsAt.After(old.Last) {
 			if c := s.alerts.Get(old.Canonical); c != nil && a.StartsAt.Sub(old.Last) > staleReturn {
 				c.Lost = true
+				s.alerts.Touch(c.ID)
 			}
 			s.end(k, old, AlertSuperseded, a.StartsAt, "it fired anew, so its resolve was lost")
 		}
@@ -306,7 +308,7 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 	if b == nil {
 		ep.Why += "; " + why
 	}
-	if s.maintained(c) != "" {
+	if w, _, _ := s.planned(c); w != nil {
 		return c
 	}
 	reaches := s.reachesOf(c)
@@ -422,6 +424,10 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	id := s.identity(a.Labels)
 	if c := s.alerts.Get(s.byIdentity[id]); c != nil {
 		g := s.groups.Get(c.Group)
+		if !c.Lost && ep.StartsAt.Sub(s.heardOf(c)) > staleReturn {
+			c.Lost = true
+			s.alerts.Touch(c.ID)
+		}
 		fresh := !c.Lost && (c.Active || g != nil && s.now.Sub(c.Ended) <= staleReturn)
 		if fresh && (c.Active || g.live() || s.now.Sub(g.ResolvedAt) <= time.Duration(s.cfg.ReopenWindow)) {
 			if !slices.Contains(c.Episodes, key) {
@@ -447,6 +453,23 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	s.alerts.Put(c.ID, c)
 	s.byIdentity[id] = c.ID
 	return c, true
+}
+
+// heardOf is when anything of an alert was last heard: a mention or its end. That
+// one replica's resolve was lost must not keep the alert alive for the other.
+func (s *State) heardOf(c *canonical) time.Time {
+	at := c.First
+	for _, k := range c.Episodes {
+		if ep := s.episodes.Get(k); ep != nil {
+			if ep.ended() && ep.Ended.After(at) {
+				at = ep.Ended
+			}
+			if ep.Last.After(at) && ep.Status != AlertSuperseded {
+				at = ep.Last
+			}
+		}
+	}
+	return at
 }
 
 // staleReturn is how long an alert must have been gone for its return to be judged
@@ -529,7 +552,8 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	s.beats.Touch(key)
 	if a.Status == event.Firing {
 		if gap := s.now.Sub(b.Last); !b.Last.IsZero() && gap >= time.Second && !b.Missing {
-			b.Every = max(b.Every-b.Every/8, Duration(gap))
+			b.Every = max(b.Every-b.Every/64, Duration(gap))
+			b.Beats++
 		}
 		b.Last = s.now
 		s.schedule(dueBeat, key, &b.Due, s.now.Add(s.patience(b)))
@@ -566,10 +590,10 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 // Alertmanager's repeat interval, and not less than configured. Before the rhythm
 // is known it may be anything up to the expiry of alerts.
 func (s *State) patience(b *heartbeat) time.Duration {
-	if b.Every == 0 {
+	if b.Beats < 6 {
 		return max(s.expiry(), time.Duration(s.cfg.WatchdogTimeout))
 	}
-	return max(2*time.Duration(b.Every)+time.Minute, time.Duration(s.cfg.WatchdogTimeout))
+	return max(2*time.Duration(b.Every)+5*time.Minute, time.Duration(s.cfg.WatchdogTimeout))
 }
 
 func (s *State) beatDue(key string) {

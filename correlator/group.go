@@ -34,11 +34,12 @@ type group struct {
 	Beat       string         `json:"beat,omitempty"`   // the silent heartbeat that opened it
 	Last       Assessment     `json:"last"`
 	Assessed   int            `json:"assessed,omitempty"` // members at the last assessment
-	Signature  string         `json:"sig,omitempty"`
+	Alike      float64        `json:"alike,omitempty"`    // to SeenBefore
 	Problem    string         `json:"problem,omitempty"`
 	SeenBefore string         `json:"seen,omitempty"`
 	Due        time.Time      `json:"due,omitzero"`
 	HoldDue    time.Time      `json:"hold_due,omitzero"`
+	SettleDue  time.Time      `json:"settle_due,omitzero"`
 	ViewDue    time.Time      `json:"view_due,omitzero"`
 
 	items   map[int32]int // members by item
@@ -49,6 +50,8 @@ type group struct {
 // live says whether the group still takes alerts.
 func (g *group) live() bool { return g.ResolvedAt.IsZero() && !g.Closed }
 
+var attachOdds = tOdds
+
 // heldPrefix begins the internal ids of groups that are held.
 const heldPrefix = "held/"
 
@@ -57,7 +60,6 @@ const (
 	searchPer    = 24 // a suspect of more groups than this is a hub: it tells nothing
 	indexTop     = 16 // suspects under which a group is found
 	linger       = 75 * time.Minute
-	attachOdds   = 1.0 // log odds from which an alert joins
 )
 
 // relist keeps the order of latest activity and the index by suspect.
@@ -157,7 +159,11 @@ func (s *State) nearby(reaches, near []reach, except *group) []*group {
 }
 
 func (s *State) takes(g *group) bool {
-	return g.live() && g.Beat == "" && s.now.Sub(g.LastJoined) <= linger && len(g.Members) < s.cfg.MaxGroup
+	if !g.live() || g.Beat != "" || len(g.Members) >= s.cfg.MaxGroup {
+		return false
+	}
+	// A lone alert that still fires may be the forerunner of something, however old.
+	return len(g.Members) == 1 && g.ClearedAt.IsZero() || s.now.Sub(g.LastJoined) <= linger
 }
 
 func (s *State) reachesOf(c *canonical) []reach {
@@ -178,11 +184,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	}
 	c.Active = true
 	s.books()
-	if why := s.maintained(c); why != "" {
-		c.Suppressed = why
-		ep.Fate, ep.Why = FateSuppressed, why
-		return
-	}
+	planned, whyPlanned, plannedOdds := s.planned(c)
 	reaches := s.reachesOf(c)
 	var best fit
 	var others []fit
@@ -190,12 +192,18 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		f := s.fitness(c, g, reaches)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > 0 || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > tImm || broad(c) && f.place > -1 || s.holdOf(c) <= 0) {
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f
 			}
 		}
+	}
+	if planned != nil && (best.g == nil || best.total() < plannedOdds+1) {
+		c.Suppressed = whyPlanned
+		s.suppress(planned, c)
+		ep.Fate, ep.Why = FateSuppressed, whyPlanned
+		return
 	}
 	if best.g != nil {
 		g := best.g
@@ -214,6 +222,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		}
 		g = s.sweep(g)
 		if !g.Held {
+			s.foundCompany(g, c)
 			s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), sentence(ev)))
 			ep.Fate, ep.Why = FateIncident, sentence(ev)
 			return
@@ -283,7 +292,12 @@ func (s *State) revive(g *group, why string) {
 
 // join puts an alert into a group.
 func (s *State) join(g *group, c *canonical) {
-	c.Group, c.AttachedAt = g.ID, s.now
+	// An alert that was in an incident already has been shown since then, whatever
+	// that is merged into.
+	if c.AttachedAt.IsZero() || c.Group == "" || strings.HasPrefix(c.Group, heldPrefix) {
+		c.AttachedAt = s.now
+	}
+	c.Group = g.ID
 	if !g.Held {
 		c.HoldWhy = ""
 	}
@@ -356,15 +370,16 @@ func (s *State) open(g *group, why string) *group {
 			c.Group, c.AttachedAt, c.HoldWhy = g.ID, s.now, ""
 			s.alerts.Touch(m)
 			if len(g.Members) > 1 {
-				s.foundCompany(c)
+				s.foundCompany(g, c)
 			}
 		}
 	}
 	g.Last = s.assess(g)
 	g.Assessed = len(g.Members)
 	s.emit(IncidentOpened{g.ID, g.Last, why})
-	s.recognise(g)
-	s.touchGroup(g.ID, "")
+	told := s.recognise(g)
+	s.schedule(dueSettle, g.ID, &g.SettleDue, s.now.Add(settleAfter))
+	s.touchGroup(g.ID, told)
 	for _, m := range g.Members {
 		if c := s.alerts.Get(m); c != nil {
 			s.releaseRecords(c, "joined "+g.ID)
@@ -377,7 +392,7 @@ func (s *State) open(g *group, why string) *group {
 func (s *State) releaseRecords(c *canonical, why string) {
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.Fate != FateHeld || ep.FinalFate == FateIncident {
+		if ep == nil || ep.Fate != FateHeld && ep.Fate != FateSuppressed || ep.FinalFate == FateIncident {
 			continue
 		}
 		ep.FinalFate, ep.FinalWhy = FateIncident, why
@@ -401,11 +416,12 @@ func (s *State) absorb(g, h *group, why string) {
 			c.Evidence = []Evidence{{"merge", why, 1}}
 		}
 		s.join(g, c)
-		s.foundCompany(c)
+		s.foundCompany(g, c)
 		switch {
 		case opened && !g.Held:
 			for _, k := range c.Episodes {
 				if ep := s.episodes.Get(k); ep != nil {
+					s.episodes.Touch(k)
 					s.record(ep, "", false)
 				}
 			}
@@ -415,6 +431,8 @@ func (s *State) absorb(g, h *group, why string) {
 	}
 	if opened {
 		h.Members = nil
+		s.forgetProfile(h.ID)
+		s.schedule(dueSettle, h.ID, &h.SettleDue, time.Time{})
 		s.emit(IncidentMerged{h.ID, g.ID, why})
 		s.Closed(h.ID, s.now)
 	} else {
@@ -503,6 +521,7 @@ func (s *State) groupDue(id string) {
 				s.cameAlone(c)
 			}
 		}
+		s.settle(g)
 		s.emit(IncidentQuiet{id, g.Recovered})
 	case !g.live():
 		s.dropGroup(g)
@@ -548,13 +567,13 @@ func (s *State) Resolved(id string, now time.Time) {
 // single alert stays longer: a chattering alert belongs into one record.
 func (s *State) reopenWindow(g *group) time.Duration {
 	w := time.Duration(s.cfg.ReopenWindow)
-	if len(g.Members) == 1 {
+	if s.solo(g) != "" {
 		w = max(w, soloReopen)
 	}
 	return w
 }
 
-const soloReopen = 24 * time.Hour
+const soloReopen = 7 * 24 * time.Hour
 
 // Reopened tells that a person reopened the incident.
 func (s *State) Reopened(id string, now time.Time) {
@@ -624,8 +643,10 @@ func (s *State) reassess(id, text string) {
 	}
 	g.Last = a
 	s.groups.Touch(id)
-	s.emit(IncidentChanged{id, a, text})
-	s.recognise(g)
+	if told := s.recognise(g); told != "" {
+		text = strings.TrimPrefix(text+"; "+told, "; ")
+	}
+	s.emit(IncidentChanged{id, g.Last, text})
 }
 
 // forced asks for an assessment although the group is large.

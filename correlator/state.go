@@ -28,7 +28,7 @@ type State struct {
 	episodes *paged.Table[episode]
 	alerts   *paged.Table[canonical]
 	groups   *paged.Table[group]
-	sigs     *paged.Table[signature]
+	profiles *paged.Table[profile]
 	windows  *paged.Table[window]
 	beats    *paged.Table[heartbeat]
 	changes  *paged.Table[change]
@@ -40,9 +40,10 @@ type State struct {
 	byIdentity map[string]string   // labels without replica labels → canonical alert
 	bySeries   map[string][]string // source and fingerprint → keys of episodes that are not ended
 	due        dueHeap
-	recent     []*group           // live groups by their last join, latest last
-	bySuspect  map[int32][]*group // live groups by what they suspect most
-	byItem     map[int32][]*group // live groups by the items of their alerts
+	recent     []*group            // live groups by their last join, latest last
+	bySuspect  map[int32][]*group  // live groups by what they suspect most
+	byItem     map[int32][]*group  // live groups by the items of their alerts
+	byProfile  map[string][]string // incidents by what they were suspected of and their commonest class
 	search     uint64
 
 	// of the event being stepped
@@ -59,15 +60,6 @@ type source struct {
 	Stale     []string  `json:"stale,omitempty"`     // episode keys that wait for it to be heard again
 }
 
-// window is a planned maintenance.
-type window struct {
-	CIs      []string  `json:"cis"`
-	StartsAt time.Time `json:"starts_at"`
-	EndsAt   time.Time `json:"ends_at"`
-	Summary  string    `json:"summary"`
-	Due      time.Time `json:"due"`
-}
-
 // change is a recent change on an item.
 type change struct {
 	SuspectChange
@@ -80,10 +72,10 @@ func New(cfg Config, seq Sequence) *State {
 		cfg: cfg, seq: seq, g: newGraph(),
 		sources: paged.NewTable[source]("source"), episodes: paged.NewTable[episode]("episode"),
 		alerts: paged.NewTable[canonical]("canonical"), groups: paged.NewTable[group]("group"),
-		sigs: paged.NewTable[signature]("signature"), windows: paged.NewTable[window]("window"),
+		profiles: paged.NewTable[profile]("profile"), windows: paged.NewTable[window]("window"),
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"),
-		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{},
+		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{},
 	}
 }
 
@@ -180,26 +172,6 @@ func (s *State) change(e event.Event, c *event.Change) {
 // changeMemory is how long a change stays a suspect.
 const changeMemory = 6 * time.Hour
 
-func (s *State) maintenance(e event.Event, m *event.Maintenance) {
-	key := m.ID
-	if key == "" {
-		key = m.StartsAt.UTC().Format(time.RFC3339) + "/" + m.Summary
-		for _, c := range m.CIs {
-			key += "/" + c.Key()
-		}
-	}
-	if m.Canceled {
-		s.windows.Delete(key)
-		return
-	}
-	w := &window{StartsAt: m.StartsAt, EndsAt: m.EndsAt, Summary: m.Summary}
-	for _, c := range m.CIs {
-		w.CIs = append(w.CIs, c.Key())
-	}
-	s.windows.Put(key, w)
-	s.schedule(dueWindow, key, &w.Due, m.EndsAt)
-}
-
 // kinds of deadlines, in the order in which equal times are worked off
 const (
 	dueWindow = iota
@@ -208,9 +180,10 @@ const (
 	dueEpisode
 	dueBeat
 	dueGroup
-	dueSignature
+	dueProfile
 	dueView
 	dueHabit
+	dueSettle
 )
 
 type due struct {
@@ -273,6 +246,10 @@ func (s *State) dueOf(d due) *time.Time {
 		if x := s.groups.Get(d.key); x != nil {
 			return &x.ViewDue
 		}
+	case dueSettle:
+		if x := s.groups.Get(d.key); x != nil {
+			return &x.SettleDue
+		}
 	case dueHabit:
 		if x := s.habits.Get(d.key); x != nil {
 			return &x.Due
@@ -289,8 +266,8 @@ func (s *State) dueOf(d due) *time.Time {
 		if x := s.groups.Get(d.key); x != nil {
 			return &x.Due
 		}
-	case dueSignature:
-		if x := s.sigs.Get(d.key); x != nil {
+	case dueProfile:
+		if x := s.profiles.Get(d.key); x != nil {
 			return &x.Due
 		}
 	}
@@ -316,25 +293,30 @@ func (s *State) workOff() {
 			return
 		}
 		d := heap.Pop(&s.due).(due)
-		*s.dueOf(d) = time.Time{}
+		*s.dueOf(d) = time.Time{} // which changes the row, so its page must be marked whatever its handler does
 		switch d.kind {
 		case dueWindow:
-			s.windows.Delete(d.key)
+			s.windowDue(d.key)
 		case dueChange:
 			s.changes.Delete(d.key)
 		case dueHold:
+			s.groups.Touch(d.key)
 			s.holdOver(d.key)
 		case dueEpisode:
+			s.episodes.Touch(d.key)
 			s.episodeDue(d.key)
 		case dueBeat:
 			s.beatDue(d.key)
 		case dueGroup:
+			s.groups.Touch(d.key)
 			s.groupDue(d.key)
-		case dueSignature:
-			s.sigs.Delete(d.key)
+		case dueProfile:
+			s.forgetProfile(d.key)
 		case dueView:
 			s.groups.Touch(d.key)
 			s.touchGroup(d.key, forced)
+		case dueSettle:
+			s.settle(s.groups.Get(d.key))
 		case dueHabit:
 			s.habits.Delete(d.key)
 		}
@@ -343,7 +325,7 @@ func (s *State) workOff() {
 
 // tables in a fixed order, for snapshots
 func (s *State) tables() []saver {
-	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.sigs, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits}
+	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits}
 }
 
 type saver interface {
@@ -405,6 +387,7 @@ func (s *State) Loaded() {
 		s.reschedule(dueGroup, k, g.Due)
 		s.reschedule(dueHold, k, g.HoldDue)
 		s.reschedule(dueView, k, g.ViewDue)
+		s.reschedule(dueSettle, k, g.SettleDue)
 		order := g.Order
 		g.Order = 0
 		for _, m := range g.Members {
@@ -425,7 +408,13 @@ func (s *State) Loaded() {
 		s.reschedule(dueHabit, k, s.habits.Get(k).Due)
 	}
 	for _, k := range s.windows.Keys() {
-		s.reschedule(dueWindow, k, s.windows.Get(k).Due)
+		w := s.windows.Get(k)
+		s.reschedule(dueWindow, k, w.Due)
+		for _, m := range w.Group.Members {
+			if c := s.alerts.Get(m); c != nil {
+				s.seat(&w.Group, c)
+			}
+		}
 	}
 	for _, k := range s.changes.Keys() {
 		s.reschedule(dueChange, k, s.changes.Get(k).Due)
@@ -433,8 +422,10 @@ func (s *State) Loaded() {
 	for _, k := range s.beats.Keys() {
 		s.reschedule(dueBeat, k, s.beats.Get(k).Due)
 	}
-	for _, k := range s.sigs.Keys() {
-		s.reschedule(dueSignature, k, s.sigs.Get(k).Due)
+	for _, k := range s.profiles.Keys() {
+		p := s.profiles.Get(k)
+		s.reschedule(dueProfile, k, p.Due)
+		s.indexProfile(k, p)
 	}
 }
 

@@ -16,11 +16,13 @@ type Rules struct {
 	ProblemVerify Duration                `json:"problem_verify"`
 	Calendars     map[string]CalendarRule `json:"calendars,omitempty"`
 	Services      []Service               `json:"services,omitempty"`
+	SLAs          []SLA                   `json:"slas,omitempty"`
+	Notify        Notify                  `json:"notify"`
 }
 
 // DefaultRules need no tuning: no service levels, and nobody is notified.
 func DefaultRules() Rules {
-	return Rules{ProblemVerify: Duration(14 * 24 * time.Hour)}
+	return Rules{ProblemVerify: Duration(14 * 24 * time.Hour), Notify: DefaultNotify()}
 }
 
 // Validate reports every value that cannot work.
@@ -35,6 +37,7 @@ type Desk struct {
 	Rules     Rules
 	Calendars Calendars
 
+	slas     []SLA // complete
 	services map[string]*Service
 	byCI     map[string][]string // item → names of the services that stand on it
 }
@@ -75,6 +78,18 @@ func NewDesk(r Rules) (*Desk, error) {
 			d.byCI[ci] = append(d.byCI[ci], s.Name)
 		}
 	}
+	names := map[string]bool{}
+	for n := range r.SLAs {
+		a := r.SLAs[n].complete()
+		at := fmt.Sprintf("slas[%d].", n)
+		l = append(l, a.check(at, r.Calendars)...)
+		if names[a.Name] {
+			l = append(l, fault.Invalidf(at+"name", "%q stands twice", a.Name))
+		}
+		names[a.Name] = true
+		d.slas = append(d.slas, a)
+	}
+	l = append(l, r.Notify.check(r.Calendars)...)
 	return d, l.Err()
 }
 

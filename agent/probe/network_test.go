@@ -25,7 +25,7 @@ func sampleHere(t *testing.T) probe.NetworkSample {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return probe.NewNetwork(tree).Sample(procs)
+	return probe.NewNetwork(tree).Sample(procs, nil)
 }
 
 func listenOn(t *testing.T, network, address string) net.Listener {

@@ -2,13 +2,13 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/internal/engine/fold"
+	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/internal/store"
 	"github.com/watchbill/watchbill/itsm"
 )
@@ -25,7 +25,11 @@ type Records struct {
 	measures   *store.Collection[fold.MeasureRow]
 	quarantine *store.Collection[fold.QuarantineRow]
 	hours      *store.Collection[itsm.Hour]
-	outbox     *store.Collection[fold.Message]
+	windows    *store.Collection[itsm.Maintenance]
+	reviews    *store.Collection[itsm.Review]
+	outbox     *store.Collection[outboxRow]
+	deliveries *store.Collection[notify.Delivery]
+	threads    *store.Collection[threadRow]
 }
 
 func one(ok bool, parts ...any) [][]byte {
@@ -69,7 +73,16 @@ func NewRecords(db store.DB) *Records {
 		measures:   store.NewCollection("measure", func(r fold.MeasureRow) string { return rowID(r.Position, r.Seq) }),
 		quarantine: store.NewCollection("quarantine", func(r fold.QuarantineRow) string { return rowID(r.Position, r.Seq) }),
 		hours:      store.NewCollection("hour", func(h itsm.Hour) string { return h.Start.UTC().Format(time.RFC3339) }),
-		outbox:     store.NewCollection("outbox", func(m fold.Message) string { return rowID(m.Position, m.Seq) }),
+		windows: store.NewCollection("maintenance", func(m itsm.Maintenance) string { return m.ID },
+			store.Index[itsm.Maintenance]{Name: "open", Keys: func(m itsm.Maintenance) [][]byte {
+				return one(m.State == itsm.WindowPlanned || m.State == itsm.WindowActive, m.StartsAt)
+			}}),
+		reviews: store.NewCollection("review", func(v itsm.Review) string { return v.Incident }),
+		outbox: store.NewCollection("outbox", func(m outboxRow) string { return rowID(m.Position, m.Seq) },
+			store.Index[outboxRow]{Name: "pending", Keys: func(m outboxRow) [][]byte { return one(m.DoneAt == nil, rowID(m.Position, m.Seq)) }},
+			store.Index[outboxRow]{Name: "record", Keys: func(m outboxRow) [][]byte { return one(m.Record != "", m.Record) }}),
+		deliveries: store.NewCollection("delivery", func(d notify.Delivery) string { return d.Message + "/" + string(d.Lane) }),
+		threads:    store.NewCollection("thread", func(t threadRow) string { return t.ID }),
 	}
 }
 
@@ -81,42 +94,6 @@ func each(values []string) [][]byte {
 		out[i] = store.Key(v)
 	}
 	return out
-}
-
-// write puts one effect into its collection.
-func (r *Records) write(tx store.Tx, e fold.Effect) error {
-	switch b := e.Body.(type) {
-	case fold.PutAlert:
-		doc := b.Alert
-		if !b.Full {
-			old, ok, err := r.alerts.Find(tx, doc.ID)
-			var bad *store.Undecodable
-			if err != nil && !errors.As(err, &bad) {
-				return err
-			}
-			if ok {
-				doc.Annotations, doc.GeneratorURL = old.Doc.Annotations, old.Doc.GeneratorURL
-			}
-		}
-		return r.alerts.Put(tx, doc)
-	case fold.PutIncident:
-		return r.incidents.Put(tx, b.Incident)
-	case fold.PutProblem:
-		return r.problems.Put(tx, b.Problem)
-	case fold.TimelineRow:
-		return r.timeline.Put(tx, b)
-	case fold.AuditRow:
-		return r.audit.Put(tx, b)
-	case fold.MeasureRow:
-		return r.measures.Put(tx, b)
-	case fold.PutHour:
-		return r.hours.Put(tx, b.Hour)
-	case fold.QuarantineRow:
-		return r.quarantine.Put(tx, b)
-	case fold.Message:
-		return r.outbox.Put(tx, b)
-	}
-	return nil
 }
 
 // Page is one page of records.
@@ -274,6 +251,48 @@ func (r *Records) Measures(ctx context.Context, after uint64, each func(fold.Mea
 			return nil
 		}
 	}
+}
+
+// Maintenance returns one maintenance window.
+func (r *Records) Maintenance(ctx context.Context, id string) (itsm.Maintenance, uint64, error) {
+	return get(ctx, r.db, r.windows, id)
+}
+
+// Maintenances lists maintenance windows, newest first; open ones by their start.
+func (r *Records) Maintenances(ctx context.Context, open bool, at Range) (Page[itsm.Maintenance], error) {
+	q := store.Query[itsm.Maintenance]{Cursor: at.Cursor, Limit: at.Limit, Reverse: true}
+	if open {
+		q.Index, q.Reverse = "open", false
+	}
+	return list(ctx, r.db, r.windows, q)
+}
+
+// Review returns an incident's post-incident review: as a person finished it, or
+// drafted from the records while nobody has.
+func (r *Records) Review(ctx context.Context, incident string) (itsm.Review, error) {
+	i, _, err := r.Incident(ctx, incident)
+	if err != nil {
+		return itsm.Review{}, err
+	}
+	var done itsm.Review
+	var ok bool
+	err = r.db.View(ctx, func(tx store.Reader) error {
+		row, has, err := r.reviews.Find(tx, incident)
+		done, ok = row.Doc, has
+		return err
+	})
+	if err != nil || ok {
+		return done, err
+	}
+	tl, err := r.Timeline(ctx, incident, Range{Limit: 5000})
+	if err != nil {
+		return itsm.Review{}, err
+	}
+	entries := make([]itsm.Entry, len(tl.Items))
+	for n, row := range tl.Items {
+		entries[n] = row.Entry
+	}
+	return itsm.Review{Incident: incident, Draft: true, Text: itsm.Draft(i, entries)}, nil
 }
 
 // Hours walks the hourly counts of alerts that begin within [from, to).

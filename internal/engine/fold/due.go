@@ -9,8 +9,12 @@ import (
 
 // kinds of deadlines, in the order in which equal times are worked off
 const (
-	dueIncident = iota // close what stayed resolved, archive what stayed closed
-	dueProblem         // close what did not come back
+	dueIncident    = iota // close what stayed resolved, archive what stayed closed
+	dueProblem            // close what did not come back
+	dueClock              // a service level warns or is breached
+	duePage               // quiet hours end, or nobody acknowledged
+	dueMaintenance        // a window begins or ends
+	dueStorm              // tell what the page limit held back
 )
 
 type due struct {
@@ -68,6 +72,20 @@ func (s *State) dueOf(d due) *time.Time {
 		if x := s.problems.Get(d.key); x != nil {
 			return &x.Due
 		}
+	case dueClock:
+		if x := s.incidents.Get(d.key); x != nil {
+			return &x.ClockDue
+		}
+	case duePage:
+		if x := s.incidents.Get(d.key); x != nil {
+			return &x.PageDue
+		}
+	case dueMaintenance:
+		if x := s.windows.Get(d.key); x != nil {
+			return &x.Due
+		}
+	case dueStorm:
+		return &s.count.Storm.Due
 	}
 	return nil
 }
@@ -106,6 +124,14 @@ func (s *State) workOff() {
 			s.incidentDue(d.key)
 		case dueProblem:
 			s.problemDue(d.key)
+		case dueClock:
+			s.commit(d.key, itsm.Change{})
+		case duePage:
+			s.pageDue(d.key)
+		case dueMaintenance:
+			s.windowDue(d.key)
+		case dueStorm:
+			s.stormDue()
 		}
 	}
 }
@@ -114,6 +140,7 @@ func (s *State) workOff() {
 func (s *State) incidentDue(id string) {
 	x := s.incidents.Get(id)
 	if x.Doc.Live() {
+		s.incidents.Touch(id) // its deadline is gone
 		return
 	}
 	if x.Doc.State == itsm.Resolved {
@@ -133,7 +160,14 @@ func (s *State) reload() {
 		}
 	}
 	for _, k := range s.incidents.Keys() {
-		push(dueIncident, k, s.incidents.Get(k).Due)
+		x := s.incidents.Get(k)
+		push(dueIncident, k, x.Due)
+		push(dueClock, k, x.ClockDue)
+		push(duePage, k, x.PageDue)
+	}
+	push(dueStorm, "", s.count.Storm.Due)
+	for _, k := range s.windows.Keys() {
+		push(dueMaintenance, k, s.windows.Get(k).Due)
 	}
 	for _, k := range s.problems.Keys() {
 		push(dueProblem, k, s.problems.Get(k).Due)

@@ -33,6 +33,12 @@ type PutIncident struct{ Incident itsm.Incident }
 // PutProblem writes a problem record.
 type PutProblem struct{ Problem itsm.Problem }
 
+// PutMaintenance writes a maintenance window.
+type PutMaintenance struct{ Maintenance itsm.Maintenance }
+
+// PutReview writes a post-incident review as a person finished it.
+type PutReview struct{ Review itsm.Review }
+
 // TimelineRow is one line of a record's timeline.
 type TimelineRow struct {
 	Record   string `json:"record"`
@@ -109,14 +115,16 @@ type Unreadable struct {
 	Err  error
 }
 
-func (PutAlert) effect()      {}
-func (PutIncident) effect()   {}
-func (PutProblem) effect()    {}
-func (TimelineRow) effect()   {}
-func (AuditRow) effect()      {}
-func (MeasureRow) effect()    {}
-func (PutHour) effect()       {}
-func (QuarantineRow) effect() {}
-func (Message) effect()       {}
-func (Answer) effect()        {}
-func (Unreadable) effect()    {}
+func (PutAlert) effect()       {}
+func (PutIncident) effect()    {}
+func (PutProblem) effect()     {}
+func (TimelineRow) effect()    {}
+func (AuditRow) effect()       {}
+func (MeasureRow) effect()     {}
+func (PutMaintenance) effect() {}
+func (PutReview) effect()      {}
+func (PutHour) effect()        {}
+func (QuarantineRow) effect()  {}
+func (Message) effect()        {}
+func (Answer) effect()         {}
+func (Unreadable) effect()     {}

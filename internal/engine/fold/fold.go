@@ -66,12 +66,18 @@ type counters struct {
 	Events   uint64                     `json:"events"`
 	Last     time.Time                  `json:"last"`
 	Hour     itsm.Hour                  `json:"hour"` // the one that Last lies in
+	Storm    storm                      `json:"storm"`
 }
 
 // incident is a live or recent incident with its next deadline.
 type incident struct {
 	Doc itsm.Incident `json:"doc"`
 	Due time.Time     `json:"due,omitzero"`
+	// Points are the log that service levels are recomputed from.
+	Points   []itsm.Point `json:"points"`
+	ClockDue time.Time    `json:"clock_due,omitzero"`
+	Page     paging       `json:"page"`
+	PageDue  time.Time    `json:"page_due,omitzero"`
 }
 
 // problem is a problem with its next deadline.
@@ -89,6 +95,7 @@ type State struct {
 	problems  *paged.Table[problem]
 	services  *paged.Table[service]
 	owners    *paged.Table[owner]
+	windows   *paged.Table[window]
 	desk      *itsm.Desk
 	due       dueHeap
 
@@ -103,6 +110,7 @@ func New(rules Rules) *State {
 	s := &State{
 		rules: rules, incidents: paged.NewTable[incident]("incident"), problems: paged.NewTable[problem]("problem"),
 		services: paged.NewTable[service]("service"), owners: paged.NewTable[owner]("owner"),
+		windows: paged.NewTable[window]("maintenance"),
 	}
 	s.desk, _ = itsm.NewDesk(rules.Desk) // whoever made the rules has validated them
 	s.count = counters{Seq: map[string]uint64{}, Fates: map[correlator.Fate]uint64{}}
@@ -111,7 +119,7 @@ func New(rules Rules) *State {
 }
 
 // prefixes of ids by kind; the number is the sequence within partition 0.
-var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG"}
+var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT"}
 
 func (s *State) nextID(kind string) string {
 	s.count.Seq[kind]++
@@ -207,8 +215,17 @@ func (s *State) configure(c *event.Config) {
 		return
 	}
 	s.rules = r
+	before := mustJSON(s.desk.Rules)
 	s.desk, _ = itsm.NewDesk(r.Desk) // validated by ParseRules
 	s.corr.Configure(r.Correlation)
+	if string(mustJSON(r.Desk)) == string(before) {
+		return
+	}
+	for _, id := range s.incidents.Keys() { // other service levels may hold now
+		if s.incidents.Get(id).Doc.Live() {
+			s.commit(id, itsm.Change{})
+		}
+	}
 }
 
 // turnHour begins the count of a new hour.
@@ -229,6 +246,9 @@ func (s *State) decide(d correlator.Decision) {
 	case correlator.AlertDecided:
 		if d.Fate != "" {
 			s.fate(d.Fate, 1)
+		}
+		if d.Fate == correlator.FateSuppressed {
+			s.suppressed(d.Alert.Why)
 		}
 		if d.Released {
 			s.count.Released++
@@ -335,6 +355,8 @@ func (s *State) commit(id string, c itsm.Change) {
 	x := s.incidents.Get(id)
 	i := &x.Doc
 	s.outages(i, &c)
+	s.clocks(x, &c)
+	s.announce(x, &c)
 	for _, e := range c.Entries {
 		i.Entries++
 		s.emit(TimelineRow{id, i.Entries, s.pos, e})

@@ -17,11 +17,13 @@ type service struct {
 	Ended time.Time `json:"ended,omitzero"`
 }
 
-// owner is who a configuration item belongs to.
+// owner is who a configuration item belongs to. Services are kept without one
+// too, because windows name them.
 type owner struct {
-	Name string `json:"name"` // of the item
-	Who  string `json:"who,omitempty"`
-	Team string `json:"team,omitempty"`
+	Class string `json:"class"`
+	Name  string `json:"name"`
+	Who   string `json:"who,omitempty"`
+	Team  string `json:"team,omitempty"`
 }
 
 // own keeps the owners of items, for assignment.
@@ -37,12 +39,24 @@ func (s *State) own(c *event.CI) {
 		}
 		return ""
 	}
-	o := owner{Name: c.Name, Who: text("owner"), Team: text("team", "owner_team", "support_group")}
-	if c.Removed || o.Who == "" && o.Team == "" {
+	o := owner{Class: c.Class, Name: c.Name, Who: text("owner"), Team: text("team", "owner_team", "support_group")}
+	if c.Removed || o.Who == "" && o.Team == "" && o.Class != "service" {
 		s.owners.Delete(c.Key())
 		return
 	}
 	s.owners.Put(c.Key(), &o)
+}
+
+// itemsNamed lists the items of a class that go by a name. It walks what has
+// owners, so it is for commands, not for alerts.
+func (s *State) itemsNamed(class, name string) []string {
+	var out []string
+	for _, id := range s.owners.Keys() {
+		if o := s.owners.Get(id); o.Class == class && o.Name == name {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // ownerOf finds who an incident is for: the owner of the best cause, of the
@@ -57,7 +71,7 @@ func (s *State) ownerOf(i *itsm.Incident) (who, team, why string) {
 	}
 	of := func(cis []string) bool {
 		for _, ci := range cis {
-			if o := s.owners.Get(ci); o != nil {
+			if o := s.owners.Get(ci); o != nil && (o.Who != "" || o.Team != "") {
 				who, team, why = o.Who, o.Team, fmt.Sprintf("owner of %s", o.Name)
 				return true
 			}

@@ -57,7 +57,7 @@ func (s *State) save(put func(key string, value []byte) error, all bool) error {
 
 // tables in a fixed order, for snapshots
 func (s *State) tables() []table {
-	return []table{s.incidents, s.problems, s.services, s.owners}
+	return []table{s.incidents, s.problems, s.services, s.owners, s.windows}
 }
 
 type table interface {
@@ -74,9 +74,11 @@ func (s *State) Load(key string, value []byte) error {
 	case countersPage:
 		return json.Unmarshal(value, &s.count)
 	case rulesPage:
-		if err := json.Unmarshal(value, &s.rules); err != nil {
+		var r Rules // not into s.rules: maps would keep what the state was made with
+		if err := json.Unmarshal(value, &r); err != nil {
 			return fmt.Errorf("read rules: %w", err)
 		}
+		s.rules = r
 		s.corr.Configure(s.rules.Correlation)
 		var err error
 		s.desk, err = itsm.NewDesk(s.rules.Desk)

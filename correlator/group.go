@@ -17,10 +17,11 @@ type group struct {
 	Classes    map[string]int `json:"classes"`            // members by class
 	Clusters   map[string]int `json:"clusters,omitempty"` // members by cluster label
 	Suspects   []suspicion    `json:"suspects,omitempty"`
-	Evidence   float64        `json:"evidence"` // weight of the members, as believe counts it
-	Bond       float64        `json:"bond"`     // how well the members fit each other, summed
-	Onset      time.Time      `json:"onset"`    // earliest of its members
-	Middle     time.Time      `json:"middle"`   // mean of when its members were first heard
+	Ranked     []suspicion    `json:"ranked,omitempty"` // causes at the last assessment, told or not
+	Evidence   float64        `json:"evidence"`         // weight of the members, as believe counts it
+	Bond       float64        `json:"bond"`             // how well the members fit each other, summed
+	Onset      time.Time      `json:"onset"`            // earliest of its members
+	Middle     time.Time      `json:"middle"`           // mean of when its members were first heard
 	OpenedAt   time.Time      `json:"opened"`
 	LastJoined time.Time      `json:"joined"`
 	Fast       float64        `json:"fast"`

@@ -46,9 +46,7 @@ func (s *State) remember(g *group) *profile {
 	s.unindexProfile(g.ID, p)
 	p.Title = g.Last.Title
 	p.Causes = p.Causes[:0]
-	for _, c := range g.Last.Causes[:min(3, len(g.Last.Causes))] {
-		p.Causes = append(p.Causes, suspicion{c.CI, c.Score})
-	}
+	p.Causes = append(p.Causes, g.Ranked...)
 	p.Classes = make(map[string]int, len(g.Classes))
 	for k, n := range g.Classes {
 		p.Classes[k] = n
@@ -286,7 +284,5 @@ func (s *State) settle(g *group) {
 	}
 }
 
-const (
-	// sureAlike is the likeness from which a second incident is a problem already.
-	sureAlike = 0.75
-)
+// sureAlike is the likeness from which a second incident is a problem already.
+var sureAlike = tSure

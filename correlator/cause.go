@@ -193,9 +193,9 @@ func (s *State) causes(g *group) []Cause {
 			continue
 		}
 		if n := s.g.nodes.Get(s.g.ids[at]); n != nil && (n.Class == "rack" || n.Class == "pdu") && seen[n.ID] == nil {
-			p *= tCR // it groups, but what it holds or feeds seldom fails through it
+			p *= 0.005 // it groups, but what it holds or feeds seldom fails through it
 		}
-		list = append(list, ranked{at, quantise(tCP*math.Log(p) + x.gain + evidence*logStray), x})
+		list = append(list, ranked{at, quantise(0.5*math.Log(p) + x.gain + evidence*logStray), x})
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
 		if a.log != b.log {
@@ -251,11 +251,11 @@ func (s *State) doubtful(g *group, seen map[string]*affected, at int32, best, se
 	}
 	coverage := explained / s.g.mass(at)
 	switch {
-	case close > tD1 && items > 1:
+	case close > 0.75 && items > 1:
 		return true
-	case n.serves() && coverage < tD2:
+	case n.serves() && coverage < 0.4:
 		return true
-	case items <= 2 && close > tD3:
+	case items <= 2 && close > 0.45:
 		return true
 	}
 	if n.Class == "switch" || n.Class == "hypervisor" || n.Class == "pdu" || n.Class == "rack" {
@@ -267,7 +267,7 @@ func (s *State) doubtful(g *group, seen map[string]*affected, at int32, best, se
 		if items >= 5 && float64(most) >= 0.7*float64(total) && coverage < 0.6 && (best+4)/evidence < 2.2 {
 			return true
 		}
-		return (best+4)/evidence < tD4
+		return (best+4)/evidence < 1
 	}
 	return false
 }

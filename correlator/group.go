@@ -51,7 +51,8 @@ type group struct {
 // live says whether the group still takes alerts.
 func (g *group) live() bool { return g.ResolvedAt.IsZero() && !g.Closed }
 
-var attachOdds = tOdds
+// attachOdds is the log odds from which an alert joins a group.
+const attachOdds = 1.0
 
 // heldPrefix begins the internal ids of groups that are held.
 const heldPrefix = "held/"
@@ -193,7 +194,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		f := s.fitness(c, g, reaches)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > tImm || broad(c) && f.place > -1 || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > 0 || broad(c) && f.place > -1 || s.holdOf(c) <= 0) {
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f

@@ -29,7 +29,8 @@ type profile struct {
 const (
 	profileItems = 64
 	familyKeep   = 50
-	lookback     = 60 // profiles compared per key, the newest
+	alikeFrom    = 0.6 // likeness from which an incident counts as seen before
+	lookback     = 60  // profiles compared per key, the newest
 	// settleAfter is how long after its opening an incident is told to be a
 	// recurrence for good: by then most of what it does is seen.
 	settleAfter = 45 * time.Minute
@@ -212,7 +213,7 @@ func (s *State) recognise(g *group) string {
 	}
 	before := g.SeenBefore
 	g.SeenBefore, g.Alike = "", 0
-	if best.odds >= tAlike {
+	if best.odds >= alikeFrom {
 		g.SeenBefore, g.Alike = best.id, best.odds
 	}
 	s.groups.Touch(g.ID)
@@ -285,4 +286,4 @@ func (s *State) settle(g *group) {
 }
 
 // sureAlike is the likeness from which a second incident is a problem already.
-var sureAlike = tSure
+const sureAlike = 0.65

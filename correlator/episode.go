@@ -249,6 +249,7 @@ func (s *State) supersede(src string, a *event.Alert) {
 		if old.Labels.Equal(a.Labels) && a.StartsAt.After(old.Last) {
 			if c := s.alerts.Get(old.Canonical); c != nil && a.StartsAt.Sub(old.Last) > staleReturn {
 				c.Lost = true
+				s.alerts.Touch(c.ID)
 			}
 			s.end(k, old, AlertSuperseded, a.StartsAt, "it fired anew, so its resolve was lost")
 		}
@@ -425,6 +426,7 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 		g := s.groups.Get(c.Group)
 		if !c.Lost && ep.StartsAt.Sub(s.heardOf(c)) > staleReturn {
 			c.Lost = true
+			s.alerts.Touch(c.ID)
 		}
 		fresh := !c.Lost && (c.Active || g != nil && s.now.Sub(c.Ended) <= staleReturn)
 		if fresh && (c.Active || g.live() || s.now.Sub(g.ResolvedAt) <= time.Duration(s.cfg.ReopenWindow)) {

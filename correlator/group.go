@@ -423,6 +423,7 @@ func (s *State) absorb(g, h *group, why string) {
 		case opened && !g.Held:
 			for _, k := range c.Episodes {
 				if ep := s.episodes.Get(k); ep != nil {
+					s.episodes.Touch(k)
 					s.record(ep, "", false)
 				}
 			}

@@ -160,6 +160,7 @@ func (s *State) move(c *canonical, g *group, why string) {
 	s.join(g, c)
 	for _, k := range c.Episodes {
 		if ep := s.episodes.Get(k); ep != nil {
+			s.episodes.Touch(k)
 			s.record(ep, "", false)
 		}
 	}

@@ -293,19 +293,22 @@ func (s *State) workOff() {
 			return
 		}
 		d := heap.Pop(&s.due).(due)
-		*s.dueOf(d) = time.Time{}
+		*s.dueOf(d) = time.Time{} // which changes the row, so its page must be marked whatever its handler does
 		switch d.kind {
 		case dueWindow:
 			s.windowDue(d.key)
 		case dueChange:
 			s.changes.Delete(d.key)
 		case dueHold:
+			s.groups.Touch(d.key)
 			s.holdOver(d.key)
 		case dueEpisode:
+			s.episodes.Touch(d.key)
 			s.episodeDue(d.key)
 		case dueBeat:
 			s.beatDue(d.key)
 		case dueGroup:
+			s.groups.Touch(d.key)
 			s.groupDue(d.key)
 		case dueProfile:
 			s.forgetProfile(d.key)

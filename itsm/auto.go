@@ -2,6 +2,7 @@ package itsm
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -37,8 +38,8 @@ func Open(o Opening, now time.Time) (*Incident, Change) {
 	if o.Derivation != "" {
 		c.say(now, "priority", o.OpenedBy, "priority %d: %s", i.Priority, o.Derivation)
 	}
-	c.measure("incidents_opened_total", 1)
-	c.measure("incident_detection_seconds", seconds(i.Onset, now))
+	c.measure(MOpened, 1)
+	c.measure(MDetection, seconds(i.Onset, now))
 	return i, c
 }
 
@@ -87,10 +88,10 @@ func (i *Incident) AutoResolve(recovered bool, holdDown time.Duration, now time.
 }
 
 func (i *Incident) measureRestoration(c *Change) {
-	c.measure("incident_recovery_seconds", seconds(i.Onset, *i.RestoredAt))
-	c.measure("incident_response_seconds", seconds(i.OpenedAt, *i.RestoredAt))
+	c.measure(MRecovery, seconds(i.Onset, *i.RestoredAt))
+	c.measure(MResponse, seconds(i.OpenedAt, *i.RestoredAt))
 	if i.WorkStartedAt != nil && !i.WorkStartedAt.After(*i.RestoredAt) {
-		c.measure("incident_repair_seconds", seconds(*i.WorkStartedAt, *i.RestoredAt))
+		c.measure(MRepair, seconds(*i.WorkStartedAt, *i.RestoredAt))
 	}
 }
 
@@ -123,6 +124,7 @@ func (i *Incident) Assess(impact, urgency int, derivation string, now time.Time)
 	i.Impact, i.Urgency, i.Derivation = impact, urgency, derivation
 	if i.Priority = Priority(impact, urgency); i.Priority != old {
 		c.say(now, "priority", System, "priority %d, was %d: %s", i.Priority, old, derivation)
+		c.measure(MPriorityChanged, 1)
 	}
 	return c
 }
@@ -132,5 +134,43 @@ func (i *Incident) MergeInto(other, actor, why string, now time.Time) Change {
 	var c Change
 	i.State, i.MergedInto, i.ClosedAt, i.HoldReason = Canceled, other, &now, ""
 	c.say(now, "state", actor, "merged into %s%s", other, because(why))
+	c.measure(MMerged, 1)
+	return c
+}
+
+// Recur notes that the same disturbance was seen before in another incident; an
+// empty one takes that back, where it turned out to be another thing. It counts
+// once: a counter cannot go back.
+func (i *Incident) Recur(before string, now time.Time) Change {
+	var c Change
+	i.SeenBefore = before
+	if before != "" && !i.Recurred {
+		i.Recurred = true
+		c.measure(MRecurring, 1)
+	}
+	return c
+}
+
+// Own assigns the incident to the owner of what it is about, where nobody has it yet.
+func (i *Incident) Own(assignee, team, why string, now time.Time) Change {
+	var c Change
+	if i.Assignee != "" || i.Team != "" || !i.Live() || assignee == "" && team == "" {
+		return c
+	}
+	i.Assignee, i.Team = assignee, team
+	c.say(now, "assigned", System, "assigned to %s: %s", strings.Trim(assignee+", "+team, ", "), why)
+	return c
+}
+
+// Know shows the workaround of the incident's problem.
+func (i *Incident) Know(p *Problem, now time.Time) Change {
+	var c Change
+	if i.Workaround == p.Workaround && i.KnownError == p.KnownError {
+		return c
+	}
+	if p.Workaround != "" && p.Workaround != i.Workaround {
+		c.say(now, "workaround", System, "workaround of %s: %s", p.ID, p.Workaround)
+	}
+	i.Workaround, i.KnownError = p.Workaround, p.KnownError
 	return c
 }

@@ -3,6 +3,7 @@ package itsm
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -59,6 +60,7 @@ type Incident struct {
 	State       State      `json:"state"`
 	HoldReason  HoldReason `json:"hold_reason,omitempty"`
 	Title       string     `json:"title"`
+	Titled      bool       `json:"titled,omitempty"` // a person wrote the title: the correlator leaves it
 	Description string     `json:"description,omitempty"`
 	Severity    string     `json:"severity,omitempty"`
 	Impact      int        `json:"impact"`               // 1 high … 3 low
@@ -69,6 +71,12 @@ type Incident struct {
 	OpenedBy    string     `json:"opened_by"`
 	Assignee    string     `json:"assignee,omitempty"`
 	Team        string     `json:"team,omitempty"`
+	// Revision grows by one with each written change; an edit that names another
+	// one is refused.
+	Revision uint64 `json:"revision"`
+	// Major marks an incident that is handled by named roles.
+	Major bool              `json:"major,omitempty"`
+	Roles map[string]string `json:"roles,omitempty"` // commander, communications, scribe, … → who
 
 	Causes     []Cause         `json:"causes"` // best first; empty: the correlator abstains
 	Changes    []SuspectChange `json:"changes,omitempty"`
@@ -78,6 +86,9 @@ type Incident struct {
 	Active     int             `json:"active_alerts"`
 	Problem    string          `json:"problem,omitempty"`
 	SeenBefore string          `json:"seen_before,omitempty"`
+	Recurred   bool            `json:"recurred,omitempty"`    // SeenBefore was set once: it counts as a recurrence
+	Workaround string          `json:"workaround,omitempty"`  // of the known problem
+	KnownError bool            `json:"known_error,omitempty"` // the problem's cause is known
 	MergedInto string          `json:"merged_into,omitempty"`
 
 	// Clocks (DESIGN.md §5). Nil: has not happened.
@@ -85,6 +96,8 @@ type Incident struct {
 	OpenedAt       time.Time  `json:"opened_at"`
 	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"` // by a person
 	AcknowledgedBy string     `json:"acknowledged_by,omitempty"`
+	RespondedAt    *time.Time `json:"responded_at,omitempty"` // the first act of a person
+	RespondedBy    string     `json:"responded_by,omitempty"`
 	WorkStartedAt  *time.Time `json:"work_started_at,omitempty"`
 	RestoredAt     *time.Time `json:"restored_at,omitempty"` // alerts clear
 	ResolvedAt     *time.Time `json:"resolved_at,omitempty"`
@@ -92,7 +105,10 @@ type Incident struct {
 	Resolution     string     `json:"resolution,omitempty"`
 	ClosedAt       *time.Time `json:"closed_at,omitempty"`
 	Reopened       int        `json:"reopened,omitempty"`
-	Entries        int        `json:"entries"` // timeline rows so far
+	Handoffs       int        `json:"handoffs,omitempty"` // holds, and assignments to others after the first response
+	Entries        int        `json:"entries"`            // timeline rows so far
+
+	Clocks []Clock `json:"slas,omitempty"` // service levels
 }
 
 // Live says whether the incident still needs somebody.
@@ -112,13 +128,15 @@ const (
 	Cancel      Verb = "cancel"
 	Note        Verb = "notes"
 	Edit        Verb = "edit"
+	Major       Verb = "major" // declare, or change the roles
+	Minor       Verb = "minor" // take the declaration back
 )
 
 // legal is the state machine: which verbs a state allows.
 var legal = map[State][]Verb{
-	New:        {Acknowledge, Assign, Hold, Resolve, Cancel, Note, Edit},
-	InProgress: {Acknowledge, Assign, Hold, Resolve, Cancel, Note, Edit},
-	OnHold:     {Acknowledge, Assign, Resume, Resolve, Cancel, Note, Edit},
+	New:        {Acknowledge, Assign, Hold, Resolve, Cancel, Note, Edit, Major, Minor},
+	InProgress: {Acknowledge, Assign, Hold, Resolve, Cancel, Note, Edit, Major, Minor},
+	OnHold:     {Acknowledge, Assign, Resume, Resolve, Cancel, Note, Edit, Major, Minor},
 	Resolved:   {Close, Reopen, Note},
 	Closed:     {Note},
 	Canceled:   {Note},
@@ -127,22 +145,26 @@ var legal = map[State][]Verb{
 // Legal lists the verbs that the incident's state allows now.
 func (i *Incident) Legal() []Verb {
 	out := slices.Clone(legal[i.State])
-	if i.AcknowledgedAt != nil {
-		out = slices.DeleteFunc(out, func(v Verb) bool { return v == Acknowledge })
-	}
-	return out
+	return slices.DeleteFunc(out, func(v Verb) bool {
+		return v == Acknowledge && i.AcknowledgedAt != nil || v == Minor && !i.Major
+	})
 }
 
 // Args are what a verb may carry. Unknown fields are refused by name.
 type Args struct {
-	Reason     string `json:"reason,omitempty"`     // hold: caller, problem, vendor or change; others: why
-	Assignee   string `json:"assignee,omitempty"`   // assign
-	Team       string `json:"team,omitempty"`       // assign
-	Note       string `json:"note,omitempty"`       // notes, and with any verb
-	Resolution string `json:"resolution,omitempty"` // resolve
-	Title      string `json:"title,omitempty"`      // edit
-	Impact     int    `json:"impact,omitempty"`     // edit
-	Urgency    int    `json:"urgency,omitempty"`    // edit
+	Reason      string            `json:"reason,omitempty"`      // hold: caller, problem, vendor or change; others: why
+	Assignee    string            `json:"assignee,omitempty"`    // assign
+	Team        string            `json:"team,omitempty"`        // assign
+	Note        string            `json:"note,omitempty"`        // notes, and with any verb
+	Resolution  string            `json:"resolution,omitempty"`  // resolve
+	Title       string            `json:"title,omitempty"`       // edit
+	Description string            `json:"description,omitempty"` // edit
+	Impact      int               `json:"impact,omitempty"`      // edit
+	Urgency     int               `json:"urgency,omitempty"`     // edit
+	Roles       map[string]string `json:"roles,omitempty"`       // major: role → who
+	// Revision, where given, is the one that the caller has read: an edit of
+	// anything newer is refused.
+	Revision uint64 `json:"revision,omitempty"`
 }
 
 // ParseArgs reads a verb's arguments.
@@ -167,10 +189,18 @@ type Entry struct {
 	Text  string    `json:"text"`
 }
 
-// Measure is one observation that KPIs are made of.
+// Measure is one observation that KPIs are made of; Metrics lists them.
 type Measure struct {
 	Name  string  `json:"name"`  // metric name without the prefix, e.g. "incident_acknowledgement_seconds"
 	Value float64 `json:"value"` // seconds for clocks, 1 for counts
+	SLA   string  `json:"sla,omitempty"`
+	// Result of a service level's clock: met, breached, canceled or withdrawn.
+	Result string `json:"result,omitempty"`
+	// Of is the service that an outage is about; From and Until are when it began
+	// and ended. Of a reopening, From is when the incident opened.
+	Of    string    `json:"of,omitempty"`
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Change is what a verb did.
@@ -179,12 +209,18 @@ type Change struct {
 	Measures []Measure
 }
 
+// Add appends what another change did.
+func (c *Change) Add(o Change) {
+	c.Entries = append(c.Entries, o.Entries...)
+	c.Measures = append(c.Measures, o.Measures...)
+}
+
 func (c *Change) say(at time.Time, kind, actor, format string, args ...any) {
 	c.Entries = append(c.Entries, Entry{at, kind, actor, fmt.Sprintf(format, args...)})
 }
 
 func (c *Change) measure(name string, v float64) {
-	c.Measures = append(c.Measures, Measure{name, v})
+	c.Measures = append(c.Measures, Measure{Name: name, Value: v})
 }
 
 // Apply does verb as a person (actor) at now. A verb that the state does not
@@ -194,50 +230,131 @@ func (i *Incident) Apply(verb Verb, a Args, actor string, now time.Time) (Change
 	if !slices.Contains(i.Legal(), verb) {
 		return c, i.refuse(verb)
 	}
+	if a.Revision != 0 && a.Revision != i.Revision {
+		return c, stale("incident", i.ID, i.Revision, a.Revision)
+	}
+	if err := i.act(&c, verb, a, actor, now); err != nil {
+		return Change{}, err
+	}
+	i.respond(&c, actor, now)
+	if strings.TrimSpace(a.Note) != "" {
+		c.say(now, "note", actor, "%s", a.Note)
+	}
+	return c, nil
+}
+
+func stale(kind, id string, current, given uint64) error {
+	return fault.Conflictf("%s %s is at revision %d, not %d: read it again and repeat the edit", kind, id, current, given)
+}
+
+// respond notes the first act of a person.
+func (i *Incident) respond(c *Change, actor string, now time.Time) {
+	if i.RespondedAt != nil {
+		return
+	}
+	i.RespondedAt, i.RespondedBy = &now, actor
+	c.measure(MFirstResponse, seconds(i.OpenedAt, now))
+}
+
+func (i *Incident) act(c *Change, verb Verb, a Args, actor string, now time.Time) error {
 	switch verb {
 	case Acknowledge:
-		i.acknowledge(&c, actor, now)
+		i.acknowledge(c, actor, now)
 	case Assign:
 		if a.Assignee == "" && a.Team == "" {
-			return c, fault.Invalidf("assignee", "name an assignee or a team")
+			return fault.Invalidf("assignee", "name an assignee or a team")
+		}
+		if i.RespondedAt != nil && a.Assignee != actor {
+			i.Handoffs++
 		}
 		i.Assignee, i.Team = a.Assignee, a.Team
 		c.say(now, "assigned", actor, "assigned to %s", strings.Trim(a.Assignee+", "+a.Team, ", "))
 	case Hold:
 		r := HoldReason(a.Reason)
 		if !slices.Contains([]HoldReason{HoldCaller, HoldProblem, HoldVendor, HoldChange}, r) {
-			return c, fault.Invalidf("reason", "want caller, problem, vendor or change, got %q", a.Reason)
+			return fault.Invalidf("reason", "want caller, problem, vendor or change, got %q", a.Reason)
 		}
-		i.acknowledge(&c, actor, now)
+		i.acknowledge(c, actor, now)
 		i.State, i.HoldReason = OnHold, r
+		i.Handoffs++
 		c.say(now, "state", actor, "on hold: waits for the %s", r)
 	case Resume:
 		i.State, i.HoldReason = InProgress, ""
 		c.say(now, "state", actor, "back in progress")
 	case Resolve:
-		i.acknowledge(&c, actor, now)
-		i.resolve(&c, actor, a.Resolution, now)
+		i.acknowledge(c, actor, now)
+		i.resolveByHand(c, a.Resolution, actor, now)
 	case Close:
-		i.close(&c, actor, now)
+		i.close(c, actor, now)
 	case Reopen:
-		i.reopen(&c, actor, a.Reason, now)
+		i.reopen(c, actor, a.Reason, now)
 	case Cancel:
 		i.State, i.HoldReason = Canceled, ""
 		i.ClosedAt = &now
 		c.say(now, "state", actor, "canceled%s", because(a.Reason))
+		c.measure(MCanceled, 1)
 	case Note:
 		if strings.TrimSpace(a.Note) == "" {
-			return c, fault.Invalidf("note", "is empty")
+			return fault.Invalidf("note", "is empty")
 		}
 	case Edit:
-		if err := i.edit(&c, a, actor, now); err != nil {
-			return c, err
+		return i.edit(c, a, actor, now)
+	case Major:
+		return i.declare(c, a, actor, now)
+	case Minor:
+		i.Major, i.Roles = false, nil
+		c.say(now, "major", actor, "no longer a major incident%s", because(a.Reason))
+	}
+	return nil
+}
+
+// roles are who handles a major incident; any other name is a typing mistake.
+var roles = []string{"commander", "communications", "operations", "planning", "scribe", "liaison"}
+
+// declare makes the incident a major one, or fills its roles.
+func (i *Incident) declare(c *Change, a Args, actor string, now time.Time) error {
+	names := slices.Sorted(maps.Keys(a.Roles))
+	for _, r := range names {
+		if !slices.Contains(roles, r) {
+			return fault.Invalidf("roles."+r, "want one of %s", strings.Join(roles, ", "))
 		}
 	}
-	if strings.TrimSpace(a.Note) != "" {
-		c.say(now, "note", actor, "%s", a.Note)
+	if i.Major && len(names) == 0 {
+		return fault.Invalidf("roles", "%s is a major incident already: name the roles to fill", i.ID)
 	}
-	return c, nil
+	if !i.Major {
+		i.Major = true
+		c.say(now, "major", actor, "declared a major incident%s", because(a.Reason))
+	}
+	filled := maps.Clone(i.Roles) // the record that was written before keeps its own
+	if filled == nil {
+		filled = map[string]string{}
+	}
+	for _, r := range names {
+		if filled[r] = a.Roles[r]; a.Roles[r] == "" {
+			delete(filled, r)
+			c.say(now, "major", actor, "%s: nobody", r)
+			continue
+		}
+		c.say(now, "major", actor, "%s: %s", r, a.Roles[r])
+	}
+	i.Roles = filled
+	return nil
+}
+
+// resolveByHand ends the incident by a person's word. Where no alert watches it,
+// that word is also the only proof that the service is back.
+func (i *Incident) resolveByHand(c *Change, how, actor string, now time.Time) {
+	if i.RestoredAt == nil && i.Alerts == 0 {
+		i.RestoredAt = &now
+	}
+	if i.RestoredAt != nil {
+		i.measureRestoration(c)
+	}
+	i.resolve(c, actor, how, now)
+	if actor == i.RespondedBy && i.Handoffs == 0 && i.Reopened == 0 || i.RespondedAt == nil && i.Handoffs == 0 {
+		c.measure(MFirstContact, 1)
+	}
 }
 
 func (i *Incident) refuse(verb Verb) error {
@@ -260,7 +377,7 @@ func (i *Incident) acknowledge(c *Change, actor string, now time.Time) {
 	}
 	i.AcknowledgedAt, i.AcknowledgedBy = &now, actor
 	c.say(now, "acknowledged", actor, "acknowledged %s after it opened", now.Sub(i.OpenedAt).Round(time.Second))
-	c.measure("incident_acknowledgement_seconds", seconds(i.OpenedAt, now))
+	c.measure(MAcknowledgement, seconds(i.OpenedAt, now))
 	if i.WorkStartedAt == nil {
 		i.WorkStartedAt = &now
 	}
@@ -273,7 +390,7 @@ func (i *Incident) resolve(c *Change, actor, how string, now time.Time) {
 	i.State, i.HoldReason = Resolved, ""
 	i.ResolvedAt, i.ResolvedBy, i.Resolution = &now, actor, how
 	c.say(now, "state", actor, "resolved%s", because(how))
-	c.measure("incident_resolution_seconds", seconds(i.OpenedAt, now))
+	c.measure(MResolution, seconds(i.OpenedAt, now))
 }
 
 func (i *Incident) close(c *Change, actor string, now time.Time) {
@@ -282,30 +399,43 @@ func (i *Incident) close(c *Change, actor string, now time.Time) {
 }
 
 func (i *Incident) reopen(c *Change, actor, why string, now time.Time) {
+	m := Measure{Name: MReopened, Value: 1, From: i.OpenedAt}
+	if now.Sub(*i.ResolvedAt) > reopenCounts {
+		m.Name = MReopenedLate
+	}
+	if i.AcknowledgedAt != nil {
+		m.Result = "acknowledged"
+	}
+	c.Measures = append(c.Measures, m)
 	i.State = InProgress
 	i.ResolvedAt, i.ResolvedBy, i.Resolution, i.RestoredAt = nil, "", "", nil
 	i.Reopened++
 	c.say(now, "state", actor, "reopened%s", because(why))
-	c.measure("incidents_reopened_total", 1)
 }
 
 func (i *Incident) edit(c *Change, a Args, actor string, now time.Time) error {
-	for field, v := range map[string]int{"impact": a.Impact, "urgency": a.Urgency} {
-		if v < 0 || v > 3 {
-			return fault.Invalidf(field, "want 1 (high) to 3 (low), got %d", v)
-		}
+	if err := scale("impact", a.Impact); err != nil {
+		return err
 	}
-	if a.Title == "" && a.Impact == 0 && a.Urgency == 0 {
-		return fault.Invalidf("body", "give a title, an impact or an urgency to change")
+	if err := scale("urgency", a.Urgency); err != nil {
+		return err
+	}
+	if a.Title == "" && a.Description == "" && a.Impact == 0 && a.Urgency == 0 {
+		return fault.Invalidf("body", "give a title, a description, an impact or an urgency to change")
+	}
+	if (a.Impact != 0 || a.Urgency != 0) && strings.TrimSpace(a.Reason) == "" {
+		return fault.Invalidf("reason", "say why the priority is overridden")
 	}
 	if a.Title != "" && a.Title != i.Title {
-		i.Title = a.Title
+		i.Title, i.Titled = a.Title, true
 		c.say(now, "edited", actor, "title is now %q", a.Title)
 	}
+	if a.Description != "" && a.Description != i.Description {
+		i.Description = a.Description
+		c.say(now, "edited", actor, "the description was changed")
+	}
 	if a.Impact != 0 || a.Urgency != 0 {
-		if strings.TrimSpace(a.Reason) == "" {
-			return fault.Invalidf("reason", "say why the priority is overridden")
-		}
+		old := i.Priority
 		if a.Impact != 0 {
 			i.Impact = a.Impact
 		}
@@ -316,9 +446,23 @@ func (i *Incident) edit(c *Change, a Args, actor string, now time.Time) error {
 		i.Derivation = fmt.Sprintf("set by %s: %s", actor, a.Reason)
 		i.Priority = Priority(i.Impact, i.Urgency)
 		c.say(now, "priority", actor, "priority is now %d (impact %d, urgency %d)%s", i.Priority, i.Impact, i.Urgency, because(a.Reason))
+		if i.Priority != old {
+			c.measure(MPriorityChanged, 1)
+		}
 	}
 	return nil
 }
+
+func scale(field string, v int) error {
+	if v < 0 || v > 3 {
+		return fault.Invalidf(field, "want 1 (high) to 3 (low), got %d", v)
+	}
+	return nil
+}
+
+// reopenCounts is how soon after its resolution a reopening counts for the
+// reopen rate; a later one is a new disturbance.
+const reopenCounts = 7 * 24 * time.Hour
 
 // Priority is impact + urgency − 1 on scales of 1 to 3: 1 critical … 5 planning.
 func Priority(impact, urgency int) int {

@@ -5,10 +5,7 @@
 package report
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"time"
 )
 
@@ -86,6 +83,11 @@ type Agent struct {
 	User      string    `json:"user"`
 	// Capabilities lists effective Linux capabilities, e.g. "CAP_SYS_PTRACE".
 	Capabilities []string `json:"capabilities,omitempty"`
+	// SpoolDropped counts the reports that this agent id gave up because its
+	// spool on disk was full while the server was away; it only grows.
+	SpoolDropped uint64 `json:"spool_dropped,omitempty"`
+	// Site names the mesh that this agent is a member of, "" for none.
+	Site string `json:"site,omitempty"`
 }
 
 // Host says which machine this is: names and every identifier that may tell it from others.
@@ -101,9 +103,10 @@ type Host struct {
 	Product        string    `json:"product,omitempty"`
 	Virtualization string    `json:"virtualization,omitempty"` // "none", "kvm", "vmware", "docker", "lxc", ...
 	Container      bool      `json:"container,omitempty"`      // the agent itself runs inside a container
-	ParentHint     string    `json:"parent_hint,omitempty"`    // for a container: what is known of its host
+	ContainerID    string    `json:"container_id,omitempty"`   // its runtime's id, where it can be told from inside
+	ParentHint     string    `json:"parent_hint,omitempty"`    // for a container: what is known of its host ("boot-id:..." is shared with it)
 	Cloud          *Cloud    `json:"cloud,omitempty"`
-	BootTime       time.Time `json:"boot_time"`
+	BootTime       time.Time `json:"boot_time,omitzero"`
 	Timezone       string    `json:"timezone,omitempty"`
 }
 
@@ -183,7 +186,7 @@ type Filesystem struct {
 	Device     string `json:"device"`
 	Type       string `json:"type"`
 	SizeBytes  uint64 `json:"size_bytes"`
-	UsedBytes  uint64 `json:"used_bytes"` // a counter: not part of the section's hash
+	UsedBytes  uint64 `json:"used_bytes"` // the section's hash sees steps of a twentieth of the size only
 	ReadOnly   bool   `json:"read_only,omitempty"`
 }
 
@@ -194,7 +197,7 @@ type Package struct {
 	Version  string `json:"version"`
 	Arch     string `json:"arch,omitempty"`
 	PURL     string `json:"purl"`
-	Source   string `json:"source,omitempty"`   // source package, where the ecosystem has one
+	Source   string `json:"source,omitempty"`   // source package, where the ecosystem has one; for a module inside a Go program the program's own
 	Location string `json:"location,omitempty"` // path, for language packages
 	OwnedBy  string `json:"owned_by,omitempty"` // purl of the system package that installed it
 	Vendor   string `json:"vendor,omitempty"`   // maintainer or packager
@@ -223,7 +226,7 @@ type Process struct {
 	User       string    `json:"user"`
 	Unit       string    `json:"unit,omitempty"`
 	Container  string    `json:"container,omitempty"`
-	StartedAt  time.Time `json:"started_at"`
+	StartedAt  time.Time `json:"started_at,omitzero"`
 	Count      int       `json:"count"`
 	Product    string    `json:"product,omitempty"` // recognised product, e.g. "postgresql"
 	Version    string    `json:"version,omitempty"`
@@ -249,13 +252,15 @@ type Connection struct {
 	Protocol     string    `json:"protocol"`
 	LocalAddress string    `json:"local_address"`
 	LocalPort    int       `json:"local_port,omitempty"` // inbound only
-	PeerAddress  string    `json:"peer_address"`
-	PeerPort     int       `json:"peer_port,omitempty"` // outbound only
+	PeerAddress  string    `json:"peer_address"`         // an address; a CIDR prefix where too many external peers were folded
+	PeerPort     int       `json:"peer_port,omitempty"`  // outbound only
 	Process      string    `json:"process,omitempty"`
 	Unit         string    `json:"unit,omitempty"`
-	Count        int       `json:"count"`              // sockets folded into it in the newest sample
-	Samples      int       `json:"samples,omitempty"`  // samples in which it was seen
-	Evidence     string    `json:"evidence,omitempty"` // how the direction is known: "listener", "port_range"
+	Container    string    `json:"container,omitempty"`
+	Namespace    string    `json:"namespace,omitempty"` // network namespace, when not the host's
+	Count        int       `json:"count"`               // sockets folded into it in the newest sample
+	Samples      int       `json:"samples,omitempty"`   // samples in which it was seen
+	Evidence     string    `json:"evidence,omitempty"`  // how the direction is known: "listener", "no_listener", "port_range"
 	FirstSeen    time.Time `json:"first_seen"`
 	LastSeen     time.Time `json:"last_seen"`
 }
@@ -269,7 +274,7 @@ type Container struct {
 	State     string    `json:"state,omitempty"`
 	Pod       string    `json:"pod,omitempty"`
 	Namespace string    `json:"namespace,omitempty"`
-	StartedAt time.Time `json:"started_at"`
+	StartedAt time.Time `json:"started_at,omitzero"`
 }
 
 // User is an account that can log in.
@@ -318,21 +323,58 @@ type Envelope struct {
 	Sections map[string]Section `json:"sections"`
 	// Changes are facts that the agent saw itself (a package transaction, a reboot).
 	Changes []Change `json:"changes,omitempty"`
+	// Peers is what this agent saw of other members of its mesh.
+	Peers []Peer `json:"peers,omitempty"`
 }
 
-// Section carries one section's hash and, where the server may not have it, its data.
+// Peer is one member's testimony about another: that it was lost, or is back.
+type Peer struct {
+	Agent string    `json:"agent"` // the other one's id
+	At    time.Time `json:"at"`
+	Gone  bool      `json:"gone"`
+	// Answers says that the other host still answers its neighbour, though its
+	// agent does not.
+	Answers bool `json:"answers,omitempty"`
+	// Connections counts the live connections between the two hosts.
+	Connections int `json:"connections,omitempty"`
+}
+
+// Section carries one section's hash and problems and, where the server may not
+// have it, its data. The hash covers the problems too.
 type Section struct {
 	Hash     string          `json:"hash"`
 	Data     json.RawMessage `json:"data,omitempty"`
 	Problems []Problem       `json:"problems,omitempty"`
 }
 
+// Types of a Change.
+const (
+	ChangePackageTransaction  = "package_transaction"  // a package manager is at work right now
+	ChangePackageInstalled    = "package_installed"    // Object is its name, Version the new one
+	ChangePackageUpgraded     = "package_upgraded"     // also a downgrade: Previous and Version tell
+	ChangePackageRemoved      = "package_removed"      // Previous is the version that went
+	ChangeUnitAdded           = "unit_added"           // Object is the unit's name
+	ChangeUnitRemoved         = "unit_removed"         //
+	ChangeUnitFailed          = "unit_failed"          // it entered the state "failed"
+	ChangeRebooted            = "rebooted"             // another boot id than last time
+	ChangeRebooting           = "rebooting"            // the host is going down right now
+	ChangeKernel              = "kernel_changed"       // Version is the running one
+	ChangeListenerAdded       = "listener_added"       // Object is "tcp 0.0.0.0:80"
+	ChangeListenerRemoved     = "listener_removed"     //
+	ChangeCertificateReplaced = "certificate_replaced" // Object is its place; Previous and Version are fingerprints
+	ChangeFile                = "file_changed"         // Object is the path; Previous and Version are hashes, "" when absent
+	ChangeUserAdded           = "user_added"           // Object is the account's name
+	ChangeUserRemoved         = "user_removed"         //
+)
+
 // Change is one observed change on the host.
 type Change struct {
-	At      time.Time `json:"at"`
-	Type    string    `json:"type"` // "package_installed", "package_upgraded", "package_removed", "rebooted", "unit_failed", ...
-	Summary string    `json:"summary"`
-	Version string    `json:"version,omitempty"`
+	At       time.Time `json:"at"`
+	Type     string    `json:"type"` // one of the Change constants
+	Summary  string    `json:"summary"`
+	Object   string    `json:"object,omitempty"`   // what changed: a package's, unit's or account's name, a path, a listener
+	Version  string    `json:"version,omitempty"`  // the new one
+	Previous string    `json:"previous,omitempty"` // the old one
 }
 
 // Reply answers an Envelope.
@@ -367,50 +409,4 @@ type EnrollReply struct {
 	Credential string   `json:"credential"`
 	CI         string   `json:"ci"`
 	Schedule   Schedule `json:"schedule"`
-}
-
-// Split cuts a report into hashed sections.
-func (r Report) Split() (map[string]Section, error) {
-	whole, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("encode report: %w", err)
-	}
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(whole, &raw); err != nil {
-		return nil, fmt.Errorf("cut report: %w", err)
-	}
-	steady := r.withoutCounters()
-	var steadyRaw map[string]json.RawMessage
-	if whole, err = json.Marshal(steady); err != nil {
-		return nil, fmt.Errorf("encode report: %w", err)
-	}
-	if err := json.Unmarshal(whole, &steadyRaw); err != nil {
-		return nil, fmt.Errorf("cut report: %w", err)
-	}
-	out := make(map[string]Section, len(Sections()))
-	for _, name := range Sections() {
-		sum := sha256.Sum256(steadyRaw[name])
-		out[name] = Section{Hash: hex.EncodeToString(sum[:12]), Data: raw[name], Problems: r.Problems[name]}
-	}
-	return out, nil
-}
-
-// withoutCounters drops what moves without anything having changed, so that a
-// quiet host's hashes stay equal and an unchanged cycle stays under 1 KiB.
-func (r Report) withoutCounters() Report {
-	r.Agent = Agent{ID: r.Agent.ID, Version: r.Agent.Version, User: r.Agent.User, Capabilities: r.Agent.Capabilities}
-	r.Filesystems = append([]Filesystem(nil), r.Filesystems...)
-	for i := range r.Filesystems {
-		r.Filesystems[i].UsedBytes = 0
-	}
-	r.Connections = append([]Connection(nil), r.Connections...)
-	for i := range r.Connections {
-		c := &r.Connections[i]
-		c.Count, c.Samples, c.FirstSeen, c.LastSeen = 0, 0, time.Time{}, time.Time{}
-	}
-	r.Processes = append([]Process(nil), r.Processes...)
-	for i := range r.Processes {
-		r.Processes[i].Count = 0
-	}
-	return r
 }

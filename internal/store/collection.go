@@ -50,7 +50,7 @@ type Row[T any] struct {
 	Revision uint64
 }
 
-// Stored keys: d/NAME\0ID for documents, i/NAME\0INDEX\0KEY ID for index entries
+// Stored keys: d/NAME\0ID for documents, i/NAME\0INDEX\0KEY\0ID for index entries
 // (ID after KEY, so that equal keys stay apart and in id order; unique entries
 // hold the id as their value instead). A row is a revision as uvarint and JSON.
 
@@ -66,15 +66,11 @@ func (c *Collection[T]) entryKey(ix *Index[T], key []byte, id string) []byte {
 	if ix.Unique {
 		return slices.Concat(c.indexPrefix(ix.Name), key)
 	}
-	return slices.Concat(c.indexPrefix(ix.Name), key, []byte(id))
+	return slices.Concat(c.indexPrefix(ix.Name), key, []byte{endOfKey}, []byte(id))
 }
 
-func encodeRow(doc any, revision uint64) ([]byte, error) {
-	b, err := json.Marshal(doc)
-	if err != nil {
-		return nil, err
-	}
-	return append(binary.AppendUvarint(make([]byte, 0, len(b)+4), revision), b...), nil
+func encodeRow(body []byte, revision uint64) []byte {
+	return append(binary.AppendUvarint(make([]byte, 0, len(body)+4), revision), body...)
 }
 
 func decodeRow[T any](b []byte) (Row[T], error) {
@@ -127,32 +123,69 @@ func (c *Collection[T]) Find(r Reader, id string) (row Row[T], ok bool, err erro
 
 // Lookup returns the document under key of a unique index.
 func (c *Collection[T]) Lookup(r Reader, index string, key []byte) (row Row[T], ok bool, err error) {
-	id, ok, err := r.Get(slices.Concat(c.indexPrefix(index), key))
-	if err != nil || !ok {
+	ix, err := c.index(index)
+	if err == nil && !ix.Unique {
+		err = fmt.Errorf("index %s.%s is not unique", c.name, index)
+	}
+	if err != nil {
 		return row, false, err
 	}
-	return c.Find(r, string(id))
+	id, ok, err := r.Get(c.entryKey(ix, key, ""))
+	if err != nil {
+		return row, false, fmt.Errorf("look up %s by %s: %w", c.name, index, err)
+	}
+	if !ok {
+		return row, false, nil
+	}
+	row, ok, err = c.Find(r, string(id))
+	if ok && !contains(ix.Keys(row.Doc), key) {
+		return Row[T]{}, false, nil
+	}
+	return row, ok, err
+}
+
+func (c *Collection[T]) index(name string) (*Index[T], error) {
+	for i := range c.indexes {
+		if c.indexes[i].Name == name {
+			return &c.indexes[i], nil
+		}
+	}
+	return nil, fmt.Errorf("collection %s has no index %q", c.name, name)
 }
 
 // Put stores doc, new or not, and keeps the indexes true. A taken unique key is
 // fault.Conflict and nothing is written.
-func (c *Collection[T]) Put(tx Tx, doc T) error { return c.write(tx, doc, nil) }
+func (c *Collection[T]) Put(tx Tx, doc T) error { return c.write(tx, doc, nil, nil) }
+
+// PutEncoded is Put of a document whose JSON the caller made before the
+// transaction: closures run one after the other, and encoding in them would make
+// everybody wait.
+func (c *Collection[T]) PutEncoded(tx Tx, doc T, body []byte) error {
+	return c.write(tx, doc, body, nil)
+}
 
 // PutIf stores doc if its stored revision is still the given one (0: it must not
 // exist yet); otherwise fault.Conflict tells the current revision.
 func (c *Collection[T]) PutIf(tx Tx, doc T, revision uint64) error {
-	return c.write(tx, doc, &revision)
+	return c.write(tx, doc, nil, &revision)
 }
 
-func (c *Collection[T]) write(tx Tx, doc T, want *uint64) error {
+// maxID leaves room in MaxKey for the collection's name and an index key before it.
+const maxID = 1024
+
+func (c *Collection[T]) write(tx Tx, doc T, body []byte, want *uint64) error {
 	id := c.id(doc)
-	if id == "" {
+	switch {
+	case id == "":
 		return fault.Invalidf("id", "a %s needs an id", c.name)
+	case len(id) > maxID:
+		return fault.Invalidf("id", "the id of a %s has %d bytes, at most %d fit", c.name, len(id), maxID)
 	}
 	old, had, err := c.Find(tx, id)
 	var bad *Undecodable
 	if errors.As(err, &bad) {
-		// A damaged row is replaced whole; its index entries are found and dropped by Check.
+		// A damaged row is replaced whole. What its keys were is not known: its index
+		// entries stay, and are skipped by readers because the row does not have them.
 		had, err = false, nil
 	}
 	if err != nil {
@@ -161,45 +194,83 @@ func (c *Collection[T]) write(tx Tx, doc T, want *uint64) error {
 	if want != nil && *want != old.Revision {
 		return fault.Conflictf("%s %q is at revision %d, not %d: read it again and repeat the edit", c.name, id, old.Revision, *want)
 	}
+	if body == nil {
+		if body, err = json.Marshal(doc); err != nil {
+			return fmt.Errorf("encode %s %q: %w", c.name, id, err)
+		}
+	}
+	b := encodeRow(body, old.Revision+1)
+	// All that can be refused is refused before the first write: a caller may take
+	// the conflict as an answer and go on with the same transaction.
+	before, after := make([][][]byte, len(c.indexes)), make([][][]byte, len(c.indexes))
 	for i := range c.indexes {
 		ix := &c.indexes[i]
-		var before [][]byte
 		if had {
-			before = ix.Keys(old.Doc)
+			before[i] = ix.Keys(old.Doc)
 		}
-		after := ix.Keys(doc)
-		for _, k := range before {
-			if !contains(after, k) {
-				if err := tx.Delete(c.entryKey(ix, k, id)); err != nil {
-					return fmt.Errorf("index %s.%s: %w", c.name, ix.Name, err)
-				}
+		after[i] = ix.Keys(doc)
+		for _, k := range after[i] {
+			entry := c.entryKey(ix, k, id)
+			if err := CheckKey(entry); err != nil {
+				return fmt.Errorf("index %s.%s: %w", c.name, ix.Name, err)
 			}
-		}
-		for _, k := range after {
-			if contains(before, k) {
+			if !ix.Unique || contains(before[i], k) {
 				continue
 			}
-			entry, value := c.entryKey(ix, k, id), []byte(nil)
+			holder, err := c.holder(tx, ix, entry, k)
+			if err != nil {
+				return fmt.Errorf("index %s.%s: %w", c.name, ix.Name, err)
+			}
+			if holder != "" && holder != id {
+				return fault.Conflictf("%s: %s is taken by %q", c.name, ix.Name, holder)
+			}
+		}
+	}
+	for i := range c.indexes {
+		ix := &c.indexes[i]
+		for _, k := range before[i] {
+			if contains(after[i], k) {
+				continue
+			}
+			if err := tx.Delete(c.entryKey(ix, k, id)); err != nil {
+				return fmt.Errorf("index %s.%s: %w", c.name, ix.Name, err)
+			}
+		}
+		for _, k := range after[i] {
+			if contains(before[i], k) {
+				continue
+			}
+			var value []byte
 			if ix.Unique {
-				holder, taken, err := tx.Get(entry)
-				if err != nil {
-					return fmt.Errorf("index %s.%s: %w", c.name, ix.Name, err)
-				}
-				if taken && string(holder) != id {
-					return fault.Conflictf("%s: %s is taken by %q", c.name, ix.Name, holder)
-				}
 				value = []byte(id)
 			}
-			if err := tx.Put(entry, value); err != nil {
+			if err := tx.Put(c.entryKey(ix, k, id), value); err != nil {
 				return fmt.Errorf("index %s.%s: %w", c.name, ix.Name, err)
 			}
 		}
 	}
-	b, err := encodeRow(doc, old.Revision+1)
-	if err != nil {
-		return fmt.Errorf("encode %s %q: %w", c.name, id, err)
-	}
 	return tx.Put(c.docKey(id), b)
+}
+
+// holder returns the id of the document that has key in a unique index, "" if
+// none has. An entry that its document does not bear out is left over from a
+// damaged row and holds nothing; a document that cannot be read keeps its keys.
+func (c *Collection[T]) holder(r Reader, ix *Index[T], entry, key []byte) (string, error) {
+	id, taken, err := r.Get(entry)
+	if err != nil || !taken {
+		return "", err
+	}
+	row, ok, err := c.Find(r, string(id))
+	var bad *Undecodable
+	switch {
+	case errors.As(err, &bad):
+		return string(id), nil
+	case err != nil:
+		return "", err
+	case !ok || !contains(ix.Keys(row.Doc), key):
+		return "", nil
+	}
+	return string(id), nil
 }
 
 // Delete removes the document of id and its index entries; a missing one is fine.
@@ -226,8 +297,8 @@ func (c *Collection[T]) Delete(tx Tx, id string) error {
 type Query[T any] struct {
 	Index   string // "" walks by id
 	Prefix  []byte // index keys (or ids) that begin with it
-	From    []byte // first index key or id, inclusive, within Prefix
-	To      []byte // end, exclusive
+	From    []byte // first index key or id, inclusive; never widens Prefix
+	To      []byte // end, exclusive; never widens Prefix
 	Reverse bool
 	Cursor  string // Page.Next of the page before
 	Limit   int    // rows of a page; 0 means 100
@@ -254,25 +325,28 @@ func (c *Collection[T]) List(r Reader, q Query[T]) (Page[T], error) {
 	if q.Limit <= 0 {
 		q.Limit = 100
 	}
-	base, unique := slices.Concat([]byte("d/"), []byte(c.name), []byte{0}), false
+	var ix *Index[T]
+	base := c.docKey("")
 	if q.Index != "" {
-		i := slices.IndexFunc(c.indexes, func(ix Index[T]) bool { return ix.Name == q.Index })
-		if i < 0 {
-			return page, fmt.Errorf("collection %s has no index %q", c.name, q.Index)
+		var err error
+		if ix, err = c.index(q.Index); err != nil {
+			return page, err
 		}
-		base, unique = c.indexPrefix(q.Index), c.indexes[i].Unique
+		base = c.indexPrefix(q.Index)
 	}
 	from := slices.Concat(base, q.Prefix)
 	to := PrefixEnd(from)
-	if q.From != nil {
-		from = slices.Concat(base, q.From)
+	if at := slices.Concat(base, q.From); q.From != nil && bytes.Compare(at, from) > 0 {
+		from = at
 	}
-	if q.To != nil {
-		to = slices.Concat(base, q.To)
+	if at := slices.Concat(base, q.To); q.To != nil && bytes.Compare(at, to) < 0 {
+		to = at
 	}
 	if q.Cursor != "" {
 		at, err := base64.RawURLEncoding.DecodeString(q.Cursor)
-		if err != nil || !bytes.HasPrefix(at, base) {
+		// A place outside of the range is another list's: going on from it would
+		// show rows that this list does not hold.
+		if err != nil || bytes.Compare(at, from) < 0 || bytes.Compare(at, to) >= 0 {
 			return page, fault.Invalidf("cursor", "is not one that this list gave; begin again without it")
 		}
 		if q.Reverse {
@@ -293,7 +367,7 @@ func (c *Collection[T]) List(r Reader, q Query[T]) (Page[T], error) {
 		}
 		looked++
 		last = p.Key
-		row, ok, err := c.follow(r, base, unique, q.Index == "", p)
+		row, ok, err := c.follow(r, base, ix, p)
 		var bad *Undecodable
 		switch {
 		case errors.As(err, &bad):
@@ -309,24 +383,25 @@ func (c *Collection[T]) List(r Reader, q Query[T]) (Page[T], error) {
 	return page, nil
 }
 
-// follow turns a scanned pair into its row.
-func (c *Collection[T]) follow(r Reader, base []byte, unique, primary bool, p Pair) (Row[T], bool, error) {
-	if primary {
-		row, err := decodeRow[T](p.Value)
-		if err != nil {
-			return row, false, &Undecodable{c.name, string(p.Key[len(base):]), err}
+// follow turns a scanned pair into its row. An index entry that its document does
+// not bear out is no row.
+func (c *Collection[T]) follow(r Reader, base []byte, ix *Index[T], p Pair) (row Row[T], ok bool, err error) {
+	rest := p.Key[len(base):]
+	if ix == nil {
+		if row, err = decodeRow[T](p.Value); err != nil {
+			return row, false, &Undecodable{c.name, string(rest), err}
 		}
 		return row, true, nil
 	}
-	if unique {
-		return c.Find(r, string(p.Value))
+	id, key := string(p.Value), rest
+	if !ix.Unique {
+		if id, err = idAfterKey(rest); err != nil {
+			return row, false, fmt.Errorf("index %s.%s: %w", c.name, ix.Name, err)
+		}
+		key = rest[:len(rest)-len(id)-1]
 	}
-	rest := p.Key[len(base):]
-	id, err := idAfterKey(rest)
-	if err != nil {
-		return Row[T]{}, false, fmt.Errorf("index of %s: %w", c.name, err)
-	}
-	return c.Find(r, id)
+	row, ok, err = c.Find(r, id)
+	return row, ok && contains(ix.Keys(row.Doc), key), err
 }
 
 func contains(keys [][]byte, k []byte) bool {

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -10,12 +12,18 @@ import (
 // Key builds an index key whose byte order is the order of its parts: strings,
 // bools, int, int64, uint64 and time.Time. Every part is self-delimiting and
 // begins with its type, so keys of one index sort part by part, a shorter key
-// before a longer one, and the id that follows can be found again.
+// before a longer one, and the id that follows can be found again. A string beyond
+// 512 bytes is cut there and ends in a hash of the whole: equal ones stay equal and
+// different ones different, but those with the same beginning are in no order.
 func Key(parts ...any) []byte {
 	var b []byte
 	for _, p := range parts {
 		switch v := p.(type) {
 		case string:
+			if len(v) > longString {
+				sum := sha256.Sum256([]byte(v))
+				v = v[:longString] + hex.EncodeToString(sum[:])
+			}
 			b = append(b, tagString)
 			for i := 0; i < len(v); i++ {
 				b = append(b, v[i])
@@ -37,7 +45,10 @@ func Key(parts ...any) []byte {
 		case uint64:
 			b = binary.BigEndian.AppendUint64(append(b, tagUint), v)
 		case time.Time:
-			b = appendInt(b, v.UnixNano())
+			// Not UnixNano: it overflows outside of 1678–2262, and the zero time is a
+			// common key ("not resolved yet") that must sort first.
+			b = binary.BigEndian.AppendUint64(append(b, tagTime), uint64(v.Unix())^(1<<63))
+			b = binary.BigEndian.AppendUint32(b, uint32(v.Nanosecond()))
 		default:
 			panic(fmt.Sprintf("store.Key: %T has no order", p)) // a programmer's error, found by the first test
 		}
@@ -53,14 +64,22 @@ const (
 	tagInt
 	tagUint
 	tagString
+	tagTime
 )
+
+// endOfKey parts a key from the id after it. It is below every tag, so that a
+// shorter key stays before a longer one whatever the id is.
+const endOfKey byte = 0
+
+// longString is where a string in a key is cut, so that keys of some parts stay
+// below MaxKey whatever a stranger's label value holds.
+const longString = 512
 
 func appendInt(b []byte, v int64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, tagInt), uint64(v)^(1<<63))
 }
 
-// idAfterKey returns what follows the parts of a key. Ids begin with a printable
-// character, which no tag is.
+// idAfterKey returns the id that follows the parts of a key and endOfKey.
 func idAfterKey(b []byte) (string, error) {
 	for len(b) > 0 {
 		switch b[0] {
@@ -74,6 +93,11 @@ func idAfterKey(b []byte) (string, error) {
 				return "", errShortKey
 			}
 			b = b[9:]
+		case tagTime:
+			if len(b) < 13 {
+				return "", errShortKey
+			}
+			b = b[13:]
 		case tagString:
 			i := 1
 			for ; i+1 < len(b); i++ {
@@ -88,8 +112,10 @@ func idAfterKey(b []byte) (string, error) {
 				return "", errShortKey
 			}
 			b = b[i+2:]
+		case endOfKey:
+			return string(b[1:]), nil
 		default:
-			return string(b), nil
+			return "", fmt.Errorf("entry has the unknown type %d", b[0])
 		}
 	}
 	return "", errShortKey

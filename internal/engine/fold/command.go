@@ -33,13 +33,16 @@ type SplitArgs struct {
 	Reason string   `json:"reason,omitempty"`
 }
 
+// ReviewArgs hold a finished post-incident review, as Markdown.
+type ReviewArgs struct {
+	Text string `json:"text"`
+}
+
 // command decides a verb at its journal position. A refusal is a fact too: it is
 // answered and audited like a success.
 func (s *State) command(c *event.Command) {
 	row := AuditRow{Position: s.pos, At: s.now, Actor: c.Actor, Remote: c.Remote, Verb: c.Verb, Kind: c.Record, Record: c.ID, Args: c.Args}
-	if x := s.incidents.Get(c.ID); x != nil && c.Record == "incident" {
-		row.Before = mustJSON(x.Doc)
-	}
+	row.Before = s.before(c)
 	id, doc, err := s.run(c)
 	a := Answer{Record: id}
 	if err != nil {
@@ -48,17 +51,61 @@ func (s *State) command(c *event.Command) {
 		row.Before = nil
 	} else {
 		row.Record = id
-		a.Result = mustJSON(doc)
-		row.After = a.Result
+		if doc != nil {
+			a.Result = mustJSON(doc)
+			row.After = a.Result
+		}
 	}
 	s.emit(row)
 	s.emit(a)
 }
 
-func (s *State) run(c *event.Command) (string, any, error) {
-	if c.Record != "incident" {
-		return "", nil, fault.Invalidf("record", "no verbs on %q", c.Record)
+// before is the record as the command found it, for the audit.
+func (s *State) before(c *event.Command) json.RawMessage {
+	switch c.Record {
+	case "incident":
+		if x := s.incidents.Get(c.ID); x != nil {
+			return mustJSON(x.Doc)
+		}
+	case "problem":
+		if x := s.problems.Get(c.ID); x != nil {
+			return mustJSON(x.Doc)
+		}
+	case "maintenance":
+		if x := s.windows.Get(c.ID); x != nil {
+			return mustJSON(x.Doc)
+		}
 	}
+	return nil
+}
+
+// noted are acts that are done elsewhere, in the transaction that journals them:
+// the fold only puts them into the audit.
+func noted(record string) bool {
+	switch record {
+	case "token", "user", "session", "ci", "task":
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *State) run(c *event.Command) (string, any, error) {
+	switch c.Record {
+	case "incident":
+		return s.runIncident(c)
+	case "problem":
+		return s.runProblem(c)
+	case "maintenance":
+		return s.runMaintenance(c)
+	}
+	if noted(c.Record) {
+		return c.ID, nil, nil
+	}
+	return "", nil, fault.Invalidf("record", "want incident, problem or maintenance, got %q", c.Record)
+}
+
+func (s *State) runIncident(c *event.Command) (string, any, error) {
 	if c.Verb == "create" {
 		return s.create(c)
 	}
@@ -72,6 +119,8 @@ func (s *State) run(c *event.Command) (string, any, error) {
 		err = s.merge(x, c)
 	case "split":
 		return s.split(x, c)
+	case "review":
+		return c.ID, x.Doc, s.review(x, c)
 	default:
 		err = s.verb(x, c)
 	}
@@ -122,6 +171,9 @@ func (s *State) create(c *event.Command) (string, any, error) {
 	if a.Service != "" {
 		doc.Services = []string{a.Service}
 	}
+	doc.Services = merged(doc.Services, s.desk.ServicesOn(doc.CIs))
+	who, team, why := s.ownerOf(doc)
+	ch.Add(doc.Own(who, team, why, s.now))
 	s.incidents.Put(id, &incident{Doc: *doc})
 	s.commit(id, ch)
 	return id, s.incidents.Get(id).Doc, nil
@@ -172,6 +224,27 @@ func (s *State) merge(x *incident, c *event.Command) error {
 	}
 	s.with(a.Into, func(*itsm.Incident) itsm.Change {
 		return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "merge", Actor: c.Actor, Text: c.ID + " was merged into this"}}}
+	})
+	return nil
+}
+
+// review keeps the post-incident review as a person wrote it.
+func (s *State) review(x *incident, c *event.Command) error {
+	var a ReviewArgs
+	if err := strict(c.Args, &a); err != nil {
+		return err
+	}
+	switch {
+	case x.Doc.Live():
+		return fault.Conflictf("incident %s is %s: it is reviewed when it is resolved", c.ID, x.Doc.State)
+	case strings.TrimSpace(a.Text) == "":
+		return fault.Invalidf("text", "is empty: begin from the draft")
+	case len(a.Text) > 256<<10:
+		return fault.Invalidf("text", "is longer than 256 KiB")
+	}
+	s.emit(PutReview{itsm.Review{Incident: c.ID, Text: a.Text, By: c.Actor, At: s.now}})
+	s.with(c.ID, func(*itsm.Incident) itsm.Change {
+		return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "review", Actor: c.Actor, Text: "wrote the review"}}}
 	})
 	return nil
 }

@@ -33,6 +33,12 @@ type PutIncident struct{ Incident itsm.Incident }
 // PutProblem writes a problem record.
 type PutProblem struct{ Problem itsm.Problem }
 
+// PutMaintenance writes a maintenance window.
+type PutMaintenance struct{ Maintenance itsm.Maintenance }
+
+// PutReview writes a post-incident review as a person finished it.
+type PutReview struct{ Review itsm.Review }
+
 // TimelineRow is one line of a record's timeline.
 type TimelineRow struct {
 	Record   string `json:"record"`
@@ -61,11 +67,20 @@ type MeasureRow struct {
 	Position uint64    `json:"position"`
 	Seq      int       `json:"seq"` // within the position
 	At       time.Time `json:"at"`
-	Incident string    `json:"incident,omitempty"`
+	Record   string    `json:"record,omitempty"` // the incident or problem
 	Priority int       `json:"priority,omitempty"`
 	Service  string    `json:"service,omitempty"`
+	Team     string    `json:"team,omitempty"`
 	itsm.Measure
 }
+
+// Observation is the row as KPIs read it.
+func (m MeasureRow) Observation() itsm.Observation {
+	return itsm.Observation{At: m.At, Record: m.Record, Priority: m.Priority, Service: m.Service, Team: m.Team, Measure: m.Measure}
+}
+
+// PutHour writes how many alerts an hour brought, so far.
+type PutHour struct{ Hour itsm.Hour }
 
 // QuarantineRow keeps an alert object that could not be read, and why.
 type QuarantineRow struct {
@@ -100,13 +115,16 @@ type Unreadable struct {
 	Err  error
 }
 
-func (PutAlert) effect()      {}
-func (PutIncident) effect()   {}
-func (PutProblem) effect()    {}
-func (TimelineRow) effect()   {}
-func (AuditRow) effect()      {}
-func (MeasureRow) effect()    {}
-func (QuarantineRow) effect() {}
-func (Message) effect()       {}
-func (Answer) effect()        {}
-func (Unreadable) effect()    {}
+func (PutAlert) effect()       {}
+func (PutIncident) effect()    {}
+func (PutProblem) effect()     {}
+func (TimelineRow) effect()    {}
+func (AuditRow) effect()       {}
+func (MeasureRow) effect()     {}
+func (PutMaintenance) effect() {}
+func (PutReview) effect()      {}
+func (PutHour) effect()        {}
+func (QuarantineRow) effect()  {}
+func (Message) effect()        {}
+func (Answer) effect()         {}
+func (Unreadable) effect()     {}

@@ -5,9 +5,10 @@
 package fold
 
 import (
-	"container/heap"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type Rules struct {
 	AutoClose correlator.Duration `json:"auto_close"`
 	// Archive is how long after closing a record can still be commented on.
 	Archive correlator.Duration `json:"archive"`
+	Desk    itsm.Rules          `json:"desk"`
 }
 
 // DefaultRules need no tuning.
@@ -33,6 +35,7 @@ func DefaultRules() Rules {
 		Correlation: correlator.DefaultConfig(),
 		AutoClose:   correlator.Duration(7 * 24 * time.Hour),
 		Archive:     correlator.Duration(30 * 24 * time.Hour),
+		Desk:        itsm.DefaultRules(),
 	}
 }
 
@@ -44,12 +47,15 @@ func (r Rules) Validate() error {
 	if r.Archive <= 0 {
 		return fault.Invalidf("archive", "must be longer than 0s")
 	}
+	if err := r.Desk.Validate(); err != nil {
+		return err
+	}
 	return r.Correlation.Validate()
 }
 
 // Version is raised when the same events would be decided otherwise: a state
 // must not be carried on from the middle by other rules than it was begun with.
-const Version = 1
+const Version = 2
 
 // counters number what the fold makes, and count what it disposed of.
 type counters struct {
@@ -59,12 +65,25 @@ type counters struct {
 	Released uint64                     `json:"released"`
 	Events   uint64                     `json:"events"`
 	Last     time.Time                  `json:"last"`
+	Hour     itsm.Hour                  `json:"hour"` // the one that Last lies in
+	Storm    storm                      `json:"storm"`
 }
 
 // incident is a live or recent incident with its next deadline.
 type incident struct {
 	Doc itsm.Incident `json:"doc"`
 	Due time.Time     `json:"due,omitzero"`
+	// Points are the log that service levels are recomputed from.
+	Points   []itsm.Point `json:"points"`
+	ClockDue time.Time    `json:"clock_due,omitzero"`
+	Page     paging       `json:"page"`
+	PageDue  time.Time    `json:"page_due,omitzero"`
+}
+
+// problem is a problem with its next deadline.
+type problem struct {
+	Doc itsm.Problem `json:"doc"`
+	Due time.Time    `json:"due,omitzero"`
 }
 
 // State is everything the engine holds. Not safe for concurrent use.
@@ -73,7 +92,11 @@ type State struct {
 	count     counters
 	corr      *correlator.State
 	incidents *paged.Table[incident]
-	problems  *paged.Table[itsm.Problem]
+	problems  *paged.Table[problem]
+	services  *paged.Table[service]
+	owners    *paged.Table[owner]
+	windows   *paged.Table[window]
+	desk      *itsm.Desk
 	due       dueHeap
 
 	now time.Time
@@ -84,19 +107,27 @@ type State struct {
 
 // New makes an empty state that follows rules until the journal brings others.
 func New(rules Rules) *State {
-	s := &State{rules: rules, incidents: paged.NewTable[incident]("incident"), problems: paged.NewTable[itsm.Problem]("problem")}
+	s := &State{
+		rules: rules, incidents: paged.NewTable[incident]("incident"), problems: paged.NewTable[problem]("problem"),
+		services: paged.NewTable[service]("service"), owners: paged.NewTable[owner]("owner"),
+		windows: paged.NewTable[window]("maintenance"),
+	}
+	s.desk, _ = itsm.NewDesk(rules.Desk) // whoever made the rules has validated them
 	s.count = counters{Seq: map[string]uint64{}, Fates: map[correlator.Fate]uint64{}}
 	s.corr = correlator.New(rules.Correlation, s.nextID)
 	return s
 }
 
 // prefixes of ids by kind; the number is the sequence within partition 0.
-var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG"}
+var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT"}
 
 func (s *State) nextID(kind string) string {
 	s.count.Seq[kind]++
 	return fmt.Sprintf("%s%08d", prefixes[kind], s.count.Seq[kind])
 }
+
+// Rules returns the rules in force.
+func (s *State) Rules() Rules { return s.rules }
 
 // Fates returns how many alert objects were disposed of how; their sum is Received.
 func (s *State) Fates() (received uint64, fates map[correlator.Fate]uint64, released uint64) {
@@ -137,14 +168,27 @@ func (s *State) Step(e event.Event) []Effect {
 		s.configure(c)
 	}
 	s.workOff()
+	s.turnHour()
+	before := s.count.Hour
 	if n, ok := body.(*event.Notification); ok {
 		s.count.Received += uint64(n.Received())
+		s.count.Hour.Received += uint64(n.Received())
 	}
+	episodes := s.count.Seq["alert"]
 	for _, d := range s.corr.Step(e, body) {
 		s.decide(d)
 	}
-	if c, ok := body.(*event.Command); ok {
-		s.command(c)
+	s.count.Hour.Episodes += s.count.Seq["alert"] - episodes
+	switch b := body.(type) {
+	case *event.Command:
+		s.command(b)
+	case *event.CI:
+		s.own(b)
+	}
+	if s.count.Hour.Received != before.Received || s.count.Hour.Released != before.Released || s.count.Hour.Episodes != before.Episodes {
+		h := s.count.Hour
+		h.Fates = maps.Clone(h.Fates)
+		s.emit(PutHour{h})
 	}
 	out := s.out
 	s.out = nil
@@ -171,7 +215,29 @@ func (s *State) configure(c *event.Config) {
 		return
 	}
 	s.rules = r
+	before := mustJSON(s.desk.Rules)
+	s.desk, _ = itsm.NewDesk(r.Desk) // validated by ParseRules
 	s.corr.Configure(r.Correlation)
+	if string(mustJSON(r.Desk)) == string(before) {
+		return
+	}
+	for _, id := range s.incidents.Keys() { // other service levels may hold now
+		if s.incidents.Get(id).Doc.Live() {
+			s.commit(id, itsm.Change{})
+		}
+	}
+}
+
+// turnHour begins the count of a new hour.
+func (s *State) turnHour() {
+	if start := s.now.Truncate(time.Hour); !start.Equal(s.count.Hour.Start) {
+		s.count.Hour = itsm.Hour{Start: start, Fates: map[string]uint64{}}
+	}
+}
+
+func (s *State) fate(f correlator.Fate, n uint64) {
+	s.count.Fates[f] += n
+	s.count.Hour.Fates[string(f)] += n
 }
 
 // decide turns a proposal of the correlator into records.
@@ -179,14 +245,18 @@ func (s *State) decide(d correlator.Decision) {
 	switch d := d.(type) {
 	case correlator.AlertDecided:
 		if d.Fate != "" {
-			s.count.Fates[d.Fate]++
+			s.fate(d.Fate, 1)
+		}
+		if d.Fate == correlator.FateSuppressed {
+			s.suppressed(d.Alert.Why)
 		}
 		if d.Released {
 			s.count.Released++
+			s.count.Hour.Released++
 		}
 		s.emit(PutAlert{d.Alert, d.Full})
 	case correlator.Counted:
-		s.count.Fates[d.Fate] += uint64(d.N)
+		s.fate(d.Fate, uint64(d.N))
 	case correlator.Quarantined:
 		s.seq++
 		s.emit(QuarantineRow{s.pos, s.seq, s.now, d.Source, d.Reason, clip(d.Raw)})
@@ -196,16 +266,17 @@ func (s *State) decide(d correlator.Decision) {
 			ID: d.ID, Title: a.Title, Severity: string(a.Severity), Impact: a.Impact, Urgency: a.Urgency,
 			Derivation: a.Derived, OpenedBy: itsm.System, Onset: a.Onset, Why: d.Why,
 		}, s.now)
-		take(doc, a)
+		s.take(doc, a, &c)
 		s.incidents.Put(d.ID, &incident{Doc: *doc})
 		s.commit(d.ID, c)
 	case correlator.IncidentChanged:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change {
-			take(i, d.Assessment)
-			c := i.Assess(d.Assessment.Impact, d.Assessment.Urgency, d.Assessment.Derived, s.now)
+			var c itsm.Change
 			if d.Text != "" {
-				c.Entries = append([]itsm.Entry{{At: s.now, Kind: "alert", Actor: itsm.System, Text: d.Text}}, c.Entries...)
+				c.Entries = append(c.Entries, itsm.Entry{At: s.now, Kind: "alert", Actor: itsm.System, Text: d.Text})
 			}
+			c.Add(i.Assess(d.Assessment.Impact, d.Assessment.Urgency, d.Assessment.Derived, s.now))
+			s.take(i, d.Assessment, &c)
 			return c
 		})
 	case correlator.IncidentCleared:
@@ -226,36 +297,46 @@ func (s *State) decide(d correlator.Decision) {
 			return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "merge", Actor: itsm.System, Text: d.From + " was merged into this: " + d.Why}}}
 		})
 	case correlator.ProblemOpened:
-		p := itsm.Problem{ID: d.ID, State: itsm.ProblemNew, Title: d.Title, Signature: d.Signature, OpenedBy: itsm.System, OpenedAt: s.now, Why: d.Why, Priority: 3}
-		s.problems.Put(d.ID, &p)
+		s.openProblem(itsm.Problem{ID: d.ID, Title: d.Title, Signature: d.Signature, OpenedBy: itsm.System, Why: d.Why})
 		for _, id := range d.Incidents {
-			s.joinProblem(d.ID, id, d.Why)
+			s.joinProblem(d.ID, id, itsm.System, d.Why)
 		}
-		s.note(d.ID, itsm.Entry{At: s.now, Kind: "opened", Actor: itsm.System, Text: d.Why})
 	case correlator.ProblemJoined:
-		s.joinProblem(d.ID, d.Incident, d.Why)
-		s.note(d.ID, itsm.Entry{At: s.now, Kind: "incident", Actor: itsm.System, Text: d.Incident + ": " + d.Why})
+		s.joinProblem(d.ID, d.Incident, itsm.System, d.Why)
 	}
 }
 
 // take copies the correlator's view into the record.
-func take(i *itsm.Incident, a correlator.Assessment) {
-	if i.OpenedBy == itsm.System && a.Title != "" {
+func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) {
+	if i.OpenedBy == itsm.System && !i.Titled && a.Title != "" {
 		i.Title = a.Title
 	}
-	i.Severity, i.CIs, i.Services, i.Alerts, i.Active = string(a.Severity), a.CIs, a.Services, a.Alerts, a.Active
+	i.Severity, i.Alerts, i.Active = string(a.Severity), a.Alerts, a.Active
+	i.CIs, i.Services = a.CIs, merged(a.Services, s.desk.ServicesOn(a.CIs))
 	if !a.Onset.IsZero() && a.Onset.Before(i.Onset) {
 		i.Onset = a.Onset
 	}
-	i.SeenBefore = a.SeenBefore // also taken back, where it turned out to be another thing
+	c.Add(i.Recur(a.SeenBefore, s.now))
 	i.Causes = make([]itsm.Cause, len(a.Causes))
-	for n, c := range a.Causes {
-		i.Causes[n] = itsm.Cause(c)
+	for n, x := range a.Causes {
+		i.Causes[n] = itsm.Cause(x)
 	}
 	i.Changes = nil
-	for _, c := range a.Changes {
-		i.Changes = append(i.Changes, itsm.SuspectChange{At: c.At, CI: c.CI, Name: c.Name, Type: c.Type, Summary: c.Summary, Version: c.Version})
+	for _, x := range a.Changes {
+		i.Changes = append(i.Changes, itsm.SuspectChange{At: x.At, CI: x.CI, Name: x.Name, Type: x.Type, Summary: x.Summary, Version: x.Version})
 	}
+	assignee, team, why := s.ownerOf(i)
+	c.Add(i.Own(assignee, team, why, s.now))
+}
+
+// merged unites two ordered lists.
+func merged(a, b []string) []string {
+	if len(b) == 0 {
+		return a
+	}
+	out := append(slices.Clone(a), b...)
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // with changes an incident and commits what that did. An incident that is
@@ -273,6 +354,9 @@ func (s *State) with(id string, f func(*itsm.Incident) itsm.Change) {
 func (s *State) commit(id string, c itsm.Change) {
 	x := s.incidents.Get(id)
 	i := &x.Doc
+	s.outages(i, &c)
+	s.clocks(x, &c)
+	s.announce(x, &c)
 	for _, e := range c.Entries {
 		i.Entries++
 		s.emit(TimelineRow{id, i.Entries, s.pos, e})
@@ -282,122 +366,28 @@ func (s *State) commit(id string, c itsm.Change) {
 		service = i.Services[0]
 	}
 	for _, m := range c.Measures {
-		s.seq++
-		s.emit(MeasureRow{s.pos, s.seq, s.now, id, i.Priority, service, m})
+		s.measure(MeasureRow{Record: id, Priority: i.Priority, Service: service, Team: i.Team, Measure: m})
 	}
 	switch {
 	case i.State == itsm.Resolved:
-		s.schedule(id, i.ResolvedAt.Add(time.Duration(s.rules.AutoClose)))
+		s.schedule(dueIncident, id, &x.Due, i.ResolvedAt.Add(time.Duration(s.rules.AutoClose)))
 	case i.State == itsm.Closed || i.State == itsm.Canceled:
-		s.schedule(id, i.ClosedAt.Add(time.Duration(s.rules.Archive)))
+		s.schedule(dueIncident, id, &x.Due, i.ClosedAt.Add(time.Duration(s.rules.Archive)))
 	default:
 		x.Due = time.Time{}
 	}
+	i.Revision++
 	s.incidents.Touch(id)
 	s.emit(PutIncident{*i})
 }
 
-func (s *State) note(problem string, e itsm.Entry) {
-	p := s.problems.Get(problem)
-	if p == nil {
-		return
-	}
-	p.Entries++
-	s.problems.Touch(problem)
-	s.emit(TimelineRow{problem, p.Entries, s.pos, e})
-	s.emit(PutProblem{*p})
-}
-
-func (s *State) joinProblem(problem, id, why string) {
-	p := s.problems.Get(problem)
-	if p == nil {
-		return
-	}
-	p.Incidents++
-	p.LastAt = s.now
-	s.problems.Touch(problem)
-	s.with(id, func(i *itsm.Incident) itsm.Change {
-		i.Problem = problem
-		if p.Priority > i.Priority {
-			p.Priority = i.Priority
-		}
-		return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "problem", Actor: itsm.System, Text: "belongs to " + problem + ": " + why}}}
-	})
+func (s *State) measure(m MeasureRow) {
+	s.seq++
+	m.Position, m.Seq, m.At = s.pos, s.seq, s.now
+	s.emit(m)
 }
 
 func clip(raw []byte) string {
 	const most = 64 << 10
 	return strings.ToValidUTF8(string(raw[:min(len(raw), most)]), "\uFFFD")
-}
-
-type due struct {
-	at time.Time
-	id string
-}
-
-type dueHeap []due
-
-func (h dueHeap) Len() int { return len(h) }
-func (h dueHeap) Less(i, j int) bool {
-	if !h[i].at.Equal(h[j].at) {
-		return h[i].at.Before(h[j].at)
-	}
-	return h[i].id < h[j].id
-}
-func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)   { *h = append(*h, x.(due)) }
-func (h *dueHeap) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return x
-}
-
-func (s *State) schedule(id string, at time.Time) {
-	x := s.incidents.Get(id)
-	if !x.Due.Equal(at) {
-		x.Due = at
-		heap.Push(&s.due, due{at, id})
-	}
-}
-
-// NextDeadline returns the next time at which something is due without an event.
-func (s *State) NextDeadline() (time.Time, bool) {
-	mine, ok := s.nextOwn()
-	theirs, has := s.corr.NextDeadline()
-	if !ok || has && theirs.Before(mine) {
-		return theirs, has
-	}
-	return mine, true
-}
-
-func (s *State) nextOwn() (time.Time, bool) {
-	for len(s.due) > 0 {
-		d := s.due[0]
-		if x := s.incidents.Get(d.id); x != nil && x.Due.Equal(d.at) {
-			return d.at, true
-		}
-		heap.Pop(&s.due)
-	}
-	return time.Time{}, false
-}
-
-// workOff closes what stayed resolved, and archives what stayed closed.
-func (s *State) workOff() {
-	for {
-		at, ok := s.nextOwn()
-		if !ok || at.After(s.now) {
-			return
-		}
-		d := heap.Pop(&s.due).(due)
-		x := s.incidents.Get(d.id)
-		x.Due = time.Time{}
-		if x.Doc.State == itsm.Resolved {
-			c := x.Doc.AutoClose(s.now)
-			s.commit(d.id, c)
-			s.corr.Closed(d.id, s.now)
-			continue
-		}
-		s.incidents.Delete(d.id)
-	}
 }

@@ -1,10 +1,13 @@
 package fold
 
 import (
-	"container/heap"
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/watchbill/watchbill/correlator"
+	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 const (
@@ -37,22 +40,31 @@ func (s *State) save(put func(key string, value []byte) error, all bool) error {
 	}
 	mine := func(key string, value []byte) error { return put("desk/"+key, value) }
 	theirs := func(key string, value []byte) error { return put("corr/"+key, value) }
+	for _, t := range s.tables() {
+		save := t.Save
+		if all {
+			save = t.SaveAll
+		}
+		if err := save(mine); err != nil {
+			return err
+		}
+	}
 	if all {
-		if err := s.incidents.SaveAll(mine); err != nil {
-			return err
-		}
-		if err := s.problems.SaveAll(mine); err != nil {
-			return err
-		}
 		return s.corr.SaveAll(theirs)
 	}
-	if err := s.incidents.Save(mine); err != nil {
-		return err
-	}
-	if err := s.problems.Save(mine); err != nil {
-		return err
-	}
 	return s.corr.Save(theirs)
+}
+
+// tables in a fixed order, for snapshots
+func (s *State) tables() []table {
+	return []table{s.incidents, s.problems, s.services, s.owners, s.windows}
+}
+
+type table interface {
+	Name() string
+	Save(func(string, []byte) error) error
+	SaveAll(func(string, []byte) error) error
+	Load([]byte) error
 }
 
 // Load reads one page that Save wrote, into a new state. Call Loaded after the last.
@@ -62,29 +74,52 @@ func (s *State) Load(key string, value []byte) error {
 	case countersPage:
 		return json.Unmarshal(value, &s.count)
 	case rulesPage:
-		if err := json.Unmarshal(value, &s.rules); err != nil {
+		var r Rules // not into s.rules: maps would keep what the state was made with
+		if err := json.Unmarshal(value, &r); err != nil {
 			return fmt.Errorf("read rules: %w", err)
 		}
+		s.rules = r
 		s.corr.Configure(s.rules.Correlation)
-		return nil
+		var err error
+		s.desk, err = itsm.NewDesk(s.rules.Desk)
+		return err
 	case "corr":
 		return s.corr.Load(rest, value)
 	case "desk":
-		if strings.HasPrefix(rest, s.problems.Name()+"/") {
-			return s.problems.Load(value)
+		name, _, _ := strings.Cut(rest, "/")
+		for _, t := range s.tables() {
+			if t.Name() == name {
+				return t.Load(value)
+			}
 		}
-		return s.incidents.Load(value)
-	default:
-		return fmt.Errorf("page %q is unknown to this version", key)
 	}
+	return fmt.Errorf("page %q is unknown to this version", key)
 }
 
 // Loaded rebuilds what is derived from the pages.
 func (s *State) Loaded() {
 	s.corr.Loaded()
-	for _, k := range s.incidents.Keys() {
-		if x := s.incidents.Get(k); !x.Due.IsZero() {
-			heap.Push(&s.due, due{x.Due, k})
-		}
+	s.reload()
+}
+
+// Digest names the counters shortly: equal digests after equal positions say that
+// two runs made and disposed of the same.
+func (s *State) Digest() string {
+	var b strings.Builder
+	for _, k := range []string{"alert", "incident", "problem"} {
+		fmt.Fprintf(&b, "%s=%d ", k, s.count.Seq[k])
 	}
+	fmt.Fprintf(&b, "received=%d", s.count.Received)
+	for _, f := range correlator.Fates() {
+		fmt.Fprintf(&b, " %s=%d", f, s.count.Fates[f])
+	}
+	return b.String()
+}
+
+// RulesJSON returns the rules in force.
+func (s *State) RulesJSON() json.RawMessage { return mustJSON(s.rules) }
+
+// Baseline returns facts that give an empty state today's rules and topology.
+func (s *State) Baseline() []event.Body {
+	return append([]event.Body{&event.Config{Rules: s.RulesJSON()}}, s.corr.Topology()...)
 }

@@ -10,6 +10,8 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
@@ -25,6 +27,11 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// bigValue is the size from which Badger keeps a value in its value log. There it
+// weighs nothing in a transaction, so that even the largest webhook body fits into
+// one.
+const bigValue = 64 << 10
+
 // DB is a store.DB on Badger.
 type DB struct {
 	b     *badger.DB
@@ -32,6 +39,11 @@ type DB struct {
 	stop  chan struct{}
 	done  chan struct{}
 	once  sync.Once
+
+	gate     sync.RWMutex // guards closed
+	closed   bool
+	users    sync.WaitGroup // of Badger outside of the committer
+	closeErr error
 	// limits of one Badger transaction, with room for what Badger adds itself
 	maxCount, maxBytes int64
 }
@@ -49,17 +61,22 @@ func Open(o Options) (*DB, error) {
 		WithSyncWrites(o.Dir != "").
 		WithDetectConflicts(false). // one committer: nothing to conflict with
 		WithNumVersionsToKeep(1).
-		WithCompression(options.ZSTD).
-		WithZSTDCompressionLevel(1).
-		WithBlockCacheSize(64 << 20).
-		WithIndexCacheSize(32 << 20).
-		WithMemTableSize(32 << 20).
-		WithNumMemtables(3).
+		WithCompression(options.Snappy).
+		WithBlockCacheSize(16 << 20).
+		WithIndexCacheSize(16 << 20).
+		WithMemTableSize(16 << 20).
+		WithNumMemtables(2).
 		WithNumLevelZeroTables(4).
 		WithNumCompactors(2).
 		WithValueLogFileSize(256 << 20).
 		WithMetricsEnabled(false).
 		WithLogger(logger{o.Logger})
+	if o.Dir != "" {
+		bo = bo.WithValueThreshold(bigValue) // in memory there is no value log
+	}
+	if err := dropUnborn(o.Dir); err != nil {
+		return nil, fmt.Errorf("open database in %s: %w", o.Dir, err)
+	}
 	b, err := badger.Open(bo)
 	if err != nil {
 		return nil, fmt.Errorf("open database in %s: %w", o.Dir, err)
@@ -72,16 +89,51 @@ func Open(o Options) (*DB, error) {
 	return db, nil
 }
 
+// enter registers a user of Badger's files. Close waits for it: Badger reads from
+// mapped memory, and unmapping it under a reader kills the process.
+func (db *DB) enter() error {
+	db.gate.RLock()
+	defer db.gate.RUnlock()
+	if db.closed {
+		return store.ErrClosed
+	}
+	db.users.Add(1)
+	return nil
+}
+
+// dropUnborn removes log files of no length. A process that is killed between
+// creating such a file and sizing it leaves one behind, and Badger then refuses to
+// open ("Create a new file") although it holds nothing.
+func dropUnborn(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	for _, pattern := range []string{"*.mem", "*.vlog"} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if st, err := os.Stat(f); err != nil || st.Size() > 0 {
+				continue
+			}
+			if err := os.Remove(f); err != nil {
+				return fmt.Errorf("remove the empty file that a crash left: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 // View implements store.DB.
 func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case <-db.stop:
-		return store.ErrClosed
-	default:
+	if err := db.enter(); err != nil {
+		return err
 	}
+	defer db.users.Done()
 	txn := db.b.NewTransaction(false)
 	defer txn.Discard()
 	return f(reader{txn})
@@ -89,23 +141,19 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 
 // Backup implements store.DB.
 func (db *DB) Backup(ctx context.Context, w io.Writer) error {
-	if _, err := db.b.Backup(w, 0); err != nil {
-		return fmt.Errorf("back up: %w", err)
-	}
-	return ctx.Err()
+	return db.View(ctx, func(r store.Reader) error { return store.WriteBackup(ctx, r, w) })
 }
 
 // Restore implements store.DB.
-func (db *DB) Restore(ctx context.Context, r io.Reader) error {
-	if err := db.b.Load(r, 16); err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	return ctx.Err()
-}
+func (db *DB) Restore(ctx context.Context, r io.Reader) error { return store.ReadBackup(ctx, db, r) }
 
 // Reclaim rewrites value-log files that hold mostly deleted data. Call it now
 // and then; it returns at once where there is nothing to win.
 func (db *DB) Reclaim() error {
+	if err := db.enter(); err != nil {
+		return err
+	}
+	defer db.users.Done()
 	err := db.b.RunValueLogGC(0.5)
 	if errors.Is(err, badger.ErrNoRewrite) || errors.Is(err, badger.ErrRejected) || errors.Is(err, badger.ErrGCInMemoryMode) {
 		return nil
@@ -113,21 +161,30 @@ func (db *DB) Reclaim() error {
 	return err
 }
 
-// Close commits what was queued and closes the files.
+// Close commits what was queued, waits for running views and closes the files. A
+// second call waits for the first and returns the same.
 func (db *DB) Close() error {
-	var err error
 	db.once.Do(func() {
+		db.gate.Lock()
+		db.closed = true
+		db.gate.Unlock()
 		close(db.stop)
 		<-db.done
-		err = db.b.Close()
+		db.users.Wait()
+		if err := db.b.Close(); err != nil {
+			db.closeErr = fmt.Errorf("close database: %w", err)
+		}
 	})
-	return err
+	return db.closeErr
 }
 
 // reader is one Badger snapshot.
 type reader struct{ txn *badger.Txn }
 
 func (r reader) Get(key []byte) ([]byte, bool, error) {
+	if len(key) == 0 { // Badger calls it an error; it is a key that nobody can have put
+		return nil, false, nil
+	}
 	it, err := r.txn.Get(key)
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		return nil, false, nil
@@ -141,6 +198,9 @@ func (r reader) Get(key []byte) ([]byte, bool, error) {
 
 func (r reader) Scan(from, to []byte, reverse bool) iter.Seq2[store.Pair, error] {
 	return func(yield func(store.Pair, error) bool) {
+		if to != nil && len(to) == 0 { // nothing lies before the empty key; Badger's Seek would take it for "no bound"
+			return
+		}
 		o := badger.DefaultIteratorOptions
 		o.Reverse = reverse
 		o.PrefetchSize = 32

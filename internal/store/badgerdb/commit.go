@@ -77,8 +77,9 @@ func (db *DB) commitBatch(first *job) (leftover *job) {
 	defer txn.Discard()
 	b := &batch{base: reader{txn}, writes: map[string][]byte{}}
 	var joined []*job
-	for j := first; j != nil; j = db.next(len(joined)) {
-		t := &tx{batch: b, own: map[string][]byte{}}
+	var refused []refusal
+	for j := first; j != nil; j = db.next(len(joined) + len(refused)) {
+		t := &tx{batch: b, own: map[string][]byte{}, onDisk: !db.b.Opts().InMemory}
 		err := j.ctx.Err()
 		if err == nil {
 			err = protect(j.f, t)
@@ -87,7 +88,7 @@ func (db *DB) commitBatch(first *job) (leftover *job) {
 			err = store.ErrTooLarge
 		}
 		if err != nil {
-			j.done <- err
+			refused = append(refused, refusal{j, err})
 			continue
 		}
 		if b.count()+t.count() > db.maxCount || b.bytes+t.bytes > db.maxBytes {
@@ -96,9 +97,6 @@ func (db *DB) commitBatch(first *job) (leftover *job) {
 		}
 		b.take(t)
 		joined = append(joined, j)
-	}
-	if len(joined) == 0 {
-		return leftover
 	}
 	err := db.write(b)
 	if err == nil {
@@ -109,7 +107,20 @@ func (db *DB) commitBatch(first *job) (leftover *job) {
 	for _, j := range joined {
 		j.done <- err
 	}
+	for _, r := range refused {
+		if err != nil { // what the refusal was grounded on was not kept
+			r.err = err
+		}
+		r.j.done <- r.err
+	}
 	return leftover
+}
+
+// refusal is a closure's own error. It may be grounded on what closures before it
+// in the batch wrote ("that name is taken"), so it is told after their commit.
+type refusal struct {
+	j   *job
+	err error
 }
 
 // next returns a queued closure without waiting, nil when the batch is full or the queue empty.
@@ -182,10 +193,11 @@ const entryOverhead = 32
 
 // tx is one closure's view: its own writes over the batch's over the snapshot.
 type tx struct {
-	batch *batch
-	own   map[string][]byte
-	bytes int64
-	after []func()
+	batch  *batch
+	own    map[string][]byte
+	bytes  int64
+	onDisk bool
+	after  []func()
 }
 
 func (t *tx) count() int64 { return int64(len(t.own)) }
@@ -200,13 +212,25 @@ func (t *tx) Put(key, value []byte) error {
 func (t *tx) Delete(key []byte) error { return t.set(key, nil) }
 
 func (t *tx) set(key, value []byte) error {
+	if err := store.CheckKey(key); err != nil {
+		return err
+	}
 	k := string(key)
 	if old, ok := t.own[k]; ok {
-		t.bytes -= int64(len(old)) + int64(len(k)) + entryOverhead
+		t.bytes -= t.weigh(k, old)
 	}
 	t.own[k] = value
-	t.bytes += int64(len(value)) + int64(len(k)) + entryOverhead
+	t.bytes += t.weigh(k, value)
 	return nil
+}
+
+// weigh is what an entry takes of a transaction's limit. On disk a big value goes
+// to the value log and only its place counts.
+func (t *tx) weigh(key string, value []byte) int64 {
+	if t.onDisk && len(value) >= bigValue {
+		return int64(len(key)) + entryOverhead
+	}
+	return int64(len(value)) + int64(len(key)) + entryOverhead
 }
 
 func (t *tx) OnCommit(f func()) { t.after = append(t.after, f) }
@@ -223,7 +247,12 @@ func (t *tx) Get(key []byte) ([]byte, bool, error) {
 func (t *tx) Scan(from, to []byte, reverse bool) iter.Seq2[store.Pair, error] {
 	return func(yield func(store.Pair, error) bool) {
 		over := t.pending(from, to, reverse)
-		before := func(a, b []byte) bool { return (string(a) < string(b)) != reverse }
+		before := func(a, b []byte) bool {
+			if reverse {
+				a, b = b, a
+			}
+			return string(a) < string(b)
+		}
 		for p, err := range t.batch.base.Scan(from, to, reverse) {
 			if err != nil {
 				yield(p, err)
@@ -259,12 +288,12 @@ func (t *tx) pending(from, to []byte, reverse bool) []store.Pair {
 	var out []store.Pair
 	for k, v := range t.own {
 		if in(k) {
-			out = append(out, store.Pair{Key: []byte(k), Value: v})
+			out = append(out, store.Pair{Key: []byte(k), Value: slices.Clone(v)})
 		}
 	}
 	for k, v := range t.batch.writes {
 		if _, mine := t.own[k]; !mine && in(k) {
-			out = append(out, store.Pair{Key: []byte(k), Value: v})
+			out = append(out, store.Pair{Key: []byte(k), Value: slices.Clone(v)})
 		}
 	}
 	slices.SortFunc(out, func(a, b store.Pair) int {

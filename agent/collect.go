@@ -1,0 +1,287 @@
+package agent
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/watchbill/watchbill/agent/probe"
+	"github.com/watchbill/watchbill/cmdb/report"
+)
+
+// Collector asks the probes and keeps what a round can reuse from the one
+// before. Not safe for concurrent use.
+type Collector struct {
+	tree     probe.Tree
+	off      map[string]bool
+	options  CollectorOptions
+	procs    *probe.Processes
+	network  *probe.Network
+	edges    *edgeTable
+	packages *packageStore
+
+	whole *report.Report // of the last full round
+	udp   map[udpPlace]bool
+	last  []*probe.Proc // the newest process list
+}
+
+// CollectorOptions say what is looked at.
+type CollectorOptions struct {
+	// Off names sections that are not looked at; they stay empty and say so.
+	Off []string
+	// Capabilities are what the agent holds: a problem must not ask for them.
+	Capabilities []string
+	// Languages looks for language packages too, which means a walk over the disks.
+	Languages bool
+	// ListenerCertificates makes a TLS handshake with the host's own TLS ports.
+	ListenerCertificates bool
+	// Lasting leaves out what is gone in a moment (young processes, clients'
+	// UDP sockets), which a loop would report as a change each round.
+	Lasting bool
+	// StateDir keeps what the slow walk found; "" keeps it in memory only.
+	StateDir string
+	// Patience is how the slow walk spares the machine; used with Lasting.
+	Patience probe.Patience
+}
+
+// youngest is the age at which a process counts as lasting.
+const youngest = time.Minute
+
+type udpPlace struct {
+	address, namespace string
+	port               int
+}
+
+// NewCollector returns a collector over a tree.
+func NewCollector(tree probe.Tree, options CollectorOptions) *Collector {
+	off := make(map[string]bool)
+	for _, name := range options.Off {
+		off[name] = true
+	}
+	return &Collector{
+		tree: tree, off: off, options: options, procs: probe.NewProcesses(tree), network: probe.NewNetwork(tree),
+		edges: newEdgeTable(edgeWindow), packages: newPackageStore(tree, options),
+	}
+}
+
+// Close ends the slow walk if one is under way, and waits for it.
+func (c *Collector) Close() { c.packages.close() }
+
+// Sample looks at the sockets, so that connections that come and go between
+// two reports are seen.
+func (c *Collector) Sample(ctx context.Context, now time.Time) {
+	if c.off[report.SectionConnections] || ctx.Err() != nil {
+		return
+	}
+	if c.last == nil {
+		c.last, _ = c.procs.Refresh() // an error is told by the next report
+	}
+	sample := c.network.Sample(c.last, func() []*probe.Proc {
+		if procs, err := c.procs.Refresh(); err == nil {
+			c.last = procs
+		}
+		return c.last
+	})
+	c.edges.add(sample.Edges, now)
+}
+
+// Collect looks at everything that moves, and in a full round at everything.
+func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) report.Report {
+	full = full || c.whole == nil
+	var r report.Report
+	if !full {
+		r = *c.whole
+	}
+	found := make(map[string][]report.Problem)
+	for name, list := range r.Problems {
+		found[name] = list
+	}
+	// look runs one probe unless its section is off or keeps from the last
+	// full round.
+	look := func(section string, probe func() []report.Problem) {
+		if c.off[section] {
+			found[section] = []report.Problem{{Reason: "switched off in the agent's configuration"}}
+			return
+		}
+		if list := probe(); len(list) > 0 {
+			found[section] = c.mendable(list)
+		} else {
+			delete(found, section)
+		}
+	}
+	procs, err := c.procs.Refresh()
+	if err == nil {
+		c.last = procs
+	}
+	name, _ := os.Hostname()
+	if full || c.tree.Live() && name != r.Host.Hostname {
+		look(report.SectionHost, func() (p []report.Problem) { r.Host, p = probe.Identity(ctx, c.tree); return p })
+	}
+	if full {
+		look(report.SectionOS, func() (p []report.Problem) { r.OS, p = probe.System(c.tree); return p })
+		look(report.SectionHardware, func() (p []report.Problem) { r.Hardware, p = probe.Hardware(ctx, c.tree); return p })
+		look(report.SectionDisks, func() (p []report.Problem) { r.Disks, p = probe.Disks(c.tree); return p })
+		look(report.SectionModules, func() (p []report.Problem) { r.Modules, p = probe.Modules(c.tree); return p })
+		look(report.SectionCron, func() (p []report.Problem) { r.Cron, p = probe.Cron(c.tree); return p })
+	}
+	look(report.SectionInterfaces, func() (p []report.Problem) { r.Interfaces, p = probe.Interfaces(c.tree); return p })
+	look(report.SectionRoutes, func() (p []report.Problem) { r.Routes, p = probe.Routes(c.tree); return p })
+	look(report.SectionFilesystems, func() (p []report.Problem) { r.Filesystems, p = probe.Filesystems(ctx, c.tree); return p })
+	look(report.SectionUsers, func() (p []report.Problem) { r.Users, p = probe.Users(c.tree); return p })
+	look(report.SectionServices, func() (p []report.Problem) { r.Services, p = probe.Services(ctx, c.tree); return p })
+	look(report.SectionPackages, func() (p []report.Problem) {
+		r.Packages, p = c.packages.collect(ctx, now, probe.Distro{ID: r.OS.ID, Version: r.OS.Version, Codename: r.OS.Codename}, full, c.last)
+		return p
+	})
+	c.running(now, &r, look, err)
+	if full {
+		look(report.SectionCertificates, func() (p []report.Problem) {
+			r.Certificates, p = probe.CertificateFiles(c.tree)
+			if c.options.ListenerCertificates && c.tree.Live() {
+				r.Certificates = append(r.Certificates, probe.ListenerCertificates(ctx, r.Listeners)...)
+			}
+			return p
+		})
+	}
+	r.Problems = found
+	fill(&r)
+	kept := r
+	c.whole = &kept
+	return r
+}
+
+// mendable takes privileges that the agent holds out of problems: what is
+// refused all the same is refused to everybody (a process that holds more than
+// the agent does, say).
+func (c *Collector) mendable(list []report.Problem) []report.Problem {
+	out := make([]report.Problem, len(list))
+	for i, p := range list {
+		held := p.Privilege != ""
+		for _, name := range strings.Split(p.Privilege, " and ") {
+			held = held && slices.Contains(c.options.Capabilities, name)
+		}
+		if held {
+			p.Reason += " (though the agent holds " + p.Privilege + ")"
+			p.Privilege = ""
+		}
+		out[i] = p
+	}
+	return out
+}
+
+// running looks at processes and what they hold open.
+func (c *Collector) running(now time.Time, r *report.Report, look func(string, func() []report.Problem), err error) {
+	procs := c.last
+	if err != nil {
+		broken := []report.Problem{{Reason: "processes: " + err.Error()}}
+		for _, section := range []string{report.SectionProcesses, report.SectionListeners, report.SectionConnections, report.SectionContainers} {
+			look(section, func() []report.Problem { return broken })
+		}
+		return
+	}
+	installed := probe.InstalledVersions(r.Packages)
+	look(report.SectionProcesses, func() []report.Problem {
+		users := probe.UserNames(c.tree)
+		r.Processes = probe.FoldProcesses(c.lasting(procs, r.Host.BootTime, now), r.Host.BootTime, users)
+		for i := range r.Processes {
+			p := &r.Processes[i]
+			p.Version = probe.ProductVersion(p.Product, p.Version, installed)
+		}
+		if c.procs.Denied() > 0 {
+			return []report.Problem{{Reason: "executables: other users' processes do not show theirs", Privilege: "CAP_SYS_PTRACE"}}
+		}
+		return nil
+	})
+	look(report.SectionContainers, func() (p []report.Problem) {
+		r.Containers, p = probe.Containers(c.tree, procs, r.Host.BootTime)
+		return p
+	})
+	if c.off[report.SectionListeners] && c.off[report.SectionConnections] {
+		look(report.SectionListeners, nil)
+		look(report.SectionConnections, nil)
+		return
+	}
+	sample := c.network.Sample(procs, nil)
+	c.edges.add(sample.Edges, now)
+	look(report.SectionListeners, func() []report.Problem {
+		r.Listeners = c.steadyListeners(sample.Listeners)
+		for i := range r.Listeners {
+			l := &r.Listeners[i]
+			l.Version = probe.ProductVersion(l.Product, l.Version, installed)
+		}
+		return sample.ListenerProblems
+	})
+	look(report.SectionConnections, func() []report.Problem {
+		connections, problems := c.edges.connections(now)
+		r.Connections = connections
+		return append(problems, sample.EdgeProblems...)
+	})
+}
+
+// lasting leaves out the processes that a loop should not report.
+func (c *Collector) lasting(procs []*probe.Proc, boot, now time.Time) []*probe.Proc {
+	if !c.options.Lasting {
+		return procs
+	}
+	out := make([]*probe.Proc, 0, len(procs))
+	for _, p := range procs {
+		if now.Sub(p.StartedAt(boot)) >= youngest {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// steadyListeners leaves out, in a loop, the UDP sockets on ephemeral ports
+// that were not there in the round before: they are clients waiting for one
+// answer, and each would be a listener come and gone.
+func (c *Collector) steadyListeners(listeners []report.Listener) []report.Listener {
+	if !c.options.Lasting {
+		return listeners
+	}
+	low, high := c.tree.PortRange()
+	seen := make(map[udpPlace]bool)
+	out := make([]report.Listener, 0, len(listeners))
+	for _, l := range listeners {
+		if strings.HasPrefix(l.Protocol, "udp") && l.Port >= int(low) && l.Port <= int(high) {
+			place := udpPlace{l.Address, l.Namespace, l.Port}
+			seen[place] = true
+			if !c.udp[place] {
+				continue
+			}
+		}
+		out = append(out, l)
+	}
+	c.udp = seen
+	return out
+}
+
+// fill makes empty lists out of absent ones: a section is always there, and
+// "none" must not read as "unknown".
+func fill(r *report.Report) {
+	orEmpty(&r.Interfaces)
+	orEmpty(&r.Routes)
+	orEmpty(&r.Disks)
+	orEmpty(&r.Filesystems)
+	orEmpty(&r.Packages)
+	orEmpty(&r.Services)
+	orEmpty(&r.Processes)
+	orEmpty(&r.Listeners)
+	orEmpty(&r.Connections)
+	orEmpty(&r.Containers)
+	orEmpty(&r.Users)
+	orEmpty(&r.Certificates)
+	orEmpty(&r.Modules)
+	orEmpty(&r.Cron)
+	for i := range r.Interfaces {
+		orEmpty(&r.Interfaces[i].Addresses)
+	}
+}
+
+func orEmpty[T any](list *[]T) {
+	if *list == nil {
+		*list = []T{}
+	}
+}

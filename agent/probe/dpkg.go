@@ -1,0 +1,142 @@
+package probe
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"sort"
+	"strconv"
+	"strings"
+
+	packageurl "github.com/package-url/packageurl-go"
+
+	"github.com/watchbill/watchbill/cmdb/report"
+)
+
+// Distro names the distribution for package URLs.
+type Distro struct{ ID, Version, Codename string }
+
+// Dpkg reads the packages that dpkg has installed. distro qualifies the URLs.
+func Dpkg(t Tree, distro Distro) ([]report.Package, []report.Problem) {
+	var p problems
+	f, err := os.Open(t.Path("/var/lib/dpkg/status"))
+	if err != nil {
+		p.denied(err, "CAP_DAC_READ_SEARCH", "dpkg status")
+		return nil, p.list
+	}
+	defer f.Close()
+	out, err := parseDpkg(f, distro)
+	if err != nil {
+		p.add("", "dpkg status: %v", err)
+	}
+	// Images without a package manager keep one file per package.
+	return out, p.list
+}
+
+// parseDpkg streams a status file: paragraphs of "Field: value".
+func parseDpkg(r io.Reader, distro Distro) ([]report.Package, error) {
+	var out []report.Package
+	var current report.Package
+	installed, seen := false, false
+	finish := func() {
+		if seen && installed && current.Name != "" && current.Version != "" {
+			if current.Source == "" {
+				current.Source = current.Name
+			}
+			current.PURL = debURL(current, distro)
+			out = append(out, current)
+		}
+		current, installed, seen = report.Package{Type: "deb"}, false, false
+	}
+	finish()
+	lines := bufio.NewReaderSize(r, 64<<10)
+	for {
+		line, err := lines.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			// A field longer than the buffer is none of ours: skip its rest.
+			for errors.Is(err, bufio.ErrBufferFull) {
+				_, err = lines.ReadSlice('\n')
+			}
+			if err == nil {
+				continue
+			}
+		}
+		if text := bytes.TrimRight(line, "\r\n"); len(bytes.TrimSpace(text)) == 0 {
+			if err == nil || seen {
+				finish()
+			}
+		} else if text[0] != ' ' && text[0] != '\t' {
+			name, value, ok := bytes.Cut(text, []byte(":"))
+			if ok {
+				seen = true
+				dpkgField(&current, &installed, string(name), string(bytes.TrimSpace(value)))
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			finish()
+			break
+		}
+		if err != nil {
+			return out, err
+		}
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if out[i].Name != out[j].Name {
+			return out[i].Name < out[j].Name
+		}
+		return out[i].Arch < out[j].Arch
+	})
+	return out, nil
+}
+
+func dpkgField(p *report.Package, installed *bool, name, value string) {
+	if !strings.EqualFold(name, "Description") {
+		value = strings.ToValidUTF8(value, "?")
+	}
+	switch name {
+	case "Package":
+		p.Name = value
+	case "Status":
+		// "want flag state": only an installed package's files are all there;
+		// one half way through an upgrade still is, in its old version.
+		fields := strings.Fields(value)
+		if len(fields) == 3 {
+			switch fields[2] {
+			case "installed", "unpacked", "half-configured", "triggers-awaited", "triggers-pending":
+				*installed = true
+			}
+		}
+	case "Version":
+		p.Version = value
+	case "Architecture":
+		p.Arch = value
+	case "Source":
+		// "name (version)" where the versions differ
+		p.Source, _, _ = strings.Cut(value, " ")
+	case "Maintainer":
+		p.Vendor = value
+	case "Installed-Size":
+		p.SizeKiB, _ = strconv.ParseUint(value, 10, 64)
+	}
+}
+
+func debURL(p report.Package, distro Distro) string {
+	namespace := distro.ID
+	if namespace == "" {
+		namespace = "debian"
+	}
+	qualifiers := packageurl.Qualifiers{}
+	if p.Arch != "" {
+		qualifiers = append(qualifiers, packageurl.Qualifier{Key: "arch", Value: p.Arch})
+	}
+	if version := distro.Version; version != "" {
+		qualifiers = append(qualifiers, packageurl.Qualifier{Key: "distro", Value: namespace + "-" + version})
+	}
+	return packageurl.NewPackageURL("deb", namespace, p.Name, p.Version, qualifiers, "").ToString()
+}
+
+// present says whether a file exists, also when it may not be read.
+func present(err error) bool { return err == nil || !errors.Is(err, fs.ErrNotExist) }

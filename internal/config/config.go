@@ -1,0 +1,295 @@
+// Package config reads the server's configuration file: strict, with defaults,
+// and with every error at once, each with its field path. It refuses secrets in
+// the file (tokens live in the store) and knows nothing of how values are used.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/watchbill/watchbill/internal/fault"
+)
+
+// Duration is a span in Prometheus' notation: 30s, 5m, 4h, 30d, 2w, 1y.
+type Duration time.Duration
+
+var durationForm = regexp.MustCompile(`^(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?(([0-9]+)ms)?$`)
+
+// ParseDuration reads Prometheus' notation.
+func ParseDuration(s string) (Duration, error) {
+	if s == "0" {
+		return 0, nil
+	}
+	m := durationForm.FindStringSubmatch(s)
+	if s == "" || m == nil {
+		return 0, fmt.Errorf("want a duration such as 30s, 5m, 4h or 30d, got %q", s)
+	}
+	var total time.Duration
+	for _, unit := range []struct {
+		group int
+		each  time.Duration
+	}{{2, 365 * 24 * time.Hour}, {4, 7 * 24 * time.Hour}, {6, 24 * time.Hour}, {8, time.Hour}, {10, time.Minute}, {12, time.Second}, {14, time.Millisecond}} {
+		if m[unit.group] == "" {
+			continue
+		}
+		n, err := strconv.ParseInt(m[unit.group], 10, 64)
+		if err != nil || n > int64(100*365*24*time.Hour/unit.each) {
+			return 0, fmt.Errorf("duration %q is too long", s)
+		}
+		total += time.Duration(n) * unit.each
+	}
+	return Duration(total), nil
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
+	v, err := ParseDuration(n.Value)
+	if err != nil {
+		return fmt.Errorf("line %d: %w", n.Line, err)
+	}
+	*d = v
+	return nil
+}
+
+// Std returns the standard library's form.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
+// Config is the file. Every field has a default; an absent file is a valid one.
+type Config struct {
+	Storage     Storage     `yaml:"storage"`
+	Ingest      Ingest      `yaml:"ingest"`
+	Correlation Correlation `yaml:"correlation"`
+	Incidents   Incidents   `yaml:"incidents"`
+	Agents      Agents      `yaml:"agents"`
+	// Desk holds calendars, services, slas, notify and problem_verify; package itsm
+	// documents and checks them.
+	Desk          map[string]any `yaml:"desk"`
+	Notifications Notifications  `yaml:"notifications"`
+}
+
+// Notifications says how messages leave. Without a file nobody is told.
+type Notifications struct {
+	// ConfigFile holds route, receivers and templates in Alertmanager's own syntax.
+	ConfigFile string `yaml:"config_file"`
+	// ExternalURL is where people reach the server, for links in messages.
+	ExternalURL string `yaml:"external_url"`
+	// WatchdogURL is called every WatchdogInterval as long as the server is well.
+	WatchdogURL      string   `yaml:"watchdog_url"`
+	WatchdogInterval Duration `yaml:"watchdog_interval"`
+}
+
+// Storage says how long things are kept.
+type Storage struct {
+	JournalRetention Duration `yaml:"journal_retention"`
+	RecordRetention  Duration `yaml:"record_retention"`
+	// FreeSpaceWatermark is the free disk space in MiB below which writes are refused.
+	FreeSpaceWatermarkMiB int64 `yaml:"free_space_watermark_mib"`
+}
+
+// Ingest bounds what senders may post.
+type Ingest struct {
+	MaxBodyMiB int64 `yaml:"max_body_mib"`
+	MaxBacklog int   `yaml:"max_backlog"` // undecided events above which 503 is answered
+}
+
+// Correlation are the rules of grouping. Absent values keep the built-in ones.
+type Correlation struct {
+	SeverityLabel   string              `yaml:"severity_label"`
+	Severities      map[string]string   `yaml:"severities"`
+	DefaultSeverity string              `yaml:"default_severity"`
+	ReplicaLabels   []string            `yaml:"replica_labels"`
+	RuleFor         map[string]Duration `yaml:"rule_for"`
+	Hold            map[string]Duration `yaml:"hold"`
+	Window          *Duration           `yaml:"window"`
+	Hops            *int                `yaml:"hops"`
+	HoldDown        *Duration           `yaml:"hold_down"`
+	ReopenWindow    *Duration           `yaml:"reopen_window"`
+	Expiry          *Duration           `yaml:"expiry"`
+	LateFiring      *Duration           `yaml:"late_firing"`
+	Watchdogs       []string            `yaml:"watchdogs"`
+	WatchdogTimeout *Duration           `yaml:"watchdog_timeout"`
+	ProblemAfter    *int                `yaml:"problem_after"`
+	ProblemWindow   *Duration           `yaml:"problem_window"`
+}
+
+// Incidents are the rules of the desk.
+type Incidents struct {
+	AutoClose Duration `yaml:"auto_close"`
+	Archive   Duration `yaml:"archive"`
+}
+
+// Agents is the schedule that the server gives them.
+type Agents struct {
+	SampleInterval Duration `yaml:"sample_interval"`
+	ReportInterval Duration `yaml:"report_interval"`
+	FullInterval   Duration `yaml:"full_interval"`
+	StaleAfter     Duration `yaml:"stale_after"`
+	GoneAfter      Duration `yaml:"gone_after"`
+}
+
+const day = 24 * time.Hour
+
+// Default is what an absent file means.
+func Default() Config {
+	return Config{
+		Storage:       Storage{JournalRetention: Duration(30 * day), RecordRetention: Duration(2 * 365 * day), FreeSpaceWatermarkMiB: 512},
+		Ingest:        Ingest{MaxBodyMiB: 32, MaxBacklog: 2000},
+		Incidents:     Incidents{AutoClose: Duration(7 * day), Archive: Duration(30 * day)},
+		Notifications: Notifications{WatchdogInterval: Duration(time.Minute)},
+		Agents: Agents{
+			SampleInterval: Duration(15 * time.Second), ReportInterval: Duration(time.Minute), FullInterval: Duration(time.Hour),
+			StaleAfter: Duration(15 * time.Minute), GoneAfter: Duration(60 * day),
+		},
+	}
+}
+
+// Load reads the file at path; "" gives the defaults.
+func Load(path string) (Config, error) {
+	if path == "" {
+		return Default(), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	defer f.Close()
+	c, err := Parse(f)
+	if err != nil {
+		return c, fmt.Errorf("%s:\n%w", path, err)
+	}
+	return c, nil
+}
+
+var unknownField = regexp.MustCompile(`line (\d+): field (\S+) not found in type config\.(\w+)`)
+
+// Parse reads a configuration. The error is a fault.List with every mistake.
+func Parse(r io.Reader) (Config, error) {
+	c := Default()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return c, fmt.Errorf("read the configuration: %w", err)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, explain(err)
+	}
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return c, fault.List{fault.Invalidf("", "the file holds more than one document: keep one")}
+	}
+	return c, c.Validate()
+}
+
+// explain puts the YAML library's words into the file's terms.
+func explain(err error) error {
+	var te *yaml.TypeError
+	if !errors.As(err, &te) {
+		return fault.List{fault.Invalidf("", "%s", strings.TrimPrefix(err.Error(), "yaml: "))}
+	}
+	var l fault.List
+	for _, e := range te.Errors {
+		if m := unknownField.FindStringSubmatch(e); m != nil {
+			where := strings.ToLower(m[3])
+			if where == "config" {
+				where = "the top level"
+			}
+			l = append(l, fault.Invalidf("line "+m[1], "unknown field %q in %s", m[2], where))
+			continue
+		}
+		l = append(l, fault.Invalidf("", "%s", e))
+	}
+	return l
+}
+
+// Validate reports every value that cannot work.
+func (c Config) Validate() error {
+	var l fault.List
+	bad := func(field, format string, args ...any) { l = append(l, fault.Invalidf(field, format, args...)) }
+	if c.Storage.JournalRetention.Std() < time.Hour {
+		bad("storage.journal_retention", "must be at least 1h")
+	}
+	if c.Storage.RecordRetention < c.Storage.JournalRetention {
+		bad("storage.record_retention", "must not be shorter than storage.journal_retention")
+	}
+	if c.Storage.FreeSpaceWatermarkMiB < 0 {
+		bad("storage.free_space_watermark_mib", "must not be negative")
+	}
+	if c.Ingest.MaxBodyMiB < 1 || c.Ingest.MaxBodyMiB > 1024 {
+		bad("ingest.max_body_mib", "must be 1 to 1024, got %d", c.Ingest.MaxBodyMiB)
+	}
+	if c.Ingest.MaxBacklog < 10 {
+		bad("ingest.max_backlog", "must be at least 10, got %d", c.Ingest.MaxBacklog)
+	}
+	levels := []string{"critical", "error", "warning", "info"}
+	for _, v := range sortedKeys(c.Correlation.Severities) {
+		if s := c.Correlation.Severities[v]; !slices.Contains(levels, s) {
+			bad("correlation.severities."+v, "want critical, error, warning or info, got %q", s)
+		}
+	}
+	if s := c.Correlation.DefaultSeverity; s != "" && !slices.Contains(levels, s) {
+		bad("correlation.default_severity", "want critical, error, warning or info, got %q", s)
+	}
+	for _, s := range sortedKeys(c.Correlation.Hold) {
+		if !slices.Contains(levels, s) {
+			bad("correlation.hold."+s, "is no severity: want critical, error, warning or info")
+		}
+	}
+	if h := c.Correlation.Hops; h != nil && (*h < 0 || *h > 5) {
+		bad("correlation.hops", "must be 0 to 5, got %d", *h)
+	}
+	if n := c.Correlation.ProblemAfter; n != nil && *n < 2 {
+		bad("correlation.problem_after", "must be at least 2, got %d", *n)
+	}
+	for _, d := range []struct {
+		field string
+		v     *Duration
+	}{
+		{"window", c.Correlation.Window}, {"hold_down", c.Correlation.HoldDown}, {"reopen_window", c.Correlation.ReopenWindow}, {"expiry", c.Correlation.Expiry},
+		{"late_firing", c.Correlation.LateFiring}, {"watchdog_timeout", c.Correlation.WatchdogTimeout}, {"problem_window", c.Correlation.ProblemWindow},
+	} {
+		if d.v != nil && *d.v <= 0 {
+			bad("correlation."+d.field, "must be longer than 0s")
+		}
+	}
+	for _, d := range []struct {
+		field string
+		v     Duration
+	}{
+		{"incidents.auto_close", c.Incidents.AutoClose}, {"incidents.archive", c.Incidents.Archive},
+		{"agents.sample_interval", c.Agents.SampleInterval}, {"agents.report_interval", c.Agents.ReportInterval}, {"agents.full_interval", c.Agents.FullInterval},
+		{"agents.stale_after", c.Agents.StaleAfter}, {"agents.gone_after", c.Agents.GoneAfter},
+	} {
+		if d.v.Std() < time.Second {
+			bad(d.field, "must be at least 1s")
+		}
+	}
+	for _, u := range []struct{ field, v string }{{"notifications.external_url", c.Notifications.ExternalURL}, {"notifications.watchdog_url", c.Notifications.WatchdogURL}} {
+		if p, err := url.Parse(u.v); u.v != "" && (err != nil || p.Scheme != "http" && p.Scheme != "https" || p.Host == "") {
+			bad(u.field, "want an http or https URL, got %q", u.v)
+		}
+	}
+	if c.Notifications.WatchdogInterval.Std() < 5*time.Second {
+		bad("notifications.watchdog_interval", "must be at least 5s")
+	}
+	return l.Err()
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

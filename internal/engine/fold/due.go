@@ -1,0 +1,175 @@
+package fold
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/watchbill/watchbill/itsm"
+)
+
+// kinds of deadlines, in the order in which equal times are worked off
+const (
+	dueIncident    = iota // close what stayed resolved, archive what stayed closed
+	dueProblem            // close what did not come back
+	dueClock              // a service level warns or is breached
+	duePage               // quiet hours end, or nobody acknowledged
+	dueMaintenance        // a window begins or ends
+	dueStorm              // tell what the page limit held back
+)
+
+type due struct {
+	at   time.Time
+	kind int
+	key  string
+}
+
+type dueHeap []due
+
+func (h dueHeap) Len() int { return len(h) }
+func (h dueHeap) Less(i, j int) bool {
+	a, b := h[i], h[j]
+	if !a.at.Equal(b.at) {
+		return a.at.Before(b.at)
+	}
+	if a.kind != b.kind {
+		return a.kind < b.kind
+	}
+	return a.key < b.key
+}
+func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Push(x any)   { *h = append(*h, x.(due)) }
+func (h *dueHeap) Pop() any {
+	old := *h
+	x := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return x
+}
+
+// schedule sets a row's deadline; zero cancels it. Entries of the heap that no
+// longer equal their row's deadline are dead: a restored state has none of them,
+// so they must never be seen from outside. Deadlines are whole milliseconds, as
+// journal time is, or a tick would come before its deadline for ever.
+func (s *State) schedule(kind int, key string, field *time.Time, at time.Time) {
+	if ms := at.Truncate(time.Millisecond); ms.Before(at) {
+		at = ms.Add(time.Millisecond)
+	}
+	if field.Equal(at) {
+		return
+	}
+	*field = at
+	if !at.IsZero() {
+		heap.Push(&s.due, due{at, kind, key})
+	}
+}
+
+func (s *State) dueOf(d due) *time.Time {
+	switch d.kind {
+	case dueIncident:
+		if x := s.incidents.Get(d.key); x != nil {
+			return &x.Due
+		}
+	case dueProblem:
+		if x := s.problems.Get(d.key); x != nil {
+			return &x.Due
+		}
+	case dueClock:
+		if x := s.incidents.Get(d.key); x != nil {
+			return &x.ClockDue
+		}
+	case duePage:
+		if x := s.incidents.Get(d.key); x != nil {
+			return &x.PageDue
+		}
+	case dueMaintenance:
+		if x := s.windows.Get(d.key); x != nil {
+			return &x.Due
+		}
+	case dueStorm:
+		return &s.count.Storm.Due
+	}
+	return nil
+}
+
+// NextDeadline returns the next time at which something is due without an event.
+func (s *State) NextDeadline() (time.Time, bool) {
+	mine, ok := s.nextOwn()
+	theirs, has := s.corr.NextDeadline()
+	if !ok || has && theirs.Before(mine) {
+		return theirs, has
+	}
+	return mine, true
+}
+
+func (s *State) nextOwn() (time.Time, bool) {
+	for len(s.due) > 0 {
+		d := s.due[0]
+		if at := s.dueOf(d); at != nil && at.Equal(d.at) {
+			return d.at, true
+		}
+		heap.Pop(&s.due)
+	}
+	return time.Time{}, false
+}
+
+func (s *State) workOff() {
+	for {
+		at, ok := s.nextOwn()
+		if !ok || at.After(s.now) {
+			return
+		}
+		d := heap.Pop(&s.due).(due)
+		*s.dueOf(d) = time.Time{}
+		switch d.kind {
+		case dueIncident:
+			s.incidentDue(d.key)
+		case dueProblem:
+			s.problemDue(d.key)
+		case dueClock:
+			s.commit(d.key, itsm.Change{})
+		case duePage:
+			s.pageDue(d.key)
+		case dueMaintenance:
+			s.windowDue(d.key)
+		case dueStorm:
+			s.stormDue()
+		}
+	}
+}
+
+// incidentDue closes what stayed resolved, and archives what stayed closed.
+func (s *State) incidentDue(id string) {
+	x := s.incidents.Get(id)
+	if x.Doc.Live() {
+		s.incidents.Touch(id) // its deadline is gone
+		return
+	}
+	if x.Doc.State == itsm.Resolved {
+		c := x.Doc.AutoClose(s.now)
+		s.commit(id, c)
+		s.corr.Closed(id, s.now)
+		return
+	}
+	s.incidents.Delete(id)
+}
+
+// reload fills the heap from the rows, after a snapshot was read.
+func (s *State) reload() {
+	push := func(kind int, key string, at time.Time) {
+		if !at.IsZero() {
+			heap.Push(&s.due, due{at, kind, key})
+		}
+	}
+	for _, k := range s.incidents.Keys() {
+		x := s.incidents.Get(k)
+		push(dueIncident, k, x.Due)
+		push(dueClock, k, x.ClockDue)
+		push(duePage, k, x.PageDue)
+	}
+	push(dueStorm, "", s.count.Storm.Due)
+	for _, k := range s.windows.Keys() {
+		push(dueMaintenance, k, s.windows.Get(k).Due)
+	}
+	for _, k := range s.problems.Keys() {
+		push(dueProblem, k, s.problems.Get(k).Due)
+	}
+}

@@ -1,0 +1,262 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/watchbill/watchbill/internal/engine/fold"
+	"github.com/watchbill/watchbill/internal/store"
+)
+
+// Stored: m/engine/committed and m/engine/snapshot, and s/PAGE\0POSITION for
+// pages. A page is kept under the position of its snapshot, and the mark moves
+// last: a crash in the middle leaves the older snapshot whole.
+var (
+	committedKey = []byte("m/engine/committed")
+	snapshotKey  = []byte("m/engine/snapshot")
+	pagePrefix   = []byte("s/")
+)
+
+// committed is the end of what was decided and written.
+type committed struct {
+	Position uint64 `json:"position"`
+	Version  int    `json:"version"` // of the decisions
+	Digest   string `json:"digest"`  // of the counters after Position
+}
+
+type snapshotMark struct {
+	Position uint64 `json:"position"`
+	Version  int    `json:"version"`
+}
+
+func putCommitted(tx store.Tx, c committed) error {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return tx.Put(committedKey, b)
+}
+
+func readMark[T any](r store.Reader, key []byte) (m T, err error) {
+	b, ok, err := r.Get(key)
+	if err != nil || !ok {
+		return m, err
+	}
+	return m, json.Unmarshal(b, &m)
+}
+
+func pageKey(page string, position uint64) []byte {
+	k := append(append(bytes.Clone(pagePrefix), page...), 0)
+	return binary.BigEndian.AppendUint64(k, position)
+}
+
+func splitPageKey(k []byte) (string, uint64, error) {
+	if len(k) < len(pagePrefix)+9 {
+		return "", 0, fmt.Errorf("snapshot page key %x is too short", k)
+	}
+	end := len(k) - 8
+	return string(k[len(pagePrefix) : end-1]), binary.BigEndian.Uint64(k[end:]), nil
+}
+
+func (e *Engine) load(ctx context.Context) error {
+	e.state = fold.New(e.o.Rules)
+	var mark snapshotMark
+	var done committed
+	var stale [][]byte
+	err := e.o.DB.View(ctx, func(r store.Reader) (err error) {
+		if mark, err = readMark[snapshotMark](r, snapshotKey); err != nil {
+			return fmt.Errorf("read the snapshot's mark: %w", err)
+		}
+		if done, err = readMark[committed](r, committedKey); err != nil {
+			return fmt.Errorf("read the committed position: %w", err)
+		}
+		if done.Version != 0 && done.Version != fold.Version && mark.Position < done.Position {
+			return fmt.Errorf("the data was left at position %d by a program that decides by version %d, without a clean stop, and this one decides by version %d: start the earlier program once and stop it, then upgrade",
+				done.Position, done.Version, fold.Version)
+		}
+		stale, err = e.loadPages(r, mark.Position)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := e.deleteKeys(ctx, stale); err != nil {
+		return fmt.Errorf("remove leftovers of an unfinished snapshot: %w", err)
+	}
+	e.state.Loaded()
+	e.position, e.stepped, e.lastSnap = mark.Position, mark.Position, mark.Position
+	for e.position < done.Position {
+		events, err := e.o.Journal.ReadStored(ctx, e.position, 1000)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 || events[0].Position != e.position+1 {
+			return fmt.Errorf("the journal lacks position %d, which lies between the snapshot and the committed position %d", e.position+1, done.Position)
+		}
+		for _, ev := range events {
+			if ev.Position > done.Position {
+				break
+			}
+			e.state.Step(ev) // effects are committed already
+			e.position, e.stepped = ev.Position, ev.Position
+		}
+	}
+	if got := e.state.Digest(); done.Position > 0 && got != done.Digest {
+		return fmt.Errorf("stepping from the snapshot at %d to the committed position %d gives %s where %s was committed: this program decides otherwise than the one that wrote the data", mark.Position, done.Position, got, done.Digest)
+	}
+	return nil
+}
+
+// loadPages gives the state the newest version of each page that the snapshot
+// covers, and notes the leftovers: versions of a snapshot that was never finished,
+// and those that a finished one could not remove any more.
+func (e *Engine) loadPages(r store.Reader, upTo uint64) (stale [][]byte, err error) {
+	var page string
+	var value []byte
+	var held []byte // key of value
+	flush := func() error {
+		if len(value) == 0 {
+			return nil
+		}
+		return e.state.Load(page, value)
+	}
+	for p, err := range r.Scan(pagePrefix, store.PrefixEnd(pagePrefix), false) {
+		if err != nil {
+			return nil, fmt.Errorf("read snapshot: %w", err)
+		}
+		name, pos, err := splitPageKey(p.Key)
+		if err != nil {
+			return nil, err
+		}
+		if pos > upTo {
+			stale = append(stale, p.Key)
+			continue
+		}
+		if name == page {
+			stale = append(stale, held) // versions come in order: the newest wins
+		} else if err := flush(); err != nil {
+			return nil, err
+		}
+		page, value, held = name, p.Value, p.Key
+		e.pages[name] = pos
+	}
+	return stale, flush()
+}
+
+// snapshotDue keeps the share of time that snapshots take small.
+func (e *Engine) snapshotDue() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	wait := max(e.o.SnapshotEvery, 50*e.snapTook)
+	return e.stepped > e.lastSnap && e.o.Now().Sub(e.snapAt) >= wait
+}
+
+// snapshotChunk bounds the bytes of one snapshot transaction.
+const snapshotChunk = 1 << 20
+
+// Snapshot writes the pages that changed since the last one. It stops the engine
+// for its duration. Everything stepped must be committed when it is called: a
+// snapshot ahead of the records would lose what lies between after a crash.
+func (e *Engine) Snapshot(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.position == e.lastSnap {
+		return nil
+	}
+	if e.position != e.stepped {
+		return fmt.Errorf("snapshot asked for at position %d, which is ahead of the committed %d", e.stepped, e.position)
+	}
+	began := time.Now() // only to space snapshots: decides nothing
+	type page struct {
+		key   []byte
+		value []byte
+	}
+	var chunk []page
+	var names []string
+	size := 0
+	flush := func() error {
+		if len(chunk) == 0 {
+			return nil
+		}
+		err := e.o.DB.Update(ctx, func(tx store.Tx) error {
+			for _, p := range chunk {
+				if err := tx.Put(p.key, p.value); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		chunk, size = nil, 0
+		return err
+	}
+	err := e.state.Save(func(key string, value []byte) error {
+		chunk = append(chunk, page{pageKey(key, e.position), value})
+		names = append(names, key)
+		if size += len(value) + len(key); size >= snapshotChunk {
+			return flush()
+		}
+		return nil
+	})
+	if err = errors.Join(err, flush()); err != nil {
+		return fmt.Errorf("write snapshot at position %d: %w", e.position, err)
+	}
+	mark, err := json.Marshal(snapshotMark{e.position, fold.Version})
+	if err != nil {
+		return err
+	}
+	if err := e.o.DB.Update(ctx, func(tx store.Tx) error { return tx.Put(snapshotKey, mark) }); err != nil {
+		return fmt.Errorf("mark snapshot at position %d: %w", e.position, err)
+	}
+	e.lastSnap, e.snapAt = e.position, e.o.Now()
+	if err := e.dropOldPages(ctx, names); err != nil {
+		e.log.Warn("older snapshot pages could not be removed; they only take space", "err", err)
+	}
+	e.snapTook = time.Since(began)
+	return nil
+}
+
+// dropOldPages removes the versions that the snapshot at lastSnap replaced. The
+// engine remembers where each page's newest version is: looking for it would read
+// every page again.
+func (e *Engine) dropOldPages(ctx context.Context, names []string) error {
+	var old [][]byte
+	for _, n := range names {
+		if at, ok := e.pages[n]; ok && at != e.lastSnap {
+			old = append(old, pageKey(n, at))
+		}
+		e.pages[n] = e.lastSnap
+	}
+	return e.deleteKeys(ctx, old)
+}
+
+func (e *Engine) deleteKeys(ctx context.Context, old [][]byte) error {
+	for len(old) > 0 {
+		some := old[:min(len(old), 5000)]
+		old = old[len(some):]
+		err := e.o.DB.Update(ctx, func(tx store.Tx) error {
+			for _, k := range some {
+				if err := tx.Delete(k); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Trim removes journal events older than before that a snapshot covers.
+func (e *Engine) Trim(ctx context.Context, before time.Time) (int, error) {
+	e.mu.Lock()
+	upTo := e.lastSnap
+	e.mu.Unlock()
+	return e.o.Journal.Trim(ctx, before, upTo)
+}

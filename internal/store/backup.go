@@ -1,0 +1,150 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/watchbill/watchbill/internal/fault"
+)
+
+// A backup is backupMagic and then, compressed with checksums, every pair in key
+// order as length, key, length, value; a length of zero ends it and the number of
+// pairs follows. It is the same for every backend, so one can be restored into
+// another, and one that was cut off is noticed.
+const backupMagic = "watchbill backup 1\n"
+
+// restoringKey stands in a database as long as a restore into it is not complete.
+var restoringKey = []byte("m/restoring")
+
+// restoreBytes is how much one transaction of a restore holds.
+const restoreBytes = 1 << 20
+
+// WriteBackup writes all pairs of r, one consistent state, for backends to build
+// Backup from.
+func WriteBackup(ctx context.Context, r Reader, w io.Writer) error {
+	if _, err := io.WriteString(w, backupMagic); err != nil {
+		return fmt.Errorf("write backup: %w", err)
+	}
+	z := s2.NewWriter(w, s2.WriterConcurrency(1))
+	n := uint64(0)
+	var b []byte
+	for p, err := range r.Scan(nil, nil, false) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("read for backup: %w", err)
+		}
+		b = binary.AppendUvarint(b[:0], uint64(len(p.Key)))
+		b = append(b, p.Key...)
+		b = binary.AppendUvarint(b, uint64(len(p.Value)))
+		b = append(b, p.Value...)
+		if _, err := z.Write(b); err != nil {
+			return fmt.Errorf("write backup: %w", err)
+		}
+		n++
+	}
+	if _, err := z.Write(binary.AppendUvarint([]byte{0}, n)); err != nil {
+		return fmt.Errorf("write backup: %w", err)
+	}
+	if err := z.Close(); err != nil {
+		return fmt.Errorf("write backup: %w", err)
+	}
+	return nil
+}
+
+// ReadBackup loads a backup into db, which must be empty, for backends to build
+// Restore from.
+func ReadBackup(ctx context.Context, db DB, r io.Reader) error {
+	magic := make([]byte, len(backupMagic))
+	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != backupMagic {
+		return fault.Invalidf("backup", "this is not a Watchbill backup, or one of another version")
+	}
+	err := db.Update(ctx, func(tx Tx) error {
+		empty, err := isEmpty(tx)
+		if err != nil {
+			return err
+		}
+		if !empty {
+			return fault.Conflictf("the storage path holds data already: restore into an empty one")
+		}
+		return tx.Put(restoringKey, nil)
+	})
+	if err != nil {
+		return fmt.Errorf("begin restore: %w", err)
+	}
+	in := bufio.NewReaderSize(s2.NewReader(r), 64<<10)
+	total := uint64(0)
+	for {
+		chunk, done, err := readChunk(in)
+		if err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				err = errors.New("it ends in the middle")
+			}
+			return fault.Invalidf("backup", "cannot be read after %d entries: %v; nothing can be used of what was restored: empty the path and take another backup", total, err)
+		}
+		total += uint64(len(chunk))
+		if done {
+			want, err := binary.ReadUvarint(in)
+			if err != nil || want != total {
+				return fault.Invalidf("backup", "holds %d entries and should hold %d: it is damaged", total, want)
+			}
+		}
+		err = db.Update(ctx, func(tx Tx) error {
+			for _, p := range chunk {
+				if err := tx.Put(p.Key, p.Value); err != nil {
+					return err
+				}
+			}
+			if done {
+				return tx.Delete(restoringKey)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+		if done {
+			return nil
+		}
+	}
+}
+
+// readChunk reads pairs for one transaction; done says that the end mark came.
+func readChunk(in *bufio.Reader) (chunk []Pair, done bool, err error) {
+	for size := 0; size < restoreBytes; {
+		key, err := readField(in, MaxKey)
+		if err != nil {
+			return nil, false, err
+		}
+		if len(key) == 0 {
+			return chunk, true, nil
+		}
+		value, err := readField(in, 1<<30)
+		if err != nil {
+			return nil, false, err
+		}
+		chunk = append(chunk, Pair{key, value})
+		size += len(key) + len(value)
+	}
+	return chunk, false, nil
+}
+
+func readField(in *bufio.Reader, most uint64) ([]byte, error) {
+	n, err := binary.ReadUvarint(in)
+	if err != nil {
+		return nil, err
+	}
+	if n > most {
+		return nil, fmt.Errorf("a field of %d bytes is longer than %d", n, most)
+	}
+	b := make([]byte, n)
+	_, err = io.ReadFull(in, b)
+	return b, err
+}

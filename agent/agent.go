@@ -35,6 +35,8 @@ type Sender interface {
 // Event is something that is told at once, without waiting for the next report.
 type Event struct {
 	Changes []report.Change
+	// Peers is what this agent saw of other members of its mesh.
+	Peers []report.Peer
 	// Collect asks for a report as soon as things have settled.
 	Collect bool
 }
@@ -54,8 +56,9 @@ type Options struct {
 	Schedule report.Schedule // default DefaultSchedule
 	// SpoolBytes bounds the spool; default 16 MiB.
 	SpoolBytes int64
-	// Events wake the loop; nil for none.
+	// Events and Peers wake the loop; nil for none.
 	Events <-chan Event
+	Peers  <-chan report.Peer
 	// GoingDown says whether the host itself is being shut down; nil for never.
 	GoingDown func() bool
 	// Rest is called after a full round, when the loop idles; nil for nothing.
@@ -69,6 +72,7 @@ type Self struct {
 	User         string
 	Capabilities []string
 	StartedAt    time.Time
+	Site         string // of its mesh, "" for none
 }
 
 // DefaultSchedule samples sockets twice a minute (a closed connection stays
@@ -94,16 +98,16 @@ type Agent struct {
 	spool   *spool
 	log     *slog.Logger
 
-	last     *report.Report            // of the last round, also of a run before
-	hashes   map[string]string         // of the last round
-	queued   map[string]string         // section → hash of what was last handed over or spooled
-	rejected map[string]bool           // sections that the server refused as they are
-	newest   map[string]report.Section // the last round's sections with their data, until they are handed over
+	last     *report.Report    // of the last round, also of a run before
+	hashes   map[string]string // of the last round
+	queued   map[string]string // section → hash of what was last handed over or spooled
+	rejected map[string]bool   // sections that the server refused as they are
 	enrolled bool
 
 	nextSample, nextReport, nextFull, nextSend time.Time
 	failures                                   int
 	changes                                    []report.Change // not yet in an envelope
+	peers                                      []report.Peer   // likewise
 	quiet                                      bool            // the server's absence was logged
 }
 
@@ -140,6 +144,9 @@ func New(options Options) (*Agent, error) {
 	}, nil
 }
 
+// ID is the agent's own id. It changes when the server forks the agent.
+func (a *Agent) ID() string { return a.id.AgentID }
+
 // overlay lays the values that the second schedule names over the first's.
 func overlay(base, over report.Schedule) report.Schedule {
 	if over.SampleSeconds > 0 {
@@ -172,6 +179,8 @@ func (a *Agent) Run(ctx context.Context) error {
 			return nil
 		case event := <-a.options.Events:
 			a.Notice(ctx, time.Now(), event)
+		case peer := <-a.options.Peers:
+			a.Notice(ctx, time.Now(), Event{Peers: []report.Peer{peer}})
 		case <-timer.C:
 		}
 		next, err := a.Step(ctx, time.Now())
@@ -257,15 +266,11 @@ func (a *Agent) take(now time.Time, r report.Report, full bool) error {
 		changed = len(found) > 0
 		a.changes = append(a.changes, found...)
 	}
-	sections, err := r.Split()
+	hashes, err := r.Hashes(a.last, a.hashes)
 	if err != nil {
 		return err
 	}
-	a.hashes = make(map[string]string, len(sections))
-	for name, s := range sections {
-		a.hashes[name] = s.Hash
-	}
-	a.newest = sections
+	a.hashes = hashes
 	if full {
 		// What was refused may pass by now; once per full round is enough to see.
 		clear(a.rejected)
@@ -283,7 +288,7 @@ func (a *Agent) self() report.Agent {
 	s := a.options.Self
 	return report.Agent{
 		ID: a.id.AgentID, Version: s.Version, BootID: s.BootID, Sequence: a.id.Sequence, StartedAt: s.StartedAt.UTC(),
-		User: s.User, Capabilities: s.Capabilities, SpoolDropped: a.id.Dropped,
+		User: s.User, Capabilities: s.Capabilities, SpoolDropped: a.id.Dropped, Site: s.Site,
 	}
 }
 
@@ -298,12 +303,13 @@ func (a *Agent) steadyBoot(r *report.Report) {
 // Notice tells an event at once and has the host looked at soon.
 func (a *Agent) Notice(ctx context.Context, now time.Time, event Event) {
 	a.changes = append(a.changes, event.Changes...)
+	a.peers = append(a.peers, event.Peers...)
 	if event.Collect && (a.nextReport.IsZero() || a.nextReport.After(now.Add(settle))) {
 		if !a.nextReport.IsZero() {
 			a.nextReport = now.Add(settle)
 		}
 	}
-	if len(event.Changes) > 0 && a.hashes != nil {
+	if len(event.Changes)+len(event.Peers) > 0 && a.hashes != nil {
 		if err := a.hand(ctx, now); err != nil {
 			a.log.Error("cannot tell what is happening", "error", err)
 		}
@@ -358,24 +364,23 @@ func (a *Agent) envelope(now time.Time) (body []byte, names []string, err error)
 	if err := a.dir.saveIdentity(a.id); err != nil {
 		return nil, nil, err
 	}
-	e := report.Envelope{Agent: a.self(), TakenAt: now.UTC(), Sections: make(map[string]report.Section, len(a.hashes)), Changes: a.changes}
+	// What the agent may do stands in its section; here it would be a third of
+	// an envelope that says nothing new.
+	self := a.self()
+	self.Capabilities = nil
+	e := report.Envelope{Agent: self, TakenAt: now.UTC(), Sections: make(map[string]report.Section, len(a.hashes)), Changes: a.changes, Peers: a.peers}
 	for name, hash := range a.hashes {
-		e.Sections[name] = report.Section{Hash: hash}
+		e.Sections[name] = report.Section{Hash: hash, Problems: a.last.Problems[name]}
 		if a.queued[name] == hash {
 			continue
 		}
-		// The encoded sections are as large as the report itself and rarely
-		// asked for twice: they are made again when they are.
-		if a.newest == nil {
-			if a.newest, err = a.last.Split(); err != nil {
-				return nil, nil, err
-			}
+		if e.Sections[name], err = a.last.Section(name); err != nil {
+			return nil, nil, err
 		}
-		e.Sections[name] = a.newest[name]
 		a.queued[name] = hash
 		names = append(names, name)
 	}
-	if len(a.changes) > 0 {
+	if len(a.changes)+len(a.peers) > 0 {
 		names = append(names, "")
 	}
 	sort.Strings(names)
@@ -383,7 +388,7 @@ func (a *Agent) envelope(now time.Time) (body []byte, names []string, err error)
 	if err != nil {
 		return nil, nil, err
 	}
-	a.changes, a.newest = nil, nil
+	a.changes, a.peers = nil, nil
 	return body, names, nil
 }
 

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,15 +22,17 @@ type Collector struct {
 	edges    *edgeTable
 	packages *packageStore
 
-	whole       *report.Report // of the last full round
-	udp         map[udpPlace]bool
-	lastProblem []report.Problem // of the last sample of connections
+	whole *report.Report // of the last full round
+	udp   map[udpPlace]bool
+	last  []*probe.Proc // the newest process list
 }
 
 // CollectorOptions say what is looked at.
 type CollectorOptions struct {
 	// Off names sections that are not looked at; they stay empty and say so.
 	Off []string
+	// Capabilities are what the agent holds: a problem must not ask for them.
+	Capabilities []string
 	// Languages looks for language packages too, which means a walk over the disks.
 	Languages bool
 	// ListenerCertificates makes a TLS handshake with the host's own TLS ports.
@@ -72,13 +75,15 @@ func (c *Collector) Sample(ctx context.Context, now time.Time) {
 	if c.off[report.SectionConnections] || ctx.Err() != nil {
 		return
 	}
-	procs, err := c.procs.Refresh()
-	if err != nil {
-		c.lastProblem = []report.Problem{{Reason: "processes: " + err.Error()}}
-		return
+	if c.last == nil {
+		c.last, _ = c.procs.Refresh() // an error is told by the next report
 	}
-	sample := c.network.Sample(procs)
-	c.lastProblem = sample.EdgeProblems
+	sample := c.network.Sample(c.last, func() []*probe.Proc {
+		if procs, err := c.procs.Refresh(); err == nil {
+			c.last = procs
+		}
+		return c.last
+	})
 	c.edges.add(sample.Edges, now)
 }
 
@@ -101,10 +106,14 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 			return
 		}
 		if list := probe(); len(list) > 0 {
-			found[section] = list
+			found[section] = c.mendable(list)
 		} else {
 			delete(found, section)
 		}
+	}
+	procs, err := c.procs.Refresh()
+	if err == nil {
+		c.last = procs
 	}
 	name, _ := os.Hostname()
 	if full || c.tree.Live() && name != r.Host.Hostname {
@@ -123,15 +132,10 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 	look(report.SectionUsers, func() (p []report.Problem) { r.Users, p = probe.Users(c.tree); return p })
 	look(report.SectionServices, func() (p []report.Problem) { r.Services, p = probe.Services(ctx, c.tree); return p })
 	look(report.SectionPackages, func() (p []report.Problem) {
-		procs, err := c.procs.Refresh()
-		if err != nil {
-			p = append(p, report.Problem{Reason: "programs that run: " + err.Error()})
-		}
-		var more []report.Problem
-		r.Packages, more = c.packages.collect(ctx, now, probe.Distro{ID: r.OS.ID, Version: r.OS.Version, Codename: r.OS.Codename}, full, procs)
-		return append(p, more...)
+		r.Packages, p = c.packages.collect(ctx, now, probe.Distro{ID: r.OS.ID, Version: r.OS.Version, Codename: r.OS.Codename}, full, c.last)
+		return p
 	})
-	c.running(now, &r, look)
+	c.running(now, &r, look, err)
 	if full {
 		look(report.SectionCertificates, func() (p []report.Problem) {
 			r.Certificates, p = probe.CertificateFiles(c.tree)
@@ -148,9 +152,28 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 	return r
 }
 
+// mendable takes privileges that the agent holds out of problems: what is
+// refused all the same is refused to everybody (a process that holds more than
+// the agent does, say).
+func (c *Collector) mendable(list []report.Problem) []report.Problem {
+	out := make([]report.Problem, len(list))
+	for i, p := range list {
+		held := p.Privilege != ""
+		for _, name := range strings.Split(p.Privilege, " and ") {
+			held = held && slices.Contains(c.options.Capabilities, name)
+		}
+		if held {
+			p.Reason += " (though the agent holds " + p.Privilege + ")"
+			p.Privilege = ""
+		}
+		out[i] = p
+	}
+	return out
+}
+
 // running looks at processes and what they hold open.
-func (c *Collector) running(now time.Time, r *report.Report, look func(string, func() []report.Problem)) {
-	procs, err := c.procs.Refresh()
+func (c *Collector) running(now time.Time, r *report.Report, look func(string, func() []report.Problem), err error) {
+	procs := c.last
 	if err != nil {
 		broken := []report.Problem{{Reason: "processes: " + err.Error()}}
 		for _, section := range []string{report.SectionProcesses, report.SectionListeners, report.SectionConnections, report.SectionContainers} {
@@ -180,7 +203,7 @@ func (c *Collector) running(now time.Time, r *report.Report, look func(string, f
 		look(report.SectionConnections, nil)
 		return
 	}
-	sample := c.network.Sample(procs)
+	sample := c.network.Sample(procs, nil)
 	c.edges.add(sample.Edges, now)
 	look(report.SectionListeners, func() []report.Problem {
 		r.Listeners = c.steadyListeners(sample.Listeners)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -29,12 +30,24 @@ type Config struct {
 	WatchFiles []string `yaml:"watch_files"`
 	// SpoolBytes bounds what is kept on disk while the server is away.
 	SpoolBytes int64 `yaml:"spool_bytes"`
+	// Mesh makes the agent a member of its site's mesh.
+	Mesh MeshConfig `yaml:"mesh"`
 	// Schedule is the agent's own; the server's replaces it.
 	Schedule struct {
 		Sample Duration `yaml:"sample"`
 		Report Duration `yaml:"report"`
 		Full   Duration `yaml:"full"`
 	} `yaml:"schedule"`
+}
+
+// MeshConfig is the part of the configuration about the mesh; an empty site
+// means none.
+type MeshConfig struct {
+	Site    string   `yaml:"site"`
+	KeyFile string   `yaml:"key_file"` // 32 random bytes in base64, the same for the whole site
+	Listen  string   `yaml:"listen"`   // default ":7471"
+	Address string   `yaml:"address"`  // told to the others, where the bound one is not it
+	Join    []string `yaml:"join"`     // some members, host:port
 }
 
 // Duration is a time span written like "30s", "5m" or "6h".
@@ -92,8 +105,28 @@ func ParseConfig(data []byte) (Config, error) {
 	if c.SpoolBytes != 0 && c.SpoolBytes < 64<<10 {
 		wrong = append(wrong, fmt.Errorf("spool_bytes: %d is too small to hold a report: give at least %d", c.SpoolBytes, 64<<10))
 	}
+	wrong = append(wrong, c.Mesh.check()...)
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return c, errors.Join(wrong...)
+}
+
+func (m MeshConfig) check() []error {
+	var wrong []error
+	if m.Site == "" {
+		if m.KeyFile != "" || len(m.Join) > 0 || m.Listen != "" || m.Address != "" {
+			wrong = append(wrong, errors.New("mesh.site: name the site, or leave the mesh out"))
+		}
+		return wrong
+	}
+	if m.KeyFile == "" {
+		wrong = append(wrong, errors.New("mesh.key_file: name a file with the site's key: 32 random bytes in base64 (openssl rand -base64 32)"))
+	}
+	for i, address := range m.Join {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			wrong = append(wrong, fmt.Errorf("mesh.join[%d]: %q must be host:port, e.g. 10.0.0.5:7471", i, address))
+		}
+	}
+	return wrong
 }
 
 // Off lists the sections that are switched off.
@@ -117,6 +150,6 @@ func (c Config) OwnSchedule() report.Schedule {
 func orTrue(b *bool) bool { return b == nil || *b }
 
 // Collector turns the file's choices into options for a collector.
-func (c Config) Collector(stateDir string, lasting bool) CollectorOptions {
-	return CollectorOptions{Off: c.Off(), Languages: orTrue(c.LanguagePackages), ListenerCertificates: orTrue(c.ListenerCertificates), Lasting: lasting, StateDir: stateDir, Patience: probe.Gentle()}
+func (c Config) Collector(stateDir string, lasting bool, capabilities []string) CollectorOptions {
+	return CollectorOptions{Off: c.Off(), Capabilities: capabilities, Languages: orTrue(c.LanguagePackages), ListenerCertificates: orTrue(c.ListenerCertificates), Lasting: lasting, StateDir: stateDir, Patience: probe.Gentle()}
 }

@@ -20,12 +20,13 @@ type suspicion struct {
 	Gain float64 `json:"g"`
 }
 
+var unknownCause = tUnk
+var stray = tStray
+
 const (
 	// stray is how likely an alert of an incident is to come from an item that
 	// nothing known connects with the cause: relations are missing and wrong.
-	stray = 0.08
 	// unknownCause weighs that the cause is nothing the CMDB holds.
-	unknownCause = 0.02
 	// again is what a further alert of the same item counts: it is no new place.
 	again = 0.3
 )
@@ -47,7 +48,7 @@ func (s *State) believe(g *group, c *canonical, weight float64) {
 	for i, x := range g.Suspects {
 		at[x.CI] = i
 	}
-	for _, r := range s.g.reaches(c.Binding.CI) {
+	for _, r := range s.reachesOf(c) {
 		gain := weight * s.shownAt(r)
 		id := s.g.ids[r.at]
 		if i, ok := at[id]; ok {
@@ -97,16 +98,17 @@ func (s *State) posterior(g *group) (w []float64, unknown, best float64) {
 // pace is how many further alerts a minute a group is expected to bring now.
 func (s *State) pace(g *group) float64 {
 	d := s.now.Sub(g.PaceAt)
-	rate := max(decayed(g.Fast, d, fastTau)/fastTau.Minutes(), 0.6*decayed(g.Slow, d, slowTau)/slowTau.Minutes())
+	rate := max(decayed(g.Fast, d, fastTau)/fastTau.Minutes(), 0.5*decayed(g.Slow, d, slowTau)/slowTau.Minutes())
 	if len(g.Members) == 1 {
-		rate *= 0.5 // it may be alone
+		rate *= tPace // it may be alone
 	}
 	return max(rate, 1e-4)
 }
 
 const (
-	fastTau = 8 * time.Minute
-	slowTau = 70 * time.Minute
+	// A failure shows within minutes, by its slow rules within half an hour.
+	fastTau = 5 * time.Minute
+	slowTau = 20 * time.Minute
 )
 
 // quicken notes that n alerts came to the group.
@@ -125,14 +127,22 @@ type fit struct {
 	g                              *group
 	time, place, class, age, habit float64
 	via                            string // the suspect that both point at
+	beside                         string // an item of the group that the alert's item is joined to
 }
+
+// settled is how long after the middle of its alerts a failure has done most of
+// what it does.
+const settled = 25 * time.Minute
 
 func (f fit) total() float64 { return quantise(f.time + f.place + f.class + f.age + f.habit) }
 
 // fitness weighs an alert against a group.
 func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	f := fit{g: g}
-	f.time = math.Log(s.pace(g) / (s.aloneRate() + failureRate))
+	f.time = math.Min(tCap, math.Log(s.pace(g)/(s.aloneRate()+failureRate)))
+	if broad(c) {
+		reaches = nil
+	}
 	// place
 	w, unknown, _ := s.posterior(g)
 	ratio := unknown
@@ -155,28 +165,113 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 			}
 		}
 	} else {
-		ratio = 0.5
+		ratio = s.sharesCluster(c, g)
 	}
-	f.place = math.Log(max(ratio, 1e-3))
+	adjacent, beside := s.adjacency(c, g)
+	if ratio < adjacent {
+		f.via, f.beside = "", beside
+	}
+	f.place = math.Log(max(0.7*ratio+tAdj*adjacent, 1e-3))
 	// class
-	class := classOf(c)
-	q := s.classShare(class)
-	n, k := float64(len(g.Members)), float64(g.Classes[class])
-	const vague = 4
-	f.class = math.Log((k + vague*q) / (n + vague) / q)
-	if f.class > 0 {
-		f.class *= 0.6
-	} else {
-		f.class *= 0.3
-	}
+	f.class = s.classFit(c, g)
 	// An alert older than the failure is no effect of it.
 	if early := g.Onset.Sub(c.Onset); early > 2*time.Minute {
 		f.age = -min(4, early.Minutes()/6)
+	}
+	// What a failure does, it does soon: what comes long after the bulk is another matter.
+	if late := s.now.Sub(g.Middle) - settled; late > 0 && len(g.Members) > 1 {
+		f.age = -min(5, late.Minutes()/12)
 	}
 	if x, _ := s.habitual(c); x > 1 {
 		f.habit = -0.5 * math.Log(x)
 	}
 	return f
+}
+
+// adjacentShare is how much of belief says that failures go from item to item
+// along relations, whatever their first cause: it holds where the cause is unknown
+// and where relations to it are missing.
+const adjacentShare = 0.3
+
+// neighboursOf lists the items with a tight relation to the alert's, as reaches.
+func (s *State) neighboursOf(c *canonical) []reach {
+	if c.Binding == nil || broad(c) {
+		return nil
+	}
+	id := c.Binding.CI
+	var out []reach
+	for n, e := range s.g.needs[id] {
+		if to := s.g.nodes.Get(e.To); to != nil && tight(e, s.g) && n < fanMax {
+			out = append(out, reach{s.g.index[e.To], 1})
+		}
+	}
+	for n, e := range s.g.needed[id] {
+		if from := s.g.nodes.Get(e.From); from != nil && tight(e, s.g) && n < fanMax {
+			out = append(out, reach{s.g.index[e.From], tRev})
+		}
+	}
+	return out
+}
+
+// adjacency is how much likelier than chance the alert's item is as the next one
+// of the group, because items next to it alert already.
+func (s *State) adjacency(c *canonical, g *group) (ratio float64, beside string) {
+	if len(g.items) == 0 || c.Binding == nil {
+		return 0, ""
+	}
+	i, ok := s.g.index[c.Binding.CI]
+	if !ok {
+		return 0, ""
+	}
+	var sum float64
+	if g.items[i] > 0 && !broad(c) {
+		sum, beside = tSame, c.Binding.CI
+	}
+	for _, r := range s.neighboursOf(c) {
+		if g.items[r.at] == 0 {
+			continue
+		}
+		// Of many neighbours each is the next with a small share.
+		id := s.g.ids[r.at]
+		degree := len(s.g.needs[id]) + len(s.g.needed[id])
+		sum += r.strength / float64(max(degree, 3))
+		if beside == "" {
+			beside = id
+		}
+	}
+	return sum * float64(s.size()) / float64(len(g.items)+1), beside
+}
+
+// broad says whether an alert names no item but at most a place that holds many.
+func broad(c *canonical) bool {
+	return c.Binding == nil || c.Binding.Class == "namespace" && slices.Contains(platform, c.Binding.Name[strings.LastIndexByte(c.Binding.Name, '/')+1:]) || c.Binding.Class == "cluster"
+}
+
+// sharesCluster compares how much of a group is of the alert's cluster with how
+// much of everything is.
+func (s *State) sharesCluster(c *canonical, g *group) float64 {
+	cl := clusterOf(c)
+	if cl == "" {
+		return 0.5
+	}
+	all := float64(s.g.clusterSize[cl]+1) / float64(s.size()+1)
+	in := (float64(g.Clusters[cl]) + all) / (float64(len(g.Members)) + 1)
+	return min(in/all, 8)
+}
+
+func clusterOf(c *canonical) string { return first(c.Labels, "cluster", "k8s_cluster") }
+
+// classFit is how much likelier the alert's class is in the group than elsewhere.
+func (s *State) classFit(c *canonical, g *group) float64 {
+	class := classOf(c)
+	q := s.classShare(class)
+	n, k := float64(len(g.Members)), float64(g.Classes[class])
+	// How varied the group is says how likely a class is that it has not had.
+	variety := max(0.3, float64(len(g.Classes))/math.Log(2+n)*tA)
+	if k == 0 {
+		return math.Log(variety/(n+variety)) * tNeg
+	}
+	return max(0, math.Log((k+variety*q)/(n+variety)/q)) * tPos
 }
 
 // evidence tells a fit in sentences.
@@ -189,11 +284,16 @@ func (s *State) evidence(c *canonical, f fit) []Evidence {
 		if f.via != "" && f.place > 0 {
 			if f.via == c.Binding.CI {
 				text = c.Binding.Name + " is a likely cause of it"
-			} else if way := s.g.way(c.Binding.CI, f.via); way != "" {
+			} else if way := s.g.way(c.Binding.CI, f.via, c.idle()); way != "" {
 				text = way + ", a likely cause of it"
 			} else {
 				text = c.Binding.Name + " needs " + s.g.name(f.via) + ", a likely cause of it"
 			}
+		}
+		if f.beside == c.Binding.CI {
+			text = "it has alerts about " + c.Binding.Name + " already"
+		} else if f.beside != "" {
+			text = c.Binding.Name + " " + s.g.relationWord(c.Binding.CI, f.beside) + " " + s.g.name(f.beside) + ", which alerts too"
 		}
 		out = append(out, Evidence{"topology", text, quantise(f.place)})
 	}
@@ -204,7 +304,11 @@ func (s *State) evidence(c *canonical, f fit) []Evidence {
 		out = append(out, Evidence{"class", "no other alert of it is " + class, quantise(f.class)})
 	}
 	if f.age < 0 {
-		out = append(out, Evidence{"age", "it is older than the failure", quantise(f.age)})
+		text := "it is older than the failure"
+		if c.Onset.After(g.Onset) {
+			text = "it comes long after most of its alerts"
+		}
+		out = append(out, Evidence{"age", text, quantise(f.age)})
 	}
 	if f.habit < 0 {
 		_, n := s.habitual(c)

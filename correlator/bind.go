@@ -194,7 +194,7 @@ func candidates(labels event.Labels) []candidate {
 		out = append(out, candidate{label: "job_name", value: v, lookup: strings.ToLower(base), classes: workloads[:1], score: 80})
 	}
 	if n, v := firstOf(labels, "instance", "target"); v != "" && job != "kube-state-metrics" {
-		out = append(out, instance(n, v)...)
+		out = append(out, instance(n, v, mentions(labels.Get("alertname"), certificateWords))...)
 	}
 	pod := ""
 	if _, pod = firstOf(labels, "pod", "pod_name"); pod != "" {
@@ -239,11 +239,14 @@ func firstOf(labels event.Labels, names ...string) (string, string) {
 }
 
 // instance reads host:port, an address, or a URL.
-func instance(label, v string) []candidate {
+func instance(label, v string, certain bool) []candidate {
 	if strings.Contains(v, "://") {
 		out := []candidate{{label: label, value: v, lookup: strings.ToLower(v), classes: services, score: 90}}
 		if u, err := url.Parse(v); err == nil && u.Hostname() != "" {
 			h := strings.ToLower(u.Hostname())
+			if certain {
+				out = slices.Insert(out, 0, candidate{label: label, value: v, lookup: h, classes: []string{"certificate"}, score: 90})
+			}
 			out = append(out,
 				candidate{label: label, value: v, lookup: h, classes: []string{"certificate", "service"}, score: 85},
 				candidate{label: label, value: v, lookup: h, classes: slices.Concat(machines, engines), score: 80})
@@ -263,5 +266,49 @@ func instance(label, v string) []candidate {
 	if short, _, ok := strings.Cut(host, "."); ok && net.ParseIP(host) == nil {
 		out = append(out, candidate{label: label, value: v, lookup: short, port: port, classes: slices.Concat(machines, engines), score: 75})
 	}
+	return out
+}
+
+// Words are general classes of meaning in a rule's name, none a rule's name. Where
+// names say nothing, nothing is taken from them.
+var (
+	certificateWords = []string{"cert", "certificate", "ssl", "tls", "x509"}
+	absenceWords     = []string{"no", "not", "without", "absent", "missing", "zero", "idle", "inactive"}
+)
+
+// mentions says whether one of the words is a word of the name, however it is written.
+func mentions(name string, words []string) bool {
+	for _, w := range wordsOf(name) {
+		if slices.Contains(words, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// wordsOf splits CamelCase, snake_case and plain text into lower-case words.
+func wordsOf(name string) []string {
+	var out []string
+	start := -1
+	flush := func(end int) {
+		if start >= 0 && end > start {
+			out = append(out, strings.ToLower(name[start:end]))
+		}
+		start = -1
+	}
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		switch {
+		case !letter:
+			flush(i)
+		case start >= 0 && c >= 'A' && c <= 'Z' && (name[i-1] < 'A' || name[i-1] > 'Z'):
+			flush(i)
+			start = i
+		case start < 0:
+			start = i
+		}
+	}
+	flush(len(name))
 	return out
 }

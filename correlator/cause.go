@@ -167,7 +167,7 @@ func (s *State) causes(g *group) []Cause {
 	for _, ci := range order {
 		weight := 1 + 0.3*float64(min(len(seen[ci].classes), 3)-1)
 		evidence += weight
-		for _, r := range s.g.reaches(ci) {
+		for _, r := range s.reachesOf(seen[ci].first) {
 			x := scores[r.at]
 			if x == nil {
 				x = &score{}
@@ -217,7 +217,7 @@ func (s *State) causes(g *group) []Cause {
 			path = "no alert of its own; " + path
 		}
 		if r.far != "" {
-			if way := s.g.way(r.far, n.ID); way != "" {
+			if way := s.g.way(r.far, n.ID, seen[r.far].first.idle()); way != "" {
 				path += " (" + way + ")"
 			}
 		}

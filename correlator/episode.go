@@ -59,6 +59,7 @@ type canonical struct {
 	Suppressed  string       `json:"suppressed,omitempty"` // why
 	HoldWhy     string       `json:"hold,omitempty"`
 	Unbound     string       `json:"unbound,omitempty"` // why no item is known
+	Absence     bool         `json:"absence,omitempty"` // it says that something does not happen
 	Counted     bool         `json:"counted,omitempty"` // learned from already
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
 }
@@ -68,6 +69,8 @@ type heartbeat struct {
 	Source  string    `json:"source"`
 	Name    string    `json:"name"`
 	Last    time.Time `json:"last"`
+	Every   Duration  `json:"every,omitempty"` // its rhythm as learned; 0 until it was heard twice
+	Beats   int       `json:"beats,omitempty"`
 	Missing bool      `json:"missing,omitempty"`
 	Group   string    `json:"group,omitempty"`
 	Episode string    `json:"episode"`
@@ -246,6 +249,7 @@ func (s *State) supersede(src string, a *event.Alert) {
 		if old.Labels.Equal(a.Labels) && a.StartsAt.After(old.Last) {
 			if c := s.alerts.Get(old.Canonical); c != nil && a.StartsAt.Sub(old.Last) > staleReturn {
 				c.Lost = true
+				s.alerts.Touch(c.ID)
 			}
 			s.end(k, old, AlertSuperseded, a.StartsAt, "it fired anew, so its resolve was lost")
 		}
@@ -278,6 +282,10 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	return FateResolve
 }
 
+func absent(b *Binding, l event.Labels) bool {
+	return b != nil && b.Class == "service" && mentions(l.Get("alertname"), absenceWords)
+}
+
 // placeEnded finds the incident that an alert belonged to which fired and ended
 // between two notifications: it is part of the story although it is over. It
 // never opens or holds anything.
@@ -296,16 +304,16 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 		}
 	}
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
-	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now}
+	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now, Absence: absent(b, a.Labels)}
 	if b == nil {
 		ep.Why += "; " + why
 	}
-	if s.maintained(c) != "" {
+	if w, _, _ := s.planned(c); w != nil {
 		return c
 	}
 	reaches := s.reachesOf(c)
 	var best fit
-	for _, g := range s.nearby(reaches, nil) {
+	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
 		if g.Held || !g.ClearedAt.IsZero() {
 			continue
 		}
@@ -416,6 +424,10 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	id := s.identity(a.Labels)
 	if c := s.alerts.Get(s.byIdentity[id]); c != nil {
 		g := s.groups.Get(c.Group)
+		if !c.Lost && ep.StartsAt.Sub(s.heardOf(c)) > staleReturn {
+			c.Lost = true
+			s.alerts.Touch(c.ID)
+		}
 		fresh := !c.Lost && (c.Active || g != nil && s.now.Sub(c.Ended) <= staleReturn)
 		if fresh && (c.Active || g.live() || s.now.Sub(g.ResolvedAt) <= time.Duration(s.cfg.ReopenWindow)) {
 			if !slices.Contains(c.Episodes, key) {
@@ -432,7 +444,7 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
 	c := &canonical{
 		ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b,
-		Onset: ep.Onset, First: s.now, Episodes: []string{key},
+		Onset: ep.Onset, First: s.now, Episodes: []string{key}, Absence: absent(b, a.Labels),
 	}
 	if b == nil {
 		c.Unbound = why
@@ -441,6 +453,23 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	s.alerts.Put(c.ID, c)
 	s.byIdentity[id] = c.ID
 	return c, true
+}
+
+// heardOf is when anything of an alert was last heard: a mention or its end. That
+// one replica's resolve was lost must not keep the alert alive for the other.
+func (s *State) heardOf(c *canonical) time.Time {
+	at := c.First
+	for _, k := range c.Episodes {
+		if ep := s.episodes.Get(k); ep != nil {
+			if ep.ended() && ep.Ended.After(at) {
+				at = ep.Ended
+			}
+			if ep.Last.After(at) && ep.Status != AlertSuperseded {
+				at = ep.Last
+			}
+		}
+	}
+	return at
 }
 
 // staleReturn is how long an alert must have been gone for its return to be judged
@@ -522,8 +551,12 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	}
 	s.beats.Touch(key)
 	if a.Status == event.Firing {
+		if gap := s.now.Sub(b.Last); !b.Last.IsZero() && gap >= time.Second && !b.Missing {
+			b.Every = max(b.Every-b.Every/64, Duration(gap))
+			b.Beats++
+		}
 		b.Last = s.now
-		s.schedule(dueBeat, key, &b.Due, s.now.Add(time.Duration(s.cfg.WatchdogTimeout)))
+		s.schedule(dueBeat, key, &b.Due, s.now.Add(s.patience(b)))
 		if b.Missing {
 			b.Missing = false
 			if g := s.groups.Get(b.Group); g != nil && g.live() {
@@ -551,6 +584,16 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	s.schedule(dueEpisode, ek, &ep.Due, s.now.Add(s.expiry()))
 	s.recordFull(ep, &canonical{ID: ep.ID, Severity: s.severity(a.Labels), Labels: a.Labels}, a)
 	return ep.Fate
+}
+
+// patience is how long a heartbeat may be silent: twice its own rhythm, which is
+// Alertmanager's repeat interval, and not less than configured. Before the rhythm
+// is known it may be anything up to the expiry of alerts.
+func (s *State) patience(b *heartbeat) time.Duration {
+	if b.Beats < 6 {
+		return max(s.expiry(), time.Duration(s.cfg.WatchdogTimeout))
+	}
+	return max(2*time.Duration(b.Every)+5*time.Minute, time.Duration(s.cfg.WatchdogTimeout))
 }
 
 func (s *State) beatDue(key string) {

@@ -23,6 +23,7 @@ type node struct {
 	Cluster     string            `json:"cluster,omitempty"`
 	Namespace   string            `json:"namespace,omitempty"`
 	Criticality string            `json:"criticality,omitempty"`
+	Kind        string            `json:"kind,omitempty"`   // of a workload
 	Engine      string            `json:"engine,omitempty"` // of a database, cache, queue: the product
 }
 
@@ -53,12 +54,13 @@ type graph struct {
 
 	classCount  map[string]int
 	clusterSize map[string]int      // items by their cluster
+	clusterApps map[string]int      // services by their cluster
 	platforms   map[string][]string // by cluster: workloads and engines that serve all of it
 	clusters    map[string]string   // cluster name → its item
 	namespaces  map[string]string   // cluster/namespace → its item
 
 	// answers to questions about the topology as it is now
-	reachCache map[int32][]reach
+	reachCache map[int64][]reach
 	massCache  map[int32]float64
 	epoch      uint64 // raised by every change
 }
@@ -67,9 +69,9 @@ func newGraph() *graph {
 	return &graph{
 		nodes: paged.NewTable[node]("node"), edges: paged.NewTable[edge]("edge"),
 		alias: map[string][]string{}, needs: map[string][]edge{}, needed: map[string][]edge{}, hosts: map[string]struct{}{},
-		index: map[string]int32{}, classCount: map[string]int{}, clusterSize: map[string]int{}, platforms: map[string][]string{},
+		index: map[string]int32{}, classCount: map[string]int{}, clusterSize: map[string]int{}, clusterApps: map[string]int{}, platforms: map[string][]string{},
 		clusters: map[string]string{}, namespaces: map[string]string{},
-		reachCache: map[int32][]reach{}, massCache: map[int32]float64{},
+		reachCache: map[int64][]reach{}, massCache: map[int32]float64{},
 	}
 }
 
@@ -107,6 +109,9 @@ func (g *graph) indexNode(n *node) {
 	g.classCount[n.Class]++
 	if n.Cluster != "" {
 		g.clusterSize[n.Cluster]++
+		if n.Class == "service" {
+			g.clusterApps[n.Cluster]++
+		}
 		if n.serves() {
 			g.platforms[n.Cluster] = insert(g.platforms[n.Cluster], n.ID, strings.Compare)
 		}
@@ -127,6 +132,9 @@ func (g *graph) unindexNode(n *node) {
 	g.classCount[n.Class]--
 	if n.Cluster != "" {
 		g.clusterSize[n.Cluster]--
+		if n.Class == "service" {
+			g.clusterApps[n.Cluster]--
+		}
 		remove(g.platforms, n.Cluster, n.ID, strings.Compare)
 	}
 	switch n.Class {
@@ -139,7 +147,7 @@ func (g *graph) unindexNode(n *node) {
 
 // serves says whether a whole cluster needs the item without a relation that says so.
 func (n *node) serves() bool {
-	return n.Class == "workload" && slices.Contains(platform, n.Namespace) || n.Class == "database" && n.Engine == "etcd"
+	return n.Class == "workload" && n.Kind != "daemonset" && slices.Contains(platform, n.Namespace) || n.Class == "database" && n.Engine == "etcd"
 }
 
 func (g *graph) indexEdge(e edge) {
@@ -212,6 +220,7 @@ func nodeFrom(id string, c *event.CI) *node {
 	n := &node{ID: id, Class: c.Class, Name: c.Name, Labels: c.Labels}
 	text := func(k string) string { return textOf(c.Attributes[k]) }
 	n.Cluster, n.Namespace, n.Criticality, n.Engine = text("cluster"), text("namespace"), text("criticality"), strings.ToLower(text("engine"))
+	n.Kind = strings.ToLower(text("kind"))
 	if n.Class == "cluster" && n.Cluster == "" {
 		n.Cluster = n.Name
 	}

@@ -12,13 +12,15 @@ import (
 // for evidence, one that is held and has no number yet.
 type group struct {
 	ID         string         `json:"id"`
-	Held       bool           `json:"held,omitempty"` // not opened: its ID is internal
-	Members    []string       `json:"members"`        // canonical alerts, in the order in which they came
-	Classes    map[string]int `json:"classes"`        // members by class
+	Held       bool           `json:"held,omitempty"`     // not opened: its ID is internal
+	Members    []string       `json:"members"`            // canonical alerts, in the order in which they came
+	Classes    map[string]int `json:"classes"`            // members by class
+	Clusters   map[string]int `json:"clusters,omitempty"` // members by cluster label
 	Suspects   []suspicion    `json:"suspects,omitempty"`
 	Evidence   float64        `json:"evidence"` // weight of the members, as believe counts it
 	Bond       float64        `json:"bond"`     // how well the members fit each other, summed
 	Onset      time.Time      `json:"onset"`    // earliest of its members
+	Middle     time.Time      `json:"middle"`   // mean of when its members were first heard
 	OpenedAt   time.Time      `json:"opened"`
 	LastJoined time.Time      `json:"joined"`
 	Fast       float64        `json:"fast"`
@@ -39,12 +41,15 @@ type group struct {
 	HoldDue    time.Time      `json:"hold_due,omitzero"`
 	ViewDue    time.Time      `json:"view_due,omitzero"`
 
-	indexed []int32 // suspects under which it is found
-	mark    uint64  // last search that saw it
+	items   map[int32]int // members by item
+	indexed []int32       // suspects under which it is found
+	mark    uint64        // last search that saw it
 }
 
 // live says whether the group still takes alerts.
 func (g *group) live() bool { return g.ResolvedAt.IsZero() && !g.Closed }
+
+var attachOdds = tOdds
 
 // heldPrefix begins the internal ids of groups that are held.
 const heldPrefix = "held/"
@@ -53,8 +58,7 @@ const (
 	searchRecent = 24 // groups looked at because they are the latest
 	searchPer    = 24 // a suspect of more groups than this is a hub: it tells nothing
 	indexTop     = 16 // suspects under which a group is found
-	linger       = 150 * time.Minute
-	attachOdds   = 1.0 // log odds from which an alert joins
+	linger       = 75 * time.Minute
 )
 
 // relist keeps the order of latest activity and the index by suspect.
@@ -65,6 +69,9 @@ func (s *State) relist(g *group) {
 	s.totals.Touch(ledgerKey)
 	g.Order = l.Order
 	s.recent = append(s.recent, g)
+	for i := range g.items {
+		s.byItem[i] = append(s.byItem[i], g)
+	}
 	s.reindexGroup(g)
 }
 
@@ -81,16 +88,19 @@ func (s *State) reindexGroup(g *group) {
 	}
 }
 
-func (s *State) unindex(i int32, g *group) {
-	l := s.bySuspect[i]
+func (s *State) unindex(i int32, g *group) { drop(s.bySuspect, i, g) }
+
+// drop takes a group out of an index, whose lists have no order.
+func drop(m map[int32][]*group, i int32, g *group) {
+	l := m[i]
 	if n := slices.Index(l, g); n >= 0 {
 		l[n] = l[len(l)-1]
 		l = l[:len(l)-1]
 	}
 	if len(l) == 0 {
-		delete(s.bySuspect, i)
+		delete(m, i)
 	} else {
-		s.bySuspect[i] = l
+		m[i] = l
 	}
 }
 
@@ -105,12 +115,15 @@ func (s *State) unlist(g *group) {
 		s.unindex(i, g)
 	}
 	g.indexed = g.indexed[:0]
+	for i := range g.items {
+		drop(s.byItem, i, g)
+	}
 	g.Order = 0
 }
 
 // nearby lists the groups that an alert may belong to: the latest, and those that
 // suspect what its item needs. Its cost does not grow with the number of groups.
-func (s *State) nearby(reaches []reach, except *group) []*group {
+func (s *State) nearby(reaches, near []reach, except *group) []*group {
 	s.search++
 	var out []*group
 	take := func(g *group) {
@@ -133,20 +146,34 @@ func (s *State) nearby(reaches []reach, except *group) []*group {
 			}
 		}
 	}
+	for _, n := range near {
+		if l := s.byItem[n.at]; len(l) <= searchPer {
+			for _, g := range l {
+				take(g)
+			}
+		}
+	}
 	slices.SortFunc(out, func(a, b *group) int { return cmp.Compare(b.Order, a.Order) })
 	return out
 }
 
 func (s *State) takes(g *group) bool {
-	return g.live() && g.Beat == "" && s.now.Sub(g.LastJoined) <= linger && len(g.Members) < s.cfg.MaxGroup
+	if !g.live() || g.Beat != "" || len(g.Members) >= s.cfg.MaxGroup {
+		return false
+	}
+	// A lone alert that still fires may be the forerunner of something, however old.
+	return len(g.Members) == 1 && g.ClearedAt.IsZero() || s.now.Sub(g.LastJoined) <= linger
 }
 
 func (s *State) reachesOf(c *canonical) []reach {
 	if c.Binding == nil {
 		return nil
 	}
-	return s.g.reaches(c.Binding.CI)
+	return s.g.reaches(c.Binding.CI, c.idle())
 }
+
+// idle says whether the alert complains that something does not happen.
+func (c *canonical) idle() bool { return c.Absence }
 
 // dispose decides where an alert goes when one of its episodes is first heard.
 func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
@@ -156,24 +183,26 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	}
 	c.Active = true
 	s.books()
-	if why := s.maintained(c); why != "" {
-		c.Suppressed = why
-		ep.Fate, ep.Why = FateSuppressed, why
-		return
-	}
+	planned, whyPlanned, plannedOdds := s.planned(c)
 	reaches := s.reachesOf(c)
 	var best fit
 	var others []fit
-	for _, g := range s.nearby(reaches, nil) {
+	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
 		f := s.fitness(c, g, reaches)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > 0 || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > tImm || s.holdOf(c) <= 0) {
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f
 			}
 		}
+	}
+	if planned != nil && (best.g == nil || best.total() < plannedOdds+1) {
+		c.Suppressed = whyPlanned
+		s.suppress(planned, c)
+		ep.Fate, ep.Why = FateSuppressed, whyPlanned
+		return
 	}
 	if best.g != nil {
 		g := best.g
@@ -192,6 +221,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		}
 		g = s.sweep(g)
 		if !g.Held {
+			s.foundCompany(g, c)
 			s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), sentence(ev)))
 			ep.Fate, ep.Why = FateIncident, sentence(ev)
 			return
@@ -261,20 +291,27 @@ func (s *State) revive(g *group, why string) {
 
 // join puts an alert into a group.
 func (s *State) join(g *group, c *canonical) {
-	c.Group, c.AttachedAt = g.ID, s.now
+	// An alert that was in an incident already has been shown since then, whatever
+	// that is merged into.
+	if c.AttachedAt.IsZero() || c.Group == "" || strings.HasPrefix(c.Group, heldPrefix) {
+		c.AttachedAt = s.now
+	}
+	c.Group = g.ID
 	if !g.Held {
 		c.HoldWhy = ""
 	}
 	s.alerts.Touch(c.ID)
 	weight := 1.0
-	if c.Binding != nil && g.has(s, c.Binding.CI) {
+	if s.seat(g, c) > 1 {
 		weight = again
 	}
 	g.Members = append(g.Members, c.ID)
-	if g.Classes == nil {
-		g.Classes = map[string]int{}
+	g.count(c)
+	if n := time.Duration(len(g.Members)); n == 1 {
+		g.Middle = c.First
+	} else {
+		g.Middle = g.Middle.Add(c.First.Sub(g.Middle) / n).Truncate(time.Millisecond)
 	}
-	g.Classes[classOf(c)]++
 	if g.Onset.IsZero() || c.Onset.Before(g.Onset) {
 		g.Onset = c.Onset
 	}
@@ -287,14 +324,36 @@ func (s *State) join(g *group, c *canonical) {
 	s.groups.Touch(g.ID)
 }
 
-// has says whether one of the group's latest members is about the item.
-func (g *group) has(s *State, ci string) bool {
-	for i := len(g.Members) - 1; i >= 0 && i >= len(g.Members)-200; i-- {
-		if o := s.alerts.Get(g.Members[i]); o != nil && o.Binding != nil && o.Binding.CI == ci {
-			return true
-		}
+func (g *group) count(c *canonical) {
+	if g.Classes == nil {
+		g.Classes, g.Clusters = map[string]int{}, map[string]int{}
 	}
-	return false
+	g.Classes[classOf(c)]++
+	if cl := clusterOf(c); cl != "" {
+		if g.Clusters == nil {
+			g.Clusters = map[string]int{}
+		}
+		g.Clusters[cl]++
+	}
+}
+
+// seat notes that an alert of the group is about its item, and returns how many are.
+func (s *State) seat(g *group, c *canonical) int {
+	if c.Binding == nil {
+		return 0
+	}
+	i, ok := s.g.index[c.Binding.CI]
+	if !ok {
+		return 0
+	}
+	if g.items == nil {
+		g.items = map[int32]int{}
+	}
+	g.items[i]++
+	if g.items[i] == 1 && g.Order > 0 {
+		s.byItem[i] = append(s.byItem[i], g)
+	}
+	return g.items[i]
 }
 
 // open makes an incident of a held group.
@@ -310,7 +369,7 @@ func (s *State) open(g *group, why string) *group {
 			c.Group, c.AttachedAt, c.HoldWhy = g.ID, s.now, ""
 			s.alerts.Touch(m)
 			if len(g.Members) > 1 {
-				s.foundCompany(c)
+				s.foundCompany(g, c)
 			}
 		}
 	}
@@ -331,7 +390,7 @@ func (s *State) open(g *group, why string) *group {
 func (s *State) releaseRecords(c *canonical, why string) {
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.Fate != FateHeld || ep.FinalFate == FateIncident {
+		if ep == nil || ep.Fate != FateHeld && ep.Fate != FateSuppressed || ep.FinalFate == FateIncident {
 			continue
 		}
 		ep.FinalFate, ep.FinalWhy = FateIncident, why
@@ -355,11 +414,12 @@ func (s *State) absorb(g, h *group, why string) {
 			c.Evidence = []Evidence{{"merge", why, 1}}
 		}
 		s.join(g, c)
-		s.foundCompany(c)
+		s.foundCompany(g, c)
 		switch {
 		case opened && !g.Held:
 			for _, k := range c.Episodes {
 				if ep := s.episodes.Get(k); ep != nil {
+					s.episodes.Touch(k)
 					s.record(ep, "", false)
 				}
 			}
@@ -502,13 +562,13 @@ func (s *State) Resolved(id string, now time.Time) {
 // single alert stays longer: a chattering alert belongs into one record.
 func (s *State) reopenWindow(g *group) time.Duration {
 	w := time.Duration(s.cfg.ReopenWindow)
-	if len(g.Members) == 1 {
+	if s.solo(g) != "" {
 		w = max(w, soloReopen)
 	}
 	return w
 }
 
-const soloReopen = 24 * time.Hour
+const soloReopen = 7 * 24 * time.Hour
 
 // Reopened tells that a person reopened the incident.
 func (s *State) Reopened(id string, now time.Time) {

@@ -8,7 +8,19 @@ import (
 )
 
 // holdOf is how long an alert waits for company before it opens an incident by itself.
-func (s *State) holdOf(c *canonical) time.Duration { return time.Duration(s.cfg.Hold[c.Severity]) }
+// Where experience says that alerts of its class mostly begin incidents, it waits less.
+func (s *State) holdOf(c *canonical) time.Duration {
+	hold := time.Duration(s.cfg.Hold[c.Severity])
+	if c.Severity.Rank() > Major.Rank() {
+		switch p := s.promise(classOf(c)); {
+		case p >= tP1:
+			hold = min(hold, 100*time.Second)
+		case p >= tP2:
+			hold = min(hold, 10*time.Minute)
+		}
+	}
+	return hold
+}
 
 // holdDeadline is when a held group opens without further evidence; zero is never:
 // it stays held, and is shown so, until it ends or finds company.
@@ -80,7 +92,7 @@ func (s *State) maybeOpen(g *group, why string) {
 }
 
 // surePair is the log odds from which two warnings are enough for an incident.
-const surePair = 3.0
+const surePair = 2.0
 
 // holdOver opens an incident for alerts that waited in vain for company.
 func (s *State) holdOver(id string) {
@@ -116,7 +128,7 @@ func (s *State) holdOver(id string) {
 func (s *State) joinLate(g *group, c *canonical) bool {
 	reaches := s.reachesOf(c)
 	var best fit
-	for _, o := range s.nearby(reaches, g) {
+	for _, o := range s.nearby(reaches, s.neighboursOf(c), g) {
 		f := s.fitness(c, o, reaches)
 		if t := f.total(); t >= attachOdds && (best.g == nil || t > best.total()) {
 			best = f
@@ -142,10 +154,7 @@ func (s *State) comeBack(g *group, c *canonical) bool {
 		return false
 	}
 	old := s.groups.Get(h.Incident)
-	if old == nil || old.Closed || old.Held || len(old.Members) != 1 {
-		return false
-	}
-	if o := s.alerts.Get(old.Members[0]); o == nil || o.Identity != c.Identity {
+	if old == nil || old.Closed || old.Held || s.solo(old) != c.Identity {
 		return false
 	}
 	why := fmt.Sprintf("the same alert came alone again, %d times by now", h.N+1)
@@ -157,6 +166,23 @@ func (s *State) comeBack(g *group, c *canonical) bool {
 	c.Evidence = []Evidence{{"habit", why, 1}}
 	s.absorb(old, g, why)
 	return true
+}
+
+// solo returns the identity of the only alert of a group, however often it came,
+// or nothing if there are several.
+func (s *State) solo(g *group) string {
+	identity := ""
+	for _, m := range g.Members[max(0, len(g.Members)-20):] {
+		o := s.alerts.Get(m)
+		if o == nil || identity != "" && o.Identity != identity {
+			return ""
+		}
+		identity = o.Identity
+	}
+	if len(g.Classes) > 1 {
+		return ""
+	}
+	return identity
 }
 
 // sizes at which a growing group looks for held alerts and incidents that it explains
@@ -175,15 +201,11 @@ func (s *State) sweep(g *group) *group {
 			at = append(at, reach{n, 1})
 		}
 	}
-	for _, h := range s.nearby(at, g) {
+	for _, h := range s.nearby(at, nil, g) {
 		if !s.takes(h) || !s.takes(g) {
 			continue
 		}
-		if len(h.Members) > 1 {
-			g = s.maybeMerge(g, h)
-			continue
-		}
-		if !h.Held {
+		if len(h.Members) > 1 || !h.Held && s.now.Sub(h.LastJoined) < 10*time.Minute {
 			g = s.maybeMerge(g, h)
 			continue
 		}
@@ -195,7 +217,7 @@ func (s *State) sweep(g *group) *group {
 		if s.now.Sub(c.First) > 10*time.Minute {
 			f.time = math.Min(f.time, 0) // it did not come with the others
 		}
-		if c.Binding != nil && f.via == c.Binding.CI && f.place > 2 {
+		if s.accuses(g, c) {
 			f.age, f.habit = 0, f.habit/2 // the cause itself may complain long before it fails
 		}
 		if f.total() < attachOdds {
@@ -211,8 +233,32 @@ func (s *State) sweep(g *group) *group {
 	return g
 }
 
+// accuses says whether the alert is about what the group suspects most, or about
+// what that runs on or carries.
+func (s *State) accuses(g *group, c *canonical) bool {
+	w, _, _ := s.posterior(g)
+	if c.Binding == nil || len(g.Suspects) == 0 || w[0] < 0.25 || broad(c) {
+		return false
+	}
+	top := g.Suspects[0].CI
+	if top == c.Binding.CI {
+		return true
+	}
+	for _, e := range s.g.needs[c.Binding.CI] {
+		if e.To == top && e.Type == "runs_on" {
+			return true
+		}
+	}
+	for _, e := range s.g.needed[c.Binding.CI] {
+		if e.From == top && e.Type == "runs_on" && machineClass(c.Binding.Class) {
+			return true
+		}
+	}
+	return false
+}
+
 // mergeOdds is how much likelier one failure must be than two.
-const mergeOdds = 1.0
+var mergeOdds = tMerge
 
 // maybeMerge joins two groups where one failure explains both better than two do.
 // It returns the group that holds g's alerts afterwards.
@@ -241,9 +287,11 @@ func (s *State) maybeMerge(g, h *group) *group {
 		return g
 	}
 	// Two failures so close together are rare themselves.
-	apart := g.Onset.Sub(h.Onset).Abs()
+	apart := g.Middle.Sub(h.Middle).Abs()
 	coincidence := -math.Log(failureRate * (apart.Minutes() + 5))
-	odds := quantise(best - bg - bh + coincidence)
+	// And what one failure does, it does soon.
+	spread := max(0, apart.Minutes()-10) / 8
+	odds := quantise(best - bg - bh + coincidence - spread)
 	if odds < mergeOdds {
 		return g
 	}

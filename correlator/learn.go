@@ -145,21 +145,36 @@ func (s *State) cameAlone(c *canonical) {
 }
 
 // foundCompany notes that an alert belongs to an incident of several.
-func (s *State) foundCompany(c *canonical) {
+func (s *State) foundCompany(g *group, c *canonical) {
 	if c.Counted {
 		return
 	}
 	c.Counted = true
+	s.alerts.Touch(c.ID)
 	class := classOf(c)
 	k := s.customs.Get(class)
 	if k == nil {
 		k = &custom{}
 		s.customs.Put(class, k)
 	}
-	k.Grouped++
-	s.books().Grouped++
+	// A storm of one class is one experience with it, not a hundred.
+	n := 1 / float64(max(1, g.Classes[class]))
+	k.Grouped = quantise(k.Grouped + n)
+	s.books().Grouped = quantise(s.books().Grouped + n)
 	s.customs.Touch(class)
 	s.totals.Touch(ledgerKey)
+}
+
+// promise is how likely a lone alert of a class is the first of an incident, as
+// far as experience tells: with none, as likely as any other's.
+func (s *State) promise(class string) float64 {
+	l := s.books()
+	any := (l.Grouped + 1) / (l.Grouped + l.Alone + 2)
+	var k custom
+	if c := s.customs.Get(class); c != nil {
+		k = *c
+	}
+	return quantise((k.Grouped + 2*any) / (k.Grouped + k.Alone + 2))
 }
 
 // decayed is a count that fades with time constant tau.

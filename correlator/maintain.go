@@ -2,38 +2,191 @@ package correlator
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"time"
+
+	"github.com/watchbill/watchbill/internal/event"
 )
 
-// maintained says which planned window covers the alert's item or what it runs on.
-func (s *State) maintained(c *canonical) string {
-	if c.Binding == nil || s.windows.Len() == 0 {
-		return ""
-	}
-	near := map[string]bool{c.Binding.CI: true}
-	front := []string{c.Binding.CI}
-	for range s.cfg.Hops {
-		var next []string
-		for _, f := range front {
-			for _, e := range s.g.needs[f] {
-				if (e.Type == "runs_on" || e.Type == "exposes" || e.Type == "member_of") && !near[e.To] {
-					near[e.To] = true
-					next = append(next, e.To)
-				}
-			}
+// window is a planned maintenance. While it lasts it is a failure of known cause:
+// what that explains is suppressed, unless an incident explains it better.
+type window struct {
+	CIs      []string  `json:"cis"`
+	StartsAt time.Time `json:"starts_at"`
+	EndsAt   time.Time `json:"ends_at"`
+	Summary  string    `json:"summary"`
+	Over     bool      `json:"over,omitempty"` // in the grace after its end
+	// Group holds what it suppressed. It is never open and never found by alerts'
+	// items: only this file looks at it.
+	Group group     `json:"group"`
+	Due   time.Time `json:"due"`
+}
+
+const (
+	// plainlyPlanned is the strength from which an item's maintenance explains an
+	// alert without further evidence.
+	plainlyPlanned = 0.25
+	// plannedPace is how many alerts a minute work is expected to bring while it lasts.
+	plannedPace = 0.1
+	// afterWork is how long after a window's end what it suppressed may still clear.
+	afterWork = time.Hour
+)
+
+func (s *State) maintenance(_ event.Event, m *event.Maintenance) {
+	key := m.ID
+	if key == "" {
+		key = m.StartsAt.UTC().Format(time.RFC3339) + "/" + m.Summary
+		for _, c := range m.CIs {
+			key += "/" + c.Key()
 		}
-		front = next
 	}
-	for _, k := range s.windows.Keys() {
-		w := s.windows.Get(k)
-		if s.now.Before(w.StartsAt) || !s.now.Before(w.EndsAt) {
+	old := s.windows.Get(key)
+	if m.Canceled {
+		if old != nil {
+			s.release(old, "the maintenance was cancelled")
+			s.windows.Delete(key)
+		}
+		return
+	}
+	w := &window{StartsAt: m.StartsAt, EndsAt: m.EndsAt, Summary: m.Summary, Group: group{ID: heldPrefix + "window/" + key, Held: true}}
+	if old != nil {
+		w.Group = old.Group
+	}
+	for _, c := range m.CIs {
+		w.CIs = append(w.CIs, c.Key())
+	}
+	s.windows.Put(key, w)
+	s.schedule(dueWindow, key, &w.Due, m.EndsAt)
+}
+
+func (s *State) windowDue(key string) {
+	w := s.windows.Get(key)
+	if !w.Over {
+		w.Over = true
+		s.windows.Touch(key)
+		s.schedule(dueWindow, key, &w.Due, s.now.Add(afterWork))
+		return
+	}
+	s.windows.Delete(key)
+	s.release(w, fmt.Sprintf("still firing %s after the maintenance of %s was to end", afterWork, s.nameAll(w.CIs)))
+}
+
+// release lets alerts that maintenance no longer explains go their usual way.
+func (s *State) release(w *window, why string) {
+	for _, id := range w.Group.Members {
+		c := s.alerts.Get(id)
+		if c == nil || c.Suppressed == "" {
 			continue
 		}
-		for _, ci := range w.CIs {
-			if near[ci] {
-				return fmt.Sprintf("maintenance of %s until %s: %s", s.g.name(ci), w.EndsAt.UTC().Format(time.RFC3339), w.Summary)
+		c.Suppressed = ""
+		s.alerts.Touch(id)
+		if !c.Active || c.Group != "" {
+			continue
+		}
+		var last *episode
+		for _, k := range c.Episodes {
+			ep := s.episodes.Get(k)
+			if ep == nil || ep.ended() {
+				continue
 			}
+			ep.FinalFate, ep.FinalWhy = FateHeld, why
+			s.episodes.Touch(k)
+			last = ep
+		}
+		if last == nil {
+			continue
+		}
+		c.First = s.now // its hold begins now
+		fate, text := last.Fate, last.Why
+		s.dispose(c, last, true)
+		last.Fate, last.Why = fate, text // what was decided at receipt stays
+		if g := s.groups.Get(c.Group); g != nil && !g.Held {
+			s.releaseRecords(c, why)
+		}
+		s.record(last, "", false)
+	}
+}
+
+// planned says whether maintenance explains the alert, and how well.
+func (s *State) planned(c *canonical) (*window, string, float64) {
+	if s.windows.Len() == 0 {
+		return nil, "", 0
+	}
+	var best *window
+	var bestWhy string
+	var bestOdds float64
+	for _, k := range s.windows.Keys() {
+		w := s.windows.Get(k)
+		if s.now.Before(w.StartsAt) || w.Over && c.Onset.After(w.EndsAt) {
+			continue
+		}
+		if why, odds := s.plannedBy(c, w); odds > bestOdds {
+			best, bestWhy, bestOdds = w, why, odds
 		}
 	}
-	return ""
+	return best, bestWhy, bestOdds
+}
+
+func (s *State) plannedBy(c *canonical, w *window) (string, float64) {
+	until := w.EndsAt.UTC().Format(time.RFC3339)
+	var strength, ratio float64
+	via := ""
+	if !broad(c) {
+		for _, r := range s.reachesOf(c) {
+			if id := s.g.ids[r.at]; slices.Contains(w.CIs, id) {
+				if r.strength > strength {
+					strength, via = r.strength, id
+				}
+				ratio = max(ratio, float64(s.size())*r.strength/s.g.mass(r.at))
+			}
+		}
+	} else {
+		ratio = s.sharesCluster(c, &w.Group)
+	}
+	if strength >= plainlyPlanned {
+		text := fmt.Sprintf("maintenance of %s until %s: %s", s.g.name(via), until, w.Summary)
+		if c.Binding.CI != via {
+			if way := s.g.way(c.Binding.CI, via, c.idle()); way != "" {
+				text += " (" + way + ")"
+			}
+		}
+		return text, 6 + strength
+	}
+	if len(w.Group.Members) == 0 {
+		return "", 0 // nothing shows of the work yet: too little to go by
+	}
+	adjacent, _ := s.adjacency(c, &w.Group)
+	place := math.Log(max(0.7*max(ratio, stray)+adjacentShare*adjacent, 1e-3))
+	pace := max(s.pace(&w.Group), plannedPace)
+	odds := quantise(math.Log(pace/(s.aloneRate()+failureRate)) + place + s.classFit(c, &w.Group))
+	if odds < attachOdds+1 {
+		return "", 0
+	}
+	return fmt.Sprintf("goes with the maintenance of %s until %s: %s (log odds %.1f)", s.nameAll(w.CIs), until, w.Summary, odds), odds
+}
+
+func (s *State) nameAll(ids []string) string {
+	if len(ids) == 0 {
+		return "nothing"
+	}
+	name := s.g.name(ids[0])
+	if n := len(ids) - 1; n > 0 {
+		name += fmt.Sprintf(" and %d more", n)
+	}
+	return name
+}
+
+// suppress notes an alert under a window.
+func (s *State) suppress(w *window, c *canonical) {
+	g := &w.Group
+	s.seat(g, c)
+	g.Members = append(g.Members, c.ID)
+	g.count(c)
+	s.quicken(g, 1)
+	for _, k := range s.windows.Keys() {
+		if s.windows.Get(k) == w {
+			s.windows.Touch(k)
+		}
+	}
 }

@@ -106,20 +106,29 @@ func (s *State) Split(id string, alerts []string, now time.Time) (string, []Deci
 // leave takes an alert out of a group; what the group believes is built anew.
 func (s *State) leave(g *group, c *canonical) {
 	g.Members = slices.DeleteFunc(g.Members, func(m string) bool { return m == c.ID })
-	g.Classes, g.Suspects, g.Evidence, g.Onset = map[string]int{}, nil, 0, time.Time{}
+	g.Classes, g.Clusters, g.Suspects, g.Evidence, g.Onset = nil, nil, nil, 0, time.Time{}
 	members := g.Members
 	g.Members = nil
+	for i := range g.items {
+		drop(s.byItem, i, g)
+	}
+	clear(g.items)
 	for _, m := range members {
 		o := s.alerts.Get(m)
 		if o == nil {
 			continue
 		}
 		weight := 1.0
-		if o.Binding != nil && g.has(s, o.Binding.CI) {
+		if s.seat(g, o) > 1 {
 			weight = again
 		}
 		g.Members = append(g.Members, m)
-		g.Classes[classOf(o)]++
+		g.count(o)
+		if n := time.Duration(len(g.Members)); n == 1 {
+			g.Middle = o.First
+		} else {
+			g.Middle = g.Middle.Add(o.First.Sub(g.Middle) / n).Truncate(time.Millisecond)
+		}
 		if g.Onset.IsZero() || o.Onset.Before(g.Onset) {
 			g.Onset = o.Onset
 		}
@@ -151,6 +160,7 @@ func (s *State) move(c *canonical, g *group, why string) {
 	s.join(g, c)
 	for _, k := range c.Episodes {
 		if ep := s.episodes.Get(k); ep != nil {
+			s.episodes.Touch(k)
 			s.record(ep, "", false)
 		}
 	}

@@ -26,6 +26,7 @@ const (
 	called3               // three calls: no further one
 	physical              // below a machine: only what carries it
 	hosting               // at a pod of the affected workload: only to its machine
+	starved               // at a caller of a service that nothing calls any more
 	final                 // nothing further
 	modes
 )
@@ -48,6 +49,20 @@ func engineClass(c string) bool { return slices.Contains(engines, c) }
 
 func machineClass(c string) bool { return slices.Contains(machines, c) }
 
+// callers lists who calls a service, as the reason why it is idle.
+func (g *graph) callers(n *node, strength float64, out []move) []move {
+	fan := 0
+	for _, e := range g.needed[n.ID] {
+		if from := g.nodes.Get(e.From); e.Type == "depends_on" && from != nil && from.Class == "service" {
+			if fan++; fan > fanMax/4 {
+				break
+			}
+			out = append(out, move{from, starved, strength})
+		}
+	}
+	return out
+}
+
 type move struct {
 	to       *node
 	mode     uint8
@@ -60,6 +75,21 @@ func (g *graph) towardsCause(n *node, mode uint8, start bool, out []move) []move
 	if mode == final {
 		return out
 	}
+	if mode == starved {
+		for _, e := range g.needs[n.ID] {
+			to := g.nodes.Get(e.To)
+			if to == nil {
+				continue
+			}
+			switch e.Type {
+			case "depends_on":
+				out = append(out, move{to, final, 0.5})
+			case "exposes", "secured_by":
+				out = append(out, move{to, final, 0.8})
+			}
+		}
+		return g.callers(n, 0.5, out)
+	}
 	for _, e := range g.needs[n.ID] {
 		to := g.nodes.Get(e.To)
 		if to == nil {
@@ -70,7 +100,7 @@ func (g *graph) towardsCause(n *node, mode uint8, start bool, out []move) []move
 			out = append(out, move{to, m, w})
 		}
 	}
-	if mode != fresh && !(mode <= called3 && n.Class == "workload") {
+	if mode != fresh && !(mode <= called3 && (n.Class == "workload" || engineClass(n.Class))) {
 		return out
 	}
 	// Against the relation: what uses or makes up the item may be why it alerts.
@@ -86,14 +116,14 @@ func (g *graph) towardsCause(n *node, mode uint8, start bool, out []move) []move
 		switch {
 		case e.Type == "member_of" && n.Class == "workload" && from.Class == "pod":
 			out = append(out, move{from, hosting, 0.5})
+		case e.Type == "depends_on" && engineClass(n.Class) && from.Class == "workload":
+			out = append(out, move{from, final, 0.35}) // a batch that overloads it
 		case !start:
 		case e.Type == "runs_on" && machineClass(n.Class) && engineClass(from.Class):
 			out = append(out, move{from, final, 0.55})
 		case e.Type == "runs_on" && machineClass(n.Class) && (from.Class == "service" || from.Class == "workload"):
 			out = append(out, move{from, final, 0.3})
 		case e.Type == "replicates":
-			out = append(out, move{from, final, 0.3})
-		case e.Type == "depends_on" && engineClass(n.Class) && from.Class == "workload":
 			out = append(out, move{from, final, 0.3})
 		case e.Type == "depends_on" && n.Class == "service":
 			out = append(out, move{from, final, 0.12})
@@ -140,7 +170,7 @@ func carry(from *node, relation string, to *node, mode uint8) (uint8, float64) {
 		case "namespace":
 			return final, 0.5
 		case "cluster":
-			return final, 0.15
+			return final, 0 // holds too much to be a cause of what it holds
 		}
 		return final, 0.3
 	case "secured_by":
@@ -162,17 +192,44 @@ func carry(from *node, relation string, to *node, mode uint8) (uint8, float64) {
 
 // reaches lists the items whose failure could show at id, strongest first, itself
 // included. The result is shared: do not change it.
-func (g *graph) reaches(id string) []reach {
+//
+// idle says that the alert complains of absence: nothing calls the item any more.
+// Such alerts point from the called to the callers.
+func (g *graph) reaches(id string, idle bool) []reach {
 	i, ok := g.index[id]
 	if !ok {
 		return nil
 	}
-	if r, ok := g.reachCache[i]; ok {
+	key := int64(i) << 1
+	if idle {
+		key |= 1
+	}
+	if r, ok := g.reachCache[key]; ok {
 		return r
 	}
-	r := g.walk(id)
-	g.reachCache[i] = r
+	r := g.walk(id, idle)
+	g.reachCache[key] = r
 	return r
+}
+
+const suffersDNS = 0.3
+
+// suffers says how surely a failure of something that serves a whole cluster shows
+// at one of its items: names fail for services, the API for the cluster itself.
+func (n *node) suffers(p *node) float64 {
+	switch {
+	case p == nil || p.ID == n.ID:
+		return 0
+	case p.Engine != "": // etcd
+		if n.Class == "cluster" || n.Class == "namespace" && slices.Contains(platform, n.Namespace) {
+			return 0.7
+		}
+	case n.Class == "service":
+		return suffersDNS
+	case n.Class == "cluster":
+		return 0.3
+	}
+	return 0
 }
 
 type walker struct {
@@ -181,7 +238,7 @@ type walker struct {
 	strength float64
 }
 
-func (g *graph) walk(id string) []reach {
+func (g *graph) walk(id string, idle bool) []reach {
 	n := g.nodes.Get(id)
 	if n == nil {
 		return nil
@@ -197,6 +254,9 @@ func (g *graph) walk(id string) []reach {
 				continue // a stronger way came later
 			}
 			buf = g.towardsCause(w.n, w.mode, depth == 0, buf)
+			if idle && depth == 0 && w.n.Class == "service" {
+				buf = g.callers(w.n, 0.7, buf)
+			}
 			for _, m := range buf {
 				s := w.strength * m.strength
 				if s < reachMin {
@@ -219,16 +279,11 @@ func (g *graph) walk(id string) []reach {
 		}
 		front = next
 	}
-	if n.Cluster != "" && n.Class != "hypervisor" {
-		w := 0.25
-		if n.Class == "cluster" || n.Class == "namespace" {
-			w = 0.5
-		}
+	if n.Cluster != "" {
 		for _, p := range g.platforms[n.Cluster] {
-			best[p] = max(best[p], w)
-		}
-		if c, ok := g.clusters[n.Cluster]; ok && n.Class != "cluster" {
-			best[c] = max(best[c], 0.1)
+			if w := n.suffers(g.nodes.Get(p)); w > 0 {
+				best[p] = max(best[p], w)
+			}
 		}
 		if n.Namespace != "" {
 			if ns, ok := g.namespaces[n.Cluster+"/"+n.Namespace]; ok {
@@ -319,9 +374,16 @@ func (g *graph) weighDependants(id string) float64 {
 		}
 		front = next
 	}
+	if n.Class == "workload" {
+		for _, e := range g.needs[id] {
+			if to := g.nodes.Get(e.To); e.Type == "depends_on" && to != nil && engineClass(to.Class) {
+				total += 0.35 * g.mass(g.index[to.ID])
+			}
+		}
+	}
 	for _, p := range g.platforms[n.Cluster] {
 		if p == id {
-			total = max(total, 0.25*float64(g.clusterSize[n.Cluster]))
+			total = max(total, suffersDNS*float64(g.clusterApps[n.Cluster]))
 		}
 	}
 	switch n.Class {
@@ -351,11 +413,15 @@ func (g *graph) prior(i int32) float64 {
 	case "pod", "rack", "pdu", "cluster":
 		w = 0.2 // seldom the cause itself: others contain or run them
 	}
-	return w / float64(max(3, g.classCount[n.Class]))
+	class := g.classCount[n.Class]
+	if n.serves() {
+		class = len(g.platforms[n.Cluster]) * len(g.platforms)
+	}
+	return w / float64(max(3, class))
 }
 
 // way tells how a failure of cause shows at id, for people: "api-1 depends_on db-1".
-func (g *graph) way(id, cause string) string {
+func (g *graph) way(id, cause string, idle bool) string {
 	if id == cause {
 		return ""
 	}
@@ -375,6 +441,9 @@ func (g *graph) way(id, cause string) string {
 		var next []at
 		for _, w := range front {
 			buf = g.towardsCause(w.n, w.mode, depth == 0, buf)
+			if idle && depth == 0 && w.n.Class == "service" {
+				buf = g.callers(w.n, 0.7, buf)
+			}
 			for _, m := range buf {
 				if seen[m.to.ID] {
 					continue

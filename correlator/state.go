@@ -42,6 +42,7 @@ type State struct {
 	due        dueHeap
 	recent     []*group           // live groups by their last join, latest last
 	bySuspect  map[int32][]*group // live groups by what they suspect most
+	byItem     map[int32][]*group // live groups by the items of their alerts
 	search     uint64
 
 	// of the event being stepped
@@ -56,15 +57,6 @@ type source struct {
 	Heard     time.Time `json:"heard"`
 	Truncated uint64    `json:"truncated,omitempty"` // alerts lost to max_alerts so far
 	Stale     []string  `json:"stale,omitempty"`     // episode keys that wait for it to be heard again
-}
-
-// window is a planned maintenance.
-type window struct {
-	CIs      []string  `json:"cis"`
-	StartsAt time.Time `json:"starts_at"`
-	EndsAt   time.Time `json:"ends_at"`
-	Summary  string    `json:"summary"`
-	Due      time.Time `json:"due"`
 }
 
 // change is a recent change on an item.
@@ -82,7 +74,7 @@ func New(cfg Config, seq Sequence) *State {
 		sigs: paged.NewTable[signature]("signature"), windows: paged.NewTable[window]("window"),
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"),
-		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{},
+		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{},
 	}
 }
 
@@ -154,7 +146,7 @@ func (s *State) started() {
 	for _, k := range s.beats.Keys() {
 		b := s.beats.Get(k)
 		if !b.Missing {
-			s.schedule(dueBeat, k, &b.Due, s.now.Add(time.Duration(s.cfg.WatchdogTimeout)))
+			s.schedule(dueBeat, k, &b.Due, s.now.Add(s.patience(b)))
 			s.beats.Touch(k)
 		}
 	}
@@ -178,26 +170,6 @@ func (s *State) change(e event.Event, c *event.Change) {
 
 // changeMemory is how long a change stays a suspect.
 const changeMemory = 6 * time.Hour
-
-func (s *State) maintenance(e event.Event, m *event.Maintenance) {
-	key := m.ID
-	if key == "" {
-		key = m.StartsAt.UTC().Format(time.RFC3339) + "/" + m.Summary
-		for _, c := range m.CIs {
-			key += "/" + c.Key()
-		}
-	}
-	if m.Canceled {
-		s.windows.Delete(key)
-		return
-	}
-	w := &window{StartsAt: m.StartsAt, EndsAt: m.EndsAt, Summary: m.Summary}
-	for _, c := range m.CIs {
-		w.CIs = append(w.CIs, c.Key())
-	}
-	s.windows.Put(key, w)
-	s.schedule(dueWindow, key, &w.Due, m.EndsAt)
-}
 
 // kinds of deadlines, in the order in which equal times are worked off
 const (
@@ -315,19 +287,22 @@ func (s *State) workOff() {
 			return
 		}
 		d := heap.Pop(&s.due).(due)
-		*s.dueOf(d) = time.Time{}
+		*s.dueOf(d) = time.Time{} // which changes the row, so its page must be marked whatever its handler does
 		switch d.kind {
 		case dueWindow:
-			s.windows.Delete(d.key)
+			s.windowDue(d.key)
 		case dueChange:
 			s.changes.Delete(d.key)
 		case dueHold:
+			s.groups.Touch(d.key)
 			s.holdOver(d.key)
 		case dueEpisode:
+			s.episodes.Touch(d.key)
 			s.episodeDue(d.key)
 		case dueBeat:
 			s.beatDue(d.key)
 		case dueGroup:
+			s.groups.Touch(d.key)
 			s.groupDue(d.key)
 		case dueSignature:
 			s.sigs.Delete(d.key)
@@ -404,7 +379,17 @@ func (s *State) Loaded() {
 		s.reschedule(dueGroup, k, g.Due)
 		s.reschedule(dueHold, k, g.HoldDue)
 		s.reschedule(dueView, k, g.ViewDue)
-		if g.Order > 0 {
+		order := g.Order
+		g.Order = 0
+		for _, m := range g.Members {
+			if c := s.alerts.Get(m); c != nil {
+				s.seat(g, c)
+			}
+		}
+		if g.Order = order; order > 0 {
+			for i := range g.items {
+				s.byItem[i] = append(s.byItem[i], g)
+			}
 			s.recent = append(s.recent, g)
 			s.reindexGroup(g)
 		}
@@ -414,7 +399,13 @@ func (s *State) Loaded() {
 		s.reschedule(dueHabit, k, s.habits.Get(k).Due)
 	}
 	for _, k := range s.windows.Keys() {
-		s.reschedule(dueWindow, k, s.windows.Get(k).Due)
+		w := s.windows.Get(k)
+		s.reschedule(dueWindow, k, w.Due)
+		for _, m := range w.Group.Members {
+			if c := s.alerts.Get(m); c != nil {
+				s.seat(&w.Group, c)
+			}
+		}
 	}
 	for _, k := range s.changes.Keys() {
 		s.reschedule(dueChange, k, s.changes.Get(k).Due)

@@ -20,14 +20,17 @@ const socketPrivilege = "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
 type Network struct {
 	tree      Tree
 	round     int
-	listeners map[uint32]holder
+	listeners map[uint32]holder // by socket inode
 	edges     map[edgeAt]attribution
 }
 
-// holder is a process that held a socket when it was looked for.
+// holder is the process that held a socket when it was looked for; pid is 0
+// when none could be found: the kernel's own sockets have none, and without
+// privilege other users' cannot be seen.
 type holder struct {
 	pid   int
 	start uint64
+	tried int // the round of the look
 }
 
 type edgeAt struct {
@@ -73,8 +76,10 @@ type NetworkSample struct {
 	EdgeProblems     []report.Problem
 }
 
-// Sample looks once. procs is the present process list.
-func (n *Network) Sample(procs []*Proc) NetworkSample {
+// Sample looks once. procs is the process list. It may be an older one if
+// refresh can bring a new one: the list is read again only when there are
+// sockets whose owner is not known, which between two reports is rare.
+func (n *Network) Sample(procs []*Proc, refresh func() []*Proc) NetworkSample {
 	n.round++
 	var listening, edging problems
 	own := n.tree.OwnNamespace()
@@ -142,7 +147,8 @@ func (n *Network) Sample(procs []*Proc) NetworkSample {
 	}
 	wanted := make(map[uint32]bool)
 	for _, l := range listeners {
-		if l.Inode != 0 && alive(n.listeners[l.Inode]) == nil {
+		// Between two reports nobody asks who listens.
+		if have, known := n.listeners[l.Inode]; l.Inode != 0 && refresh == nil && alive(have) == nil && (!known || have.pid != 0 || n.round-have.tried >= retryAfter) {
 			wanted[l.Inode] = true
 		}
 	}
@@ -151,6 +157,9 @@ func (n *Network) Sample(procs []*Proc) NetworkSample {
 		if sample.Inode != 0 && (!known || !have.found && n.round-have.tried >= retryAfter) {
 			wanted[sample.Inode] = true
 		}
+	}
+	if len(wanted) > 0 && refresh != nil {
+		procs = refresh()
 	}
 	found, skipped := n.tree.Holders(procs, wanted)
 
@@ -181,8 +190,14 @@ func (n *Network) Sample(procs []*Proc) NetworkSample {
 			Protocol: protocolName(l.Protocol, l.Family), Address: l.Local.Addr().String(), Port: int(l.Local.Port()),
 			Namespace: NamespaceOf(l.namespace, own),
 		}
+		if have, known := n.listeners[l.Inode]; known {
+			kept[l.Inode] = have
+		}
+		if wanted[l.Inode] {
+			kept[l.Inode] = holder{tried: n.round}
+		}
 		if p != nil {
-			kept[l.Inode] = holder{p.PID, p.Start}
+			kept[l.Inode] = holder{p.PID, p.Start, n.round}
 			product := Recognise(p)
 			out.PID, out.Process, out.Unit, out.Container = p.PID, p.Program(), p.Home.Unit, p.Home.Container
 			out.Product, out.Version = product.Name, product.Version
@@ -203,7 +218,7 @@ func (n *Network) Sample(procs []*Proc) NetworkSample {
 		sample.Listeners = append(sample.Listeners, out)
 	}
 	n.listeners = kept
-	if unresolved > 0 && skipped > 0 {
+	if unresolved > 0 && (skipped > 0 || !n.mayReadDescriptors(procs)) {
 		listening.add(socketPrivilege, "processes of listeners: other users' open files cannot be read")
 	}
 	unresolved = 0

@@ -119,9 +119,16 @@ func parseStat(line []byte) (procStat, bool) {
 		start      = 19
 		kernelFlag = 0x00200000
 	)
-	fields := bytes.Fields(line[end+1:])
-	if len(fields) <= start {
-		return procStat{}, false
+	// Cut by hand: at hundreds of processes each half minute a list of fields
+	// for each is most of the garbage.
+	var fields [start + 1][]byte
+	rest := line[end+1:]
+	for i := range fields {
+		rest = bytes.TrimLeft(rest, " ")
+		fields[i], rest, _ = bytes.Cut(rest, []byte(" "))
+		if len(fields[i]) == 0 {
+			return procStat{}, false
+		}
 	}
 	ppid, err := strconv.Atoi(string(fields[parent]))
 	if err != nil {

@@ -277,3 +277,20 @@ func (t Tree) PortRange() (low, high uint16) {
 	}
 	return uint16(first), uint16(last)
 }
+
+// ConnectedWith counts the established TCP connections with an address. It is
+// safe for concurrent use.
+func (t Tree) ConnectedWith(peer netip.Addr) int {
+	count := 0
+	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		visit := func(s Socket) {
+			if s.State == stateEstablished && s.Peer.Addr() == peer {
+				count++
+			}
+		}
+		if !t.Live() || sockDiag(family, unix.IPPROTO_TCP, 1<<stateEstablished, visit) != nil {
+			_ = t.procSockets("/proc/net", family, unix.IPPROTO_TCP, visit) // none can be counted where none can be read
+		}
+	}
+	return count
+}

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 
 	"github.com/watchbill/watchbill/agent"
 	"github.com/watchbill/watchbill/agent/probe"
+	"github.com/watchbill/watchbill/cmdb/report"
 )
 
 // version is set by the build.
@@ -136,12 +138,12 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	// Little memory is worth more here than little work for the collector: an
 	// agent sleeps most of the time.
 	debug.SetGCPercent(40)
-	debug.SetMemoryLimit(48 << 20)
+	debug.SetMemoryLimit(24 << 20)
 	tree := probe.NewTree(f.Root)
 	user, capabilities := probe.Privileges(probe.NewTree("/"))
 	self := agent.Self{Version: version, BootID: tree.BootID(), User: user, Capabilities: capabilities, StartedAt: time.Now().Truncate(time.Second)}
 	if f.Output != "" {
-		collector := agent.NewCollector(tree, config.Collector("", false))
+		collector := agent.NewCollector(tree, config.Collector("", false, capabilities))
 		defer collector.Close()
 		r := agent.PrintOnly(collector.Collect(ctx, time.Now(), true), f.StateDir, self, agent.NewAgentID)
 		if err := ctx.Err(); err != nil {
@@ -158,12 +160,14 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	}
 	// The state directory is opened by agent.New, which says what is wrong with it.
 	watcher := agent.NewWatcher(tree, config.WatchFiles, f.StateDir, log)
-	collector := agent.NewCollector(tree, config.Collector(f.StateDir, !f.Once))
+	collector := agent.NewCollector(tree, config.Collector(f.StateDir, !f.Once, capabilities))
 	defer collector.Close()
+	self.Site = config.Mesh.Site
+	peers := make(chan report.Peer)
 	a, err := agent.New(agent.Options{
 		StateDir: f.StateDir, Source: collector, Sender: server, JoinToken: f.joinToken, Self: self,
 		Logger: log, Random: rand.Float64, NewID: agent.NewAgentID, Schedule: config.OwnSchedule(), SpoolBytes: config.SpoolBytes,
-		GoingDown: tree.GoingDown, Rest: debug.FreeOSMemory, Events: watcher.Events(),
+		Peers: peers, GoingDown: tree.GoingDown, Rest: debug.FreeOSMemory, Events: watcher.Events(),
 	})
 	if err != nil {
 		return err
@@ -174,16 +178,29 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	log.Info("watchbill-agent starts", "version", version, "server.url", f.ServerURL, "state-dir", f.StateDir, "user", user)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	watching := make(chan struct{})
-	go func() {
-		defer close(watching)
+	var beside sync.WaitGroup
+	beside.Go(func() {
 		if err := watcher.Run(ctx); err != nil {
 			log.Warn("changes cannot be seen at once, only with the next report", "error", err)
 		}
-	}()
+	})
+	if config.Mesh.Site != "" {
+		mesh, err := agent.StartMesh(config.Mesh, a.ID(), tree)
+		if err != nil {
+			cancel()
+			beside.Wait()
+			return err
+		}
+		beside.Go(func() { agent.ForwardPeers(ctx, mesh, peers) })
+		defer func() {
+			if err := mesh.Close(); err != nil {
+				log.Warn("the mesh was left without a word", "error", err)
+			}
+		}()
+	}
 	err = a.Run(ctx)
 	cancel()
-	<-watching
+	beside.Wait()
 	return err
 }
 

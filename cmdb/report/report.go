@@ -86,6 +86,8 @@ type Agent struct {
 	// SpoolDropped counts the reports that this agent id gave up because its
 	// spool on disk was full while the server was away; it only grows.
 	SpoolDropped uint64 `json:"spool_dropped,omitempty"`
+	// Site names the mesh that this agent is a member of, "" for none.
+	Site string `json:"site,omitempty"`
 }
 
 // Host says which machine this is: names and every identifier that may tell it from others.
@@ -321,11 +323,24 @@ type Envelope struct {
 	Sections map[string]Section `json:"sections"`
 	// Changes are facts that the agent saw itself (a package transaction, a reboot).
 	Changes []Change `json:"changes,omitempty"`
+	// Peers is what this agent saw of other members of its mesh.
+	Peers []Peer `json:"peers,omitempty"`
 }
 
-// Section carries one section's hash and, where the server may not have it,
-// its data. The hash covers the problems too; they travel with the data, so a
-// section without data has the problems that the server knows already.
+// Peer is one member's testimony about another: that it was lost, or is back.
+type Peer struct {
+	Agent string    `json:"agent"` // the other one's id
+	At    time.Time `json:"at"`
+	Gone  bool      `json:"gone"`
+	// Answers says that the other host still answers its neighbour, though its
+	// agent does not.
+	Answers bool `json:"answers,omitempty"`
+	// Connections counts the live connections between the two hosts.
+	Connections int `json:"connections,omitempty"`
+}
+
+// Section carries one section's hash and problems and, where the server may not
+// have it, its data. The hash covers the problems too.
 type Section struct {
 	Hash     string          `json:"hash"`
 	Data     json.RawMessage `json:"data,omitempty"`

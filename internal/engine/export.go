@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -19,10 +18,12 @@ import (
 func (e *Engine) Export(ctx context.Context, from, to time.Time, w io.Writer) (n int, err error) {
 	z := gzip.NewWriter(w)
 	buf := bufio.NewWriterSize(z, 64<<10)
-	out := json.NewEncoder(buf)
+	var line []byte
 	write := func(ev event.Event) error {
 		n++
-		return out.Encode(ev)
+		line = append(ev.AppendLine(line[:0]), '\n')
+		_, err := buf.Write(line)
+		return err
 	}
 	after := uint64(0)
 	first := true

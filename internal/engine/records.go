@@ -262,12 +262,15 @@ func (r *Records) Timeline(ctx context.Context, record string, at Range) (Page[f
 	return list(ctx, r.db, r.timeline, store.Query[fold.TimelineRow]{Prefix: []byte(record + "/"), Cursor: at.Cursor, Limit: at.Limit})
 }
 
-// AuditFilter selects audit rows; at most one field is given.
-type AuditFilter struct{ Record, Actor string }
+// AuditFilter selects audit rows; at most one of the first two is given.
+type AuditFilter struct {
+	Record, Actor string
+	Keep          func(fold.AuditRow) bool
+}
 
 // Audit lists privileged acts, newest first.
 func (r *Records) Audit(ctx context.Context, f AuditFilter, at Range) (Page[fold.AuditRow], error) {
-	q := store.Query[fold.AuditRow]{Cursor: at.Cursor, Limit: at.Limit, Reverse: true}
+	q := store.Query[fold.AuditRow]{Cursor: at.Cursor, Limit: at.Limit, Keep: f.Keep, Scan: scanMost, Reverse: true}
 	switch {
 	case f.Record != "":
 		q.Index, q.Prefix = "record", store.Key(f.Record)

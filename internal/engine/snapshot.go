@@ -157,7 +157,7 @@ func (e *Engine) snapshotDue() bool {
 }
 
 // snapshotChunk bounds the bytes of one snapshot transaction.
-const snapshotChunk = 2 << 20
+const snapshotChunk = 1 << 20
 
 // Snapshot writes the pages that changed since the last one. It stops the engine
 // for its duration. Everything stepped must be committed when it is called: a

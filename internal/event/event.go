@@ -8,6 +8,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/watchbill/watchbill/internal/fault"
@@ -51,10 +53,40 @@ type line struct {
 // TimeFormat is how recordings write instants: RFC 3339 with milliseconds.
 const TimeFormat = "2006-01-02T15:04:05.000Z07:00"
 
-// MarshalJSON writes the recording line.
-func (e Event) MarshalJSON() ([]byte, error) {
-	return json.Marshal(line{At: e.At.UTC().Format(TimeFormat), Kind: e.Kind, Position: e.Position, Source: e.Source, Body: e.Body})
+// AppendLine appends the recording line without its newline. The body stands in it
+// byte for byte, except that line breaks between its values become spaces.
+func (e Event) AppendLine(b []byte) []byte {
+	b = append(b, `{"at":"`...)
+	b = e.At.UTC().AppendFormat(b, TimeFormat)
+	b = appendQuoted(append(b, `","kind":`...), string(e.Kind))
+	if e.Position != 0 {
+		b = strconv.AppendUint(append(b, `,"position":`...), e.Position, 10)
+	}
+	if e.Source != "" {
+		b = appendQuoted(append(b, `,"source":`...), strings.ToValidUTF8(e.Source, "\uFFFD"))
+	}
+	if len(e.Body) > 0 {
+		b = append(append(b, `,"body":`...), oneLine(e.Body)...)
+	}
+	return append(b, '}')
 }
+
+// oneLine copies a JSON text with its line breaks as spaces: they can only stand
+// between values, and a recording is a file of lines.
+func oneLine(b []byte) []byte {
+	b = bytes.Clone(b)
+	for i, c := range b {
+		if c == '\n' || c == '\r' {
+			b[i] = ' '
+		}
+	}
+	return b
+}
+
+// MarshalJSON writes the recording line as encoding/json rewrites it: compact, and
+// with characters of HTML escaped. A recording is written with AppendLine, whose
+// bodies are exact.
+func (e Event) MarshalJSON() ([]byte, error) { return e.AppendLine(nil), nil }
 
 // UnmarshalJSON reads a recording line; the body stays undecoded until Decode.
 func (e *Event) UnmarshalJSON(b []byte) error {

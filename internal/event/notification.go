@@ -1,18 +1,12 @@
 package event
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"hash/fnv"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/watchbill/watchbill/internal/fault"
 )
@@ -70,19 +64,17 @@ func (l Labels) sort() {
 
 // MarshalJSON writes an object in label order.
 func (l Labels) MarshalJSON() ([]byte, error) {
-	b := []byte{'{'}
-	var err error
+	size := 2
+	for _, x := range l {
+		size += len(x.Name) + len(x.Value) + 8
+	}
+	b := append(make([]byte, 0, size), '{')
 	for i, x := range l {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if b, err = jsontext.AppendQuote(b, x.Name); err != nil {
-			return nil, fmt.Errorf("label name %q: %w", x.Name, err)
-		}
-		b = append(b, ':')
-		if b, err = jsontext.AppendQuote(b, x.Value); err != nil {
-			return nil, fmt.Errorf("label %s: %w", x.Name, err)
-		}
+		b = append(appendQuoted(b, x.Name), ':')
+		b = appendQuoted(b, x.Value)
 	}
 	return append(b, '}'), nil
 }
@@ -100,15 +92,24 @@ func (l *Labels) UnmarshalJSON(b []byte) error {
 // Fingerprint is Prometheus' FNV-1a signature of the labels, as Alertmanager
 // computes it (prometheus/common model.LabelSet.Fingerprint).
 func (l Labels) Fingerprint() string {
-	h := fnv.New64a()
-	sep := []byte{0xff}
-	for _, x := range l {
-		io.WriteString(h, x.Name)
-		h.Write(sep)
-		io.WriteString(h, x.Value)
-		h.Write(sep)
+	h := uint64(14695981039346656037)
+	add := func(t string) {
+		for i := range len(t) {
+			h = (h ^ uint64(t[i])) * 1099511628211
+		}
+		h = (h ^ 0xff) * 1099511628211
 	}
-	return fmt.Sprintf("%016x", h.Sum64())
+	for _, x := range l {
+		add(x.Name)
+		add(x.Value)
+	}
+	const hex = "0123456789abcdef"
+	var b [16]byte
+	for i := range b {
+		b[i] = hex[h>>60]
+		h <<= 4
+	}
+	return string(b[:])
 }
 
 // Alert is one alert object of one accepted body.
@@ -125,14 +126,14 @@ type Alert struct {
 // Invalid is an alert object that could not be taken, with the reason.
 type Invalid struct {
 	Index  int
-	Reason string // names the field and the mend
-	Raw    json.RawMessage
+	Reason string          // names the field and the mend
+	Raw    json.RawMessage // as received, but on one line, as in a recording
 }
 
 // Notification is an accepted webhook body, cut into its alerts.
 type Notification struct {
 	Raw         json.RawMessage // the exact body
-	Receiver    string
+	Receiver    string          // as it is named in Alertmanager's configuration
 	ExternalURL string
 	GroupKey    string
 	Truncated   uint64 // alerts that max_alerts cut from this body
@@ -151,300 +152,327 @@ const (
 	maxAnnotation = 256 << 10
 )
 
+// MaxAlerts bounds the alert objects of one body: each costs a row and a decision,
+// and an object can be as short as two bytes.
+const MaxAlerts = 50_000
+
 // DecodeNotification reads a webhook body of version "4". The error is Invalid
 // where the body as a whole cannot be used; one bad alert is set aside in
 // Invalid and loses nothing else. Unknown fields are fine: Alertmanager adds some
 // with its releases. The body is kept and shared: do not change it afterwards.
 func DecodeNotification(body []byte) (*Notification, error) {
+	s := scanners.Get().(*scanner)
+	defer scanners.Put(s)
+	s.b, s.i, s.depth = body, 0, 0
+	defer func() { s.b = nil }()
 	n := &Notification{Raw: body}
-	d := newScanner(body)
-	if k := d.PeekKind(); k != '{' {
-		if k == 0 {
-			return nil, d.fail("")
+	if err := s.notification(n); err != nil {
+		if se, ok := errors.AsType[*syntaxError](err); ok {
+			return nil, fault.Invalidf("", "%s", se.Error())
 		}
-		return nil, fault.Invalidf("", "want a JSON object as Alertmanager's webhook sends it, got a JSON %s", kindName(k))
-	}
-	_, _ = d.ReadToken()
-	var version string
-	var hasAlerts bool
-	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
-		if err != nil {
-			return nil, d.wrap("", err)
-		}
-		switch name.String() {
-		case "version":
-			if version, err = d.text("version"); err != nil {
-				return nil, err
-			}
-		case "receiver":
-			if n.Receiver, err = d.text("receiver"); err != nil {
-				return nil, err
-			}
-		case "externalURL":
-			if n.ExternalURL, err = d.text("externalURL"); err != nil {
-				return nil, err
-			}
-		case "groupKey":
-			if n.GroupKey, err = d.text("groupKey"); err != nil {
-				return nil, err
-			}
-		case "truncatedAlerts":
-			v, err := d.ReadValue()
-			if err != nil {
-				return nil, d.wrap("truncatedAlerts", err)
-			}
-			if string(v) != "null" {
-				if n.Truncated, err = strconv.ParseUint(string(v), 10, 64); err != nil {
-					return nil, fault.Invalidf("truncatedAlerts", "want a whole number of alerts, got %.40s", v)
-				}
-			}
-		case "alerts":
-			if hasAlerts {
-				return nil, fault.Invalidf("alerts", "the field stands twice")
-			}
-			hasAlerts = true
-			if err := d.alerts(n); err != nil {
-				return nil, err
-			}
-		default:
-			if err := d.SkipValue(); err != nil {
-				return nil, d.wrap("", err)
-			}
-		}
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return nil, d.wrap("", err)
-	}
-	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, fault.Invalidf("", "there is more after the JSON object")
-	}
-	switch {
-	case version == "":
-		return nil, fault.Invalidf("version", `missing: want Alertmanager's own webhook body, version "4"; a receiver with a custom payload: cannot be read`)
-	case version != "4":
-		return nil, fault.Invalidf("version", `want "4", got %.40q`, version)
-	case !hasAlerts:
-		return nil, fault.Invalidf("alerts", "missing: want the list of the group's alerts")
+		return nil, err
 	}
 	return n, nil
 }
 
-// scanner walks a body token by token. Duplicate names and broken UTF-8 are let
-// through here because one bad label must not lose its siblings.
-type scanner struct {
-	*jsontext.Decoder
-}
-
-func newScanner(b []byte) scanner {
-	return scanner{jsontext.NewDecoder(bytes.NewBuffer(b), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
-}
-
-func (d scanner) wrap(field string, err error) error {
-	return fault.Invalidf(field, "the body is not readable JSON at byte %d: %s", d.InputOffset(), plain(err))
-}
-
-func (d scanner) fail(field string) error {
-	_, err := d.ReadToken()
-	if errors.Is(err, io.EOF) {
-		return fault.Invalidf(field, "the body is empty")
-	}
-	return d.wrap(field, err)
-}
-
-func plain(err error) string {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return "it ends in the middle"
-	}
-	var se *jsontext.SyntacticError
-	if errors.As(err, &se) && se.Err != nil {
-		return se.Err.Error()
-	}
-	return err.Error()
-}
-
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "boolean"
-	case '"':
-		return "string"
-	case '0':
-		return "number"
-	case '[':
-		return "array"
-	default:
-		return "object"
-	}
-}
-
-func (d scanner) text(field string) (string, error) {
-	switch k := d.PeekKind(); k {
-	case '"':
-		t, err := d.ReadToken()
-		if err != nil {
-			return "", d.wrap(field, err)
+func (s *scanner) notification(n *Notification) error {
+	if c := s.peek(); c != '{' {
+		if s.i == len(s.b) {
+			return fault.Invalidf("", "the body is empty")
 		}
-		return strings.ToValidUTF8(t.String(), "\uFFFD"), nil
-	case 'n':
-		_, _ = d.ReadToken()
-		return "", nil
-	case 0:
-		return "", d.fail(field)
-	default:
-		return "", fault.Invalidf(field, "want a string, got a JSON %s", kindName(k))
+		return s.mismatch("", "a JSON object as Alertmanager's webhook sends it")
 	}
-}
-
-func (d scanner) alerts(n *Notification) error {
-	switch k := d.PeekKind(); k {
-	case '[':
-	case 'n':
-		_, err := d.ReadToken()
+	if err := s.open(); err != nil {
 		return err
-	case 0:
-		return d.fail("alerts")
-	default:
-		return fault.Invalidf("alerts", "want an array, got a JSON %s", kindName(k))
 	}
-	_, _ = d.ReadToken()
-	for i := 0; d.PeekKind() != ']'; i++ {
-		start := d.InputOffset()
-		raw, err := d.ReadValue()
-		if err != nil {
-			return fault.Invalidf(fmt.Sprintf("alerts[%d]", i), "the body is not readable JSON after byte %d: %s", start, plain(err))
-		}
-		a, err := decodeAlert(raw)
-		if err != nil {
-			f := fault.Public(err)
-			n.Invalid = append(n.Invalid, Invalid{Index: i, Reason: f.Error(), Raw: bytes.Clone(raw)})
-			continue
-		}
-		n.Alerts = append(n.Alerts, a)
+	var version string
+	var hasAlerts bool
+	text := func(into *string, field string) error {
+		b, err := s.stringOr(field)
+		*into = s.words.get(b)
+		return err
 	}
-	_, err := d.ReadToken()
-	return err
+	for first := true; ; first = false {
+		name, ok, err := s.member(first)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		switch string(name) {
+		case "version":
+			err = text(&version, "version")
+		case "receiver":
+			if err = text(&n.Receiver, "receiver"); err == nil {
+				n.Receiver = unquoteMeta(n.Receiver)
+			}
+		case "externalURL":
+			err = text(&n.ExternalURL, "externalURL")
+		case "groupKey":
+			err = text(&n.GroupKey, "groupKey")
+		case "truncatedAlerts":
+			n.Truncated, err = s.count("truncatedAlerts")
+		case "alerts":
+			if hasAlerts {
+				return fault.Invalidf("alerts", "the field stands twice")
+			}
+			hasAlerts = true
+			err = s.alerts(n)
+		default:
+			err = s.skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if s.peek(); s.i < len(s.b) {
+		return fault.Invalidf("", "there is more after the JSON object, at byte %d", s.i)
+	}
+	switch {
+	case version == "":
+		return fault.Invalidf("version", `missing: want Alertmanager's own webhook body, version "4"; a receiver with a custom payload: cannot be read`)
+	case version != "4":
+		return fault.Invalidf("version", `want "4", got %.40q`, version)
+	case !hasAlerts:
+		return fault.Invalidf("alerts", "missing: want the list of the group's alerts")
+	}
+	return nil
 }
 
-func decodeAlert(raw []byte) (Alert, error) {
-	var a Alert
-	d := newScanner(raw)
-	if k := d.PeekKind(); k != '{' {
-		return a, fault.Invalidf("alert", "want an object, got a JSON %s", kindName(k))
+// unquoteMeta takes back regexp.QuoteMeta, which Alertmanager puts on the name of
+// the receiver (template.Data): "web.hook" comes as "web\.hook".
+func unquoteMeta(q string) string {
+	if !strings.Contains(q, `\`) {
+		return q
 	}
-	_, _ = d.ReadToken()
-	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
-		if err != nil {
-			return a, d.wrap("", err)
+	b := make([]byte, 0, len(q))
+	for i := 0; i < len(q); i++ {
+		if q[i] == '\\' && i+1 < len(q) && strings.IndexByte(`\.+*?()|[]{}^$`, q[i+1]) >= 0 {
+			i++
 		}
-		switch name.String() {
-		case "status":
-			s, err := d.text("status")
-			if err != nil {
-				return a, err
+		b = append(b, q[i])
+	}
+	return string(b)
+}
+
+func (s *scanner) count(field string) (uint64, error) {
+	c := s.peek()
+	if c == 'n' {
+		return 0, s.literal("null")
+	}
+	if c != '-' && (c < '0' || c > '9') {
+		return 0, s.mismatch(field, "a whole number of alerts")
+	}
+	v, err := s.number()
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(string(v), 10, 64)
+	if err != nil {
+		return 0, fault.Invalidf(field, "want a whole number of alerts, got %.40s", v)
+	}
+	return n, nil
+}
+
+func (s *scanner) alerts(n *Notification) error {
+	switch s.peek() {
+	case '[':
+	case 'n':
+		return s.literal("null")
+	default:
+		return s.mismatch("alerts", "an array")
+	}
+	if err := s.open(); err != nil {
+		return err
+	}
+	n.Alerts = make([]Alert, 0, min((len(s.b)-s.i)/600+1, 1000)) // an alert takes 600 bytes and more
+	for i := 0; ; i++ {
+		ok, err := s.next(i == 0, ']')
+		if err != nil || !ok {
+			return err
+		}
+		if i == MaxAlerts {
+			return fault.Invalidf("alerts", "more than %d in one body: set max_alerts in the receiver", MaxAlerts)
+		}
+		s.peek()
+		start, depth := s.i, s.depth
+		a, err := s.alert()
+		var f *fault.Error
+		switch {
+		case err == nil:
+			n.Alerts = append(n.Alerts, a)
+		case errors.As(err, &f):
+			// It is stepped over from its beginning: the fault may lie in its middle.
+			s.i, s.depth = start, depth
+			if err := s.skip(); err != nil {
+				return err
 			}
-			a.Status = Status(s)
-		case "labels":
-			a.Labels, err = d.labels("labels", MaxLabelBytes)
-		case "annotations":
-			a.Annotations, err = d.labels("annotations", maxAnnotation)
-		case "startsAt":
-			a.StartsAt, err = d.time("startsAt")
-		case "endsAt":
-			a.EndsAt, err = d.time("endsAt")
-		case "generatorURL":
-			a.GeneratorURL, err = d.text("generatorURL")
-		case "fingerprint":
-			a.Fingerprint, err = d.text("fingerprint")
+			n.Invalid = append(n.Invalid, Invalid{Index: i, Reason: f.Error(), Raw: oneLine(s.b[start:s.i])})
 		default:
-			err = d.SkipValue()
+			return err
+		}
+	}
+}
+
+// alertFields are those that are read, to notice one that stands twice: which of
+// them counts would be a guess.
+var alertFields = [...]string{"status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"}
+
+func (s *scanner) alert() (a Alert, err error) {
+	if s.peek() != '{' {
+		return a, s.mismatch("alert", "an object")
+	}
+	if err := s.open(); err != nil {
+		return a, err
+	}
+	var seen [len(alertFields)]bool
+	for first := true; ; first = false {
+		name, ok, err := s.member(first)
+		if err != nil {
+			return a, err
+		}
+		if !ok {
+			break
+		}
+		for i, f := range alertFields {
+			if string(name) == f {
+				if seen[i] {
+					return a, fault.Invalidf(f, "the field stands twice")
+				}
+				seen[i] = true
+			}
+		}
+		var b []byte
+		switch string(name) {
+		case "status":
+			b, err = s.stringOr("status")
+			a.Status = Status(s.words.get(b))
+		case "labels":
+			a.Labels, err = s.labelSet("labels", MaxLabelBytes)
+		case "annotations":
+			a.Annotations, err = s.labelSet("annotations", maxAnnotation)
+		case "startsAt":
+			a.StartsAt, err = s.time("startsAt")
+		case "endsAt":
+			a.EndsAt, err = s.time("endsAt")
+		case "generatorURL":
+			b, err = s.stringOr("generatorURL")
+			a.GeneratorURL = string(b)
+		case "fingerprint":
+			b, err = s.stringOr("fingerprint")
+			a.Fingerprint = s.words.get(b)
+		default:
+			err = s.skip()
 		}
 		if err != nil {
 			return a, err
 		}
 	}
+	return a, a.finish()
+}
+
+// finish checks an alert whose fields were read.
+func (a *Alert) finish() error {
 	if a.Status != Firing && a.Status != Resolved {
-		return a, fault.Invalidf("status", `want "firing" or "resolved", got %.40q`, string(a.Status))
+		return fault.Invalidf("status", `want "firing" or "resolved", got %.40q`, string(a.Status))
 	}
 	if len(a.Labels) == 0 {
-		return a, fault.Invalidf("labels", "missing or empty: an alert is known by its labels")
+		return fault.Invalidf("labels", "missing or empty: an alert is known by its labels")
 	}
 	if a.StartsAt.Year() <= 1 {
-		return a, fault.Invalidf("startsAt", "missing: an alert must say when it began")
+		return fault.Invalidf("startsAt", "missing: an alert must say when it began")
 	}
-	if a.EndsAt.Year() <= 1 {
+	if a.Status == Firing || a.EndsAt.Year() <= 1 {
 		a.EndsAt = time.Time{}
 	}
 	if a.Fingerprint == "" {
 		a.Fingerprint = a.Labels.Fingerprint()
-	} else if len(a.Fingerprint) > 64 {
-		return a, fault.Invalidf("fingerprint", "longer than 64 bytes")
+		return nil
 	}
-	return a, nil
+	if len(a.Fingerprint) > 64 {
+		return fault.Invalidf("fingerprint", "longer than 64 bytes")
+	}
+	for i := range len(a.Fingerprint) {
+		if c := a.Fingerprint[i]; c <= ' ' || c > '~' {
+			return fault.Invalidf("fingerprint", "want printable ASCII, as Alertmanager's 16 hexadecimal digits, got %.70q", a.Fingerprint)
+		}
+	}
+	return nil
 }
 
-func (d scanner) labels(field string, limit int) (Labels, error) {
-	switch k := d.PeekKind(); k {
+func (s *scanner) labelSet(field string, limit int) (Labels, error) {
+	switch s.peek() {
 	case '{':
 	case 'n':
-		_, _ = d.ReadToken()
-		return nil, nil
+		return nil, s.literal("null")
 	default:
-		return nil, fault.Invalidf(field, "want an object of strings, got a JSON %s", kindName(k))
+		return nil, s.mismatch(field, "an object of strings")
 	}
-	_, _ = d.ReadToken()
-	l := make(Labels, 0, 12)
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	l := s.labels[:0]
 	size, sorted := 0, true
-	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
+	for first := true; ; first = false {
+		b, ok, err := s.member(first)
 		if err != nil {
-			return nil, d.wrap(field, err)
+			return nil, err
 		}
-		n := name.String()
-		if d.PeekKind() != '"' {
-			return nil, fault.Invalidf(field+"."+n, "want a string, got a JSON %s", kindName(d.PeekKind()))
+		if !ok {
+			break
 		}
-		value, err := d.ReadToken()
-		if err != nil {
-			return nil, d.wrap(field, err)
+		name := s.words.get(b)
+		if s.peek() != '"' {
+			return nil, s.mismatch(field+"."+clipName(name), "a string")
 		}
-		v := strings.ToValidUTF8(value.String(), "\uFFFD")
-		if v == "" && field == "labels" {
+		if b, err = s.str(); err != nil {
+			return nil, err
+		}
+		if len(b) == 0 && field == "labels" {
 			continue // Prometheus: an empty label is an absent one
 		}
-		size += len(n) + len(v)
+		size += len(name) + len(b)
 		if size > limit {
 			return nil, fault.Invalidf(field, "larger than %d bytes together", limit)
 		}
 		if len(l) == MaxLabels {
 			return nil, fault.Invalidf(field, "more than %d names", MaxLabels)
 		}
-		sorted = sorted && (len(l) == 0 || l[len(l)-1].Name < n)
-		l = append(l, Label{strings.ToValidUTF8(n, "\uFFFD"), v})
+		sorted = sorted && (len(l) == 0 || l[len(l)-1].Name < name)
+		l = append(l, Label{name, s.words.get(b)})
 	}
-	_, err := d.ReadToken()
+	s.labels = l[:0]
+	out := Labels(slices.Clone(l))
 	if !sorted {
-		l.sort()
-		for i := 1; i < len(l); i++ {
-			if l[i].Name == l[i-1].Name {
-				return nil, fault.Invalidf(field+"."+l[i].Name, "the name stands twice")
+		out.sort()
+		for i := 1; i < len(out); i++ {
+			if out[i].Name == out[i-1].Name {
+				return nil, fault.Invalidf(field+"."+clipName(out[i].Name), "the name stands twice")
 			}
 		}
 	}
-	return l, err
+	return out, nil
 }
 
-func (d scanner) time(field string) (time.Time, error) {
-	s, err := d.text(field)
-	if err != nil || s == "" {
+// clipName keeps a stranger's label name from filling a message.
+func clipName(name string) string {
+	if len(name) <= 100 {
+		return name
+	}
+	return strings.ToValidUTF8(name[:100], "") + "…"
+}
+
+const yearOne = "0001-01-01T00:00:00Z"
+
+func (s *scanner) time(field string) (time.Time, error) {
+	b, err := s.stringOr(field)
+	if err != nil || len(b) == 0 || string(b) == yearOne {
 		return time.Time{}, err
 	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return time.Time{}, fault.Invalidf(field, "want an RFC 3339 time, got %.60q", s)
+	var t time.Time
+	if err := t.UnmarshalText(b); err != nil {
+		return time.Time{}, fault.Invalidf(field, "want an RFC 3339 time, got %.60q", b)
 	}
 	return t.UTC(), nil
 }

@@ -6,12 +6,14 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
 	"github.com/klauspost/compress/s2"
 
 	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/store"
 )
 
@@ -101,9 +103,15 @@ func (j *Journal) AppendAt(tx store.Tx, events ...event.Event) ([]event.Event, e
 }
 
 func (j *Journal) append(tx store.Tx, pos uint64, at time.Time, events []event.Event) ([]event.Event, error) {
+	if len(events) == 0 {
+		return nil, nil
+	}
 	out := make([]event.Event, len(events))
 	for i, e := range events {
 		pos++
+		if len(e.Body) > MaxBody {
+			return nil, fault.Invalidf("body", "has %d bytes, the journal takes at most %d: cut it into smaller ones", len(e.Body), MaxBody)
+		}
 		e.Position, e.At = pos, at
 		if err := tx.Put(key(pos), encode(e)); err != nil {
 			return nil, fmt.Errorf("append to journal: %w", err)
@@ -184,15 +192,16 @@ func (j *Journal) Wait(ctx context.Context, after uint64) error {
 	}
 }
 
-// Read returns up to limit events after the given position, oldest first. It is
+// Read returns up to limit (at least 1) events after the given position, oldest first. It is
 // served from memory where the reader keeps up. Reading declares everything up to
 // after as done with, as far as the memory is concerned.
 func (j *Journal) Read(ctx context.Context, after uint64, limit int) ([]event.Event, error) {
+	limit = max(limit, 1)
 	j.mu.Lock()
 	j.consumed = max(j.consumed, after)
 	if len(j.tail) > 0 && j.tail[0].Position <= after+1 && after < j.last {
 		from := int(after + 1 - j.tail[0].Position)
-		out := append([]event.Event(nil), j.tail[from:min(len(j.tail), from+limit)]...)
+		out := append([]event.Event(nil), j.tail[from:from+min(len(j.tail)-from, limit)]...)
 		j.mu.Unlock()
 		return out, nil
 	}
@@ -202,6 +211,10 @@ func (j *Journal) Read(ctx context.Context, after uint64, limit int) ([]event.Ev
 
 // ReadStored is Read past the memory, for exports and checks; it has no effect on the engine's tail.
 func (j *Journal) ReadStored(ctx context.Context, after uint64, limit int) ([]event.Event, error) {
+	if after == math.MaxUint64 {
+		return nil, nil
+	}
+	limit = max(limit, 1)
 	var out []event.Event
 	err := j.db.View(ctx, func(r store.Reader) error {
 		for p, err := range r.Scan(key(after+1), store.PrefixEnd(prefix()), false) {
@@ -228,43 +241,58 @@ func (j *Journal) ReadStored(ctx context.Context, after uint64, limit int) ([]ev
 const trimChunk = 1000
 
 // Trim removes events that are both older than before and not after upTo, the
-// newest position that a snapshot covers. It returns how many it removed.
+// newest position that a snapshot covers. It returns how many it removed. It looks
+// for them outside of a transaction: the committer would stand still meanwhile.
 func (j *Journal) Trim(ctx context.Context, before time.Time, upTo uint64) (int, error) {
 	total := 0
 	for {
-		n := 0
-		err := j.db.Update(ctx, func(tx store.Tx) error {
-			n = 0
-			var old [][]byte
-			for p, err := range tx.Scan(prefix(), key(upTo+1), false) {
-				if err != nil {
-					return err
+		old, err := j.older(ctx, before, upTo)
+		if err == nil && len(old) > 0 {
+			err = j.db.Update(ctx, func(tx store.Tx) error {
+				for _, k := range old {
+					if err := tx.Delete(k); err != nil {
+						return err
+					}
 				}
-				e, err := decode(p.Key, p.Value)
-				if err != nil {
-					return err
-				}
-				if !e.At.Before(before) || len(old) == trimChunk {
-					break
-				}
-				old = append(old, p.Key)
-			}
-			for _, k := range old {
-				if err := tx.Delete(k); err != nil {
-					return err
-				}
-			}
-			n = len(old)
-			return nil
-		})
-		total += n
+				return nil
+			})
+		}
 		if err != nil {
 			return total, fmt.Errorf("trim journal: %w", err)
 		}
-		if n < trimChunk {
+		total += len(old)
+		if len(old) < trimChunk {
 			return total, nil
 		}
 	}
+}
+
+// older returns the keys of the oldest events that may go, at most trimChunk.
+func (j *Journal) older(ctx context.Context, before time.Time, upTo uint64) (old [][]byte, err error) {
+	end := store.PrefixEnd(prefix())
+	if upTo < math.MaxUint64 {
+		end = key(upTo + 1)
+	}
+	err = j.db.View(ctx, func(r store.Reader) error {
+		for p, err := range r.Scan(prefix(), end, false) {
+			if err != nil {
+				return err
+			}
+			if len(old) == trimChunk {
+				break
+			}
+			at, _, err := decodeTime(p.Key, p.Value)
+			if err != nil {
+				return err
+			}
+			if !at.Before(before) {
+				break
+			}
+			old = append(old, p.Key)
+		}
+		return nil
+	})
+	return old, err
 }
 
 func prefix() []byte {
@@ -278,7 +306,13 @@ func key(pos uint64) []byte { return binary.BigEndian.AppendUint64(prefix(), pos
 const (
 	format       = 1
 	compressFrom = 512
+	plain        = 0
+	compressed   = 1
 )
+
+// MaxBody bounds an event's body, so that a damaged entry that claims to unpack to
+// gigabytes is an error and not the end of the process.
+const MaxBody = 128 << 20
 
 func encode(e event.Event) []byte {
 	b := make([]byte, 0, len(e.Body)/4+64)
@@ -289,29 +323,40 @@ func encode(e event.Event) []byte {
 	b = binary.AppendUvarint(b, uint64(len(e.Source)))
 	b = append(b, e.Source...)
 	if len(e.Body) < compressFrom {
-		return append(append(b, 0), e.Body...)
+		return append(append(b, plain), e.Body...)
 	}
-	return append(append(b, 1), s2.Encode(nil, e.Body)...)
+	return append(append(b, compressed), s2.Encode(nil, e.Body)...)
+}
+
+func unreadable(k []byte, what string, err error) error {
+	if err != nil {
+		what += ": " + err.Error()
+	}
+	return fmt.Errorf("journal entry %x: %s", k, what)
+}
+
+// decodeTime reads the beginning of an entry and returns the rest of it.
+func decodeTime(k, b []byte) (time.Time, []byte, error) {
+	if len(b) == 0 || b[0] != format {
+		return time.Time{}, nil, unreadable(k, "format is unknown to this program version", nil)
+	}
+	ms, n := binary.Varint(b[1:])
+	if n <= 0 {
+		return time.Time{}, nil, unreadable(k, "time is unreadable", nil)
+	}
+	return time.UnixMilli(ms).UTC(), b[1+n:], nil
 }
 
 func decode(k, b []byte) (event.Event, error) {
 	var e event.Event
-	bad := func(what string) (event.Event, error) {
-		return e, fmt.Errorf("journal entry %x: %s", k, what)
-	}
 	if len(k) != len(prefix())+8 {
-		return bad("key has the wrong length")
+		return e, unreadable(k, "key has the wrong length", nil)
 	}
 	e.Position = binary.BigEndian.Uint64(k[len(prefix()):])
-	if len(b) == 0 || b[0] != format {
-		return bad("format is unknown to this program version")
+	var err error
+	if e.At, b, err = decodeTime(k, b); err != nil {
+		return e, err
 	}
-	b = b[1:]
-	ms, n := binary.Varint(b)
-	if n <= 0 {
-		return bad("time is unreadable")
-	}
-	e.At, b = time.UnixMilli(ms).UTC(), b[n:]
 	text := func() (string, bool) {
 		l, n := binary.Uvarint(b)
 		if n <= 0 || uint64(len(b)-n) < l {
@@ -323,19 +368,25 @@ func decode(k, b []byte) (event.Event, error) {
 	}
 	kind, ok := text()
 	if !ok {
-		return bad("kind is unreadable")
+		return e, unreadable(k, "kind is unreadable", nil)
 	}
 	e.Kind = event.Kind(kind)
 	if e.Source, ok = text(); !ok || len(b) == 0 {
-		return bad("source is unreadable")
+		return e, unreadable(k, "source is unreadable", nil)
 	}
-	e.Body = b[1:]
-	if b[0] == 1 {
-		body, err := s2.Decode(nil, b[1:])
-		if err != nil {
-			return bad("body is unreadable: " + err.Error())
-		}
+	how, body := b[0], b[1:]
+	switch how {
+	case plain:
 		e.Body = body
+	case compressed:
+		if n, err := s2.DecodedLen(body); err != nil || n > MaxBody {
+			return e, unreadable(k, fmt.Sprintf("body of %d bytes is unreadable", n), err)
+		}
+		if e.Body, err = s2.Decode(nil, body); err != nil {
+			return e, unreadable(k, "body is unreadable", err)
+		}
+	default:
+		return e, unreadable(k, "body is packed in a way unknown to this program version", nil)
 	}
 	return e, nil
 }

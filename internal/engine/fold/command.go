@@ -51,8 +51,10 @@ func (s *State) command(c *event.Command) {
 		row.Before = nil
 	} else {
 		row.Record = id
-		a.Result = mustJSON(doc)
-		row.After = a.Result
+		if doc != nil {
+			a.Result = mustJSON(doc)
+			row.After = a.Result
+		}
 	}
 	s.emit(row)
 	s.emit(a)
@@ -77,6 +79,17 @@ func (s *State) before(c *event.Command) json.RawMessage {
 	return nil
 }
 
+// noted are acts that are done elsewhere, in the transaction that journals them:
+// the fold only puts them into the audit.
+func noted(record string) bool {
+	switch record {
+	case "token", "user", "session", "inventory":
+		return true
+	default:
+		return false
+	}
+}
+
 func (s *State) run(c *event.Command) (string, any, error) {
 	switch c.Record {
 	case "incident":
@@ -85,6 +98,9 @@ func (s *State) run(c *event.Command) (string, any, error) {
 		return s.runProblem(c)
 	case "maintenance":
 		return s.runMaintenance(c)
+	}
+	if noted(c.Record) {
+		return c.ID, nil, nil
 	}
 	return "", nil, fault.Invalidf("record", "want incident, problem or maintenance, got %q", c.Record)
 }

@@ -140,6 +140,7 @@ func (s *State) workOff() {
 func (s *State) incidentDue(id string) {
 	x := s.incidents.Get(id)
 	if x.Doc.Live() {
+		s.incidents.Touch(id) // its deadline is gone
 		return
 	}
 	if x.Doc.State == itsm.Resolved {

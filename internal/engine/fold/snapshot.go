@@ -74,9 +74,11 @@ func (s *State) Load(key string, value []byte) error {
 	case countersPage:
 		return json.Unmarshal(value, &s.count)
 	case rulesPage:
-		if err := json.Unmarshal(value, &s.rules); err != nil {
+		var r Rules // not into s.rules: maps would keep what the state was made with
+		if err := json.Unmarshal(value, &r); err != nil {
 			return fmt.Errorf("read rules: %w", err)
 		}
+		s.rules = r
 		s.corr.Configure(s.rules.Correlation)
 		var err error
 		s.desk, err = itsm.NewDesk(s.rules.Desk)

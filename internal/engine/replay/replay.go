@@ -5,6 +5,7 @@ package replay
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,6 @@ import (
 	"io"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/watchbill/watchbill/correlator"
@@ -43,7 +43,7 @@ func Read(r io.Reader) iter.Seq2[event.Event, error] {
 		n := 0
 		for sc.Scan() {
 			n++
-			if len(strings.TrimSpace(sc.Text())) == 0 {
+			if len(bytes.TrimSpace(sc.Bytes())) == 0 {
 				continue
 			}
 			var e event.Event
@@ -70,12 +70,14 @@ type Player struct {
 	Position uint64
 	Events   int
 	last     time.Time
-	ownTicks bool // the recording brings its ticks: insert none
+	ownTicks bool // the recording was journaled and brings its ticks: insert none
 }
 
 // Play applies e after the deadlines before it; each gets every effect.
 func (p *Player) Play(e event.Event, each func(fold.Effect)) {
-	if e.Kind == event.KindTick || e.Kind == event.KindStart {
+	// A journal holds a tick for every deadline, though not always before the next
+	// event: one of our own in its place would be decided at another position.
+	if e.Position > 0 || e.Kind == event.KindTick || e.Kind == event.KindStart {
 		p.ownTicks = true
 	}
 	if e.At.Before(p.last) { // journal time never runs backwards

@@ -27,6 +27,11 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// bigValue is the size from which Badger keeps a value in its value log. There it
+// weighs nothing in a transaction, so that even the largest webhook body fits into
+// one.
+const bigValue = 64 << 10
+
 // DB is a store.DB on Badger.
 type DB struct {
 	b     *badger.DB
@@ -57,15 +62,18 @@ func Open(o Options) (*DB, error) {
 		WithDetectConflicts(false). // one committer: nothing to conflict with
 		WithNumVersionsToKeep(1).
 		WithCompression(options.Snappy).
-		WithBlockCacheSize(64 << 20).
-		WithIndexCacheSize(32 << 20).
-		WithMemTableSize(32 << 20).
-		WithNumMemtables(3).
+		WithBlockCacheSize(16 << 20).
+		WithIndexCacheSize(16 << 20).
+		WithMemTableSize(16 << 20).
+		WithNumMemtables(2).
 		WithNumLevelZeroTables(4).
 		WithNumCompactors(2).
 		WithValueLogFileSize(256 << 20).
 		WithMetricsEnabled(false).
 		WithLogger(logger{o.Logger})
+	if o.Dir != "" {
+		bo = bo.WithValueThreshold(bigValue) // in memory there is no value log
+	}
 	if err := dropUnborn(o.Dir); err != nil {
 		return nil, fmt.Errorf("open database in %s: %w", o.Dir, err)
 	}

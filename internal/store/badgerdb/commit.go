@@ -79,7 +79,7 @@ func (db *DB) commitBatch(first *job) (leftover *job) {
 	var joined []*job
 	var refused []refusal
 	for j := first; j != nil; j = db.next(len(joined) + len(refused)) {
-		t := &tx{batch: b, own: map[string][]byte{}}
+		t := &tx{batch: b, own: map[string][]byte{}, onDisk: !db.b.Opts().InMemory}
 		err := j.ctx.Err()
 		if err == nil {
 			err = protect(j.f, t)
@@ -193,10 +193,11 @@ const entryOverhead = 32
 
 // tx is one closure's view: its own writes over the batch's over the snapshot.
 type tx struct {
-	batch *batch
-	own   map[string][]byte
-	bytes int64
-	after []func()
+	batch  *batch
+	own    map[string][]byte
+	bytes  int64
+	onDisk bool
+	after  []func()
 }
 
 func (t *tx) count() int64 { return int64(len(t.own)) }
@@ -216,11 +217,20 @@ func (t *tx) set(key, value []byte) error {
 	}
 	k := string(key)
 	if old, ok := t.own[k]; ok {
-		t.bytes -= int64(len(old)) + int64(len(k)) + entryOverhead
+		t.bytes -= t.weigh(k, old)
 	}
 	t.own[k] = value
-	t.bytes += int64(len(value)) + int64(len(k)) + entryOverhead
+	t.bytes += t.weigh(k, value)
 	return nil
+}
+
+// weigh is what an entry takes of a transaction's limit. On disk a big value goes
+// to the value log and only its place counts.
+func (t *tx) weigh(key string, value []byte) int64 {
+	if t.onDisk && len(value) >= bigValue {
+		return int64(len(key)) + entryOverhead
+	}
+	return int64(len(value)) + int64(len(key)) + entryOverhead
 }
 
 func (t *tx) OnCommit(f func()) { t.after = append(t.after, f) }

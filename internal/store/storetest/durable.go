@@ -75,7 +75,7 @@ func backupDamaged(t *testing.T, b Backend) {
 		t.Fatal(err)
 	}
 	for i := range 200 {
-		put(t, db, fmt.Sprintf("k%03d", i), strings.Repeat(strconv.Itoa(i*7919), 50))
+		put(t, db, fmt.Sprintf("k%03d", i), strings.Repeat(strconv.Itoa(i*7919), 3000))
 	}
 	var file bytes.Buffer
 	if err := db.Backup(context.Background(), &file); err != nil {

@@ -1,0 +1,46 @@
+package agent_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/watchbill/watchbill/agent"
+)
+
+// TestDocumentedConfigurationLoads holds the example of the manual to the parser.
+func TestDocumentedConfigurationLoads(t *testing.T) {
+	manual, err := os.ReadFile("../docs/agent.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(manual), "```yaml\n")
+	example, _, closed := strings.Cut(rest, "```")
+	if !ok || !closed {
+		t.Fatal("the manual has no example")
+	}
+	c, err := agent.ParseConfig([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if off := c.Off(); len(off) != 1 || off[0] != "cron" || c.OwnSchedule() != agent.DefaultSchedule() || c.Mesh.Site != "fra1" || len(c.Mesh.Join) != 2 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestWrongConfigurationNamesEveryField(t *testing.T) {
+	_, err := agent.ParseConfig([]byte("sections: {nope: false, agent: false}\nwatch_files: [x]\nspool_bytes: 1\nmesh: {site: a, join: [nowhere]}\n"))
+	for _, field := range []string{"sections.nope", "sections.agent", "watch_files[0]", "spool_bytes", "mesh.key_file", "mesh.join[0]"} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%v does not name %s", err, field)
+		}
+	}
+	for text, says := range map[string]string{"schedule: {report: 30}\n": "30s", "schedule: {sample: -5s}\n": "time span", "mesh: {key_file: /x}\n": "mesh.site", "spool: 7\n": "spool", "a: [": "yaml"} {
+		if _, err := agent.ParseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v does not say %q", text, err, says)
+		}
+	}
+	if c, err := agent.ParseConfig(nil); err != nil || c.OwnSchedule().ReportSeconds != 0 || len(c.Off()) != 0 {
+		t.Errorf("an empty file: %+v %v", c, err)
+	}
+}

@@ -1,0 +1,179 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/watchbill/watchbill/api/filter"
+	"github.com/watchbill/watchbill/correlator"
+	"github.com/watchbill/watchbill/internal/engine"
+	"github.com/watchbill/watchbill/internal/store"
+)
+
+// Alert is one received episode, unaltered, with its fate and why.
+type Alert struct {
+	ID            string                 `json:"id"`
+	Source        string                 `json:"source"`
+	Fingerprint   string                 `json:"fingerprint"`
+	Name          string                 `json:"name" doc:"Its alertname"`
+	StartsAt      time.Time              `json:"starts_at"`
+	EndsAt        *time.Time             `json:"ends_at,omitempty"`
+	Labels        map[string]string      `json:"labels"`
+	Annotations   map[string]string      `json:"annotations"`
+	GeneratorURL  string                 `json:"generator_url,omitempty"`
+	Status        correlator.AlertStatus `json:"status"`
+	Severity      correlator.Severity    `json:"severity"`
+	Onset         time.Time              `json:"onset" doc:"When the symptom began: starts_at less the rule's for"`
+	FirstReceived time.Time              `json:"first_received"`
+	LastReceived  time.Time              `json:"last_received"`
+	Receipts      int                    `json:"receipts" doc:"How often it was received, as of the last written change"`
+	Canonical     string                 `json:"canonical" doc:"The alert that its replicas share"`
+	Binding       *correlator.Binding    `json:"binding,omitempty" doc:"The configuration item that it is about, and how that is known"`
+	Fate          correlator.Fate        `json:"fate" doc:"Its disposition at receipt"`
+	Why           string                 `json:"why"`
+	FinalFate     correlator.Fate        `json:"final_fate,omitempty" doc:"Where a held alert ended"`
+	FinalWhy      string                 `json:"final_why,omitempty"`
+	Incident      string                 `json:"incident,omitempty"`
+	AttachedAt    *time.Time             `json:"attached_at,omitempty"`
+	Evidence      []correlator.Evidence  `json:"evidence" nullable:"false" doc:"Why it is in its incident"`
+	Clamped       bool                   `json:"clamped,omitempty" doc:"starts_at lay in the future or too far back"`
+}
+
+func alertOf(x correlator.Alert) Alert {
+	a := Alert{
+		ID: x.ID, Source: x.Source, Fingerprint: x.Fingerprint, Name: x.Labels.Get("alertname"), StartsAt: x.StartsAt, EndsAt: x.EndsAt,
+		Labels: x.Labels.Map(), Annotations: x.Annotations.Map(), GeneratorURL: x.GeneratorURL, Status: x.Status, Severity: x.Severity,
+		Onset: x.Onset, FirstReceived: x.FirstReceived, LastReceived: x.LastReceived, Receipts: x.Receipts, Canonical: x.Canonical,
+		Binding: x.Binding, Fate: x.Fate, Why: x.Why, FinalFate: x.FinalFate, FinalWhy: x.FinalWhy, Incident: x.Incident,
+		AttachedAt: x.AttachedAt, Evidence: x.Evidence, Clamped: x.Clamped,
+	}
+	if a.Evidence == nil {
+		a.Evidence = []correlator.Evidence{}
+	}
+	return a
+}
+
+func alertsOf(docs []correlator.Alert) []Alert {
+	out := make([]Alert, len(docs))
+	for i := range docs {
+		out[i] = alertOf(docs[i])
+	}
+	return out
+}
+
+var alertLanguage = filter.Language[correlator.Alert]{
+	Fields: map[string]filter.Field[correlator.Alert]{
+		"id":     {Text: func(a correlator.Alert) []string { return []string{a.ID} }},
+		"name":   {Doc: "alertname", Text: func(a correlator.Alert) []string { return []string{a.Labels.Get("alertname")} }},
+		"status": {Doc: "firing, resolved, expired, stale, superseded; active is firing or stale", Text: alertStatus},
+		"fate": {Doc: "incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended", Text: func(a correlator.Alert) []string {
+			return []string{string(a.Fate), string(a.FinalFate)}
+		}},
+		"held": {Doc: "yes: waits now", Text: func(a correlator.Alert) []string {
+			return []string{yesNo(a.Fate == correlator.FateHeld && a.FinalFate == "")}
+		}},
+		"severity":    {Text: func(a correlator.Alert) []string { return []string{string(a.Severity)} }},
+		"incident":    {Text: func(a correlator.Alert) []string { return []string{a.Incident} }},
+		"source":      {Text: func(a correlator.Alert) []string { return []string{a.Source} }},
+		"fingerprint": {Text: func(a correlator.Alert) []string { return []string{a.Fingerprint} }},
+		"ci": {Doc: "id or name", Text: func(a correlator.Alert) []string {
+			if a.Binding == nil {
+				return nil
+			}
+			return []string{a.Binding.CI, a.Binding.Name}
+		}},
+		"bound":     {Doc: "yes or no", Text: func(a correlator.Alert) []string { return []string{yesNo(a.Binding != nil)} }},
+		"canonical": {Text: func(a correlator.Alert) []string { return []string{a.Canonical} }},
+		"started":   {Doc: "time", Time: func(a correlator.Alert) time.Time { return a.StartsAt }},
+		"received":  {Doc: "time of the last receipt", Time: func(a correlator.Alert) time.Time { return a.LastReceived }},
+		"receipts":  {Number: func(a correlator.Alert) float64 { return float64(a.Receipts) }},
+	},
+	Dynamic: map[string]func(correlator.Alert, string) []string{
+		"label.":      func(a correlator.Alert, n string) []string { return []string{a.Labels.Get(n)} },
+		"annotation.": func(a correlator.Alert, n string) []string { return []string{a.Annotations.Get(n)} },
+	},
+	Free: func(a correlator.Alert) []string {
+		out := []string{a.ID, a.Fingerprint}
+		for _, l := range a.Labels {
+			out = append(out, l.Value)
+		}
+		for _, l := range a.Annotations {
+			out = append(out, l.Value)
+		}
+		return out
+	},
+}
+
+func alertStatus(a correlator.Alert) []string {
+	if a.Status == correlator.AlertFiring || a.Status == correlator.AlertStale {
+		return []string{string(a.Status), "active"}
+	}
+	return []string{string(a.Status)}
+}
+
+func (a *API) alertOrder() order[correlator.Alert] {
+	return order[correlator.Alert]{
+		natural: []string{"-id"},
+		keys: map[string]func(correlator.Alert) []byte{
+			"started":  func(x correlator.Alert) []byte { return store.Key(x.StartsAt) },
+			"received": func(x correlator.Alert) []byte { return store.Key(x.LastReceived) },
+			"name":     func(x correlator.Alert) []byte { return store.Key(x.Labels.Get("alertname")) },
+			"severity": func(x correlator.Alert) []byte { return store.Key(severityRank(string(x.Severity))) },
+			"status":   func(x correlator.Alert) []byte { return store.Key(string(x.Status)) },
+			"fate":     func(x correlator.Alert) []byte { return store.Key(string(x.Fate)) },
+			"id":       func(x correlator.Alert) []byte { return store.Key(x.ID) },
+		},
+		id:    func(x correlator.Alert) string { return x.ID },
+		lang:  alertLanguage,
+		fetch: a.fetchAlerts,
+	}
+}
+
+func (a *API) fetchAlerts(ctx context.Context, q filter.Query[correlator.Alert], _ string, at engine.Range) (engine.Page[correlator.Alert], error) {
+	f := engine.AlertFilter{Keep: q.Keep}
+	incident, byIncident := q.Equal("incident")
+	print, byPrint := q.Equal("fingerprint")
+	status, byStatus := q.Equal("status")
+	switch {
+	case byIncident:
+		f.Incident = strings.ToUpper(incident)
+	case byPrint:
+		f.Fingerprint = print
+	case byStatus && (status == "active" || status == "firing" || status == "stale"):
+		f.Active = true
+	}
+	return a.o.Engine.Records().Alerts(ctx, f, at)
+}
+
+// Quarantined is what could not be read as an alert, and why.
+type Quarantined struct {
+	At     time.Time `json:"at"`
+	Source string    `json:"source"`
+	Reason string    `json:"reason"`
+	Raw    string    `json:"raw" doc:"As received, at most 64 KiB"`
+}
+
+func (a *API) alertRoutes() {
+	o := a.alertOrder()
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/alerts", "list-alerts", "alerts", "List every received alert with its fate"), o.doc()),
+		func(ctx context.Context, in *listing) (*reply[Page[Alert]], error) {
+			p, err := o.list(ctx, a, *in)
+			return pageOf(alertsOf(p.Items), p.Next), err
+		})
+	handle(a, op(http.MethodGet, "/api/v1/alerts/{id}", "get-alert", "alerts", "One alert, with its fate, why, and evidence"),
+		func(ctx context.Context, in *ByID) (*reply[Alert], error) {
+			x, err := a.o.Engine.Records().Alert(ctx, in.ID)
+			return &reply[Alert]{alertOf(x)}, err
+		})
+	handle(a, op(http.MethodGet, "/api/v1/quarantine", "list-quarantine", "alerts", "What was received and could not be read, newest first"),
+		func(ctx context.Context, in *Paging) (*reply[Page[Quarantined]], error) {
+			p, err := a.o.Engine.Records().Quarantined(ctx, in.at())
+			out := make([]Quarantined, len(p.Items))
+			for i, r := range p.Items {
+				out[i] = Quarantined{r.At, r.Source, r.Reason, r.Raw}
+			}
+			return pageOf(out, p.Next), err
+		})
+}

@@ -1,0 +1,246 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+
+	"github.com/watchbill/watchbill/api/auth"
+)
+
+// call is what is known of one request.
+type call struct {
+	id     string
+	method string
+	path   string
+	remote string
+	who    auth.Principal
+	nonce  string // of this page's content security policy
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
+	}
+	return &call{}
+}
+
+func (c *call) by() auth.By { return auth.By{Actor: c.who.Actor, Remote: c.remote} }
+
+// sessionCookie names the browser session.
+const sessionCookie = "watchbill_session"
+
+// maxBody bounds every body that has no bound of its own.
+const maxBody = 4 << 20
+
+// ServeHTTP answers one request: headers, who is it, may they, and then the
+// route. A route that the table does not list is not there.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{id: a.random(), method: r.Method, path: r.URL.Path, remote: remoteOf(r), nonce: a.random()}
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	a.headers(w, c)
+	tw := &tracked{ResponseWriter: w}
+	defer func() {
+		x := recover()
+		if x == nil {
+			return
+		}
+		if x == http.ErrAbortHandler {
+			panic(x) // net/http breaks the connection off, which is what was asked for
+		}
+		a.log.Error("a request panicked", "request", c.id, "method", c.method, "path", c.path, "panic", fmt.Sprint(x), "stack", string(debug.Stack()))
+		if tw.wrote {
+			panic(http.ErrAbortHandler) // half an answer must not look whole
+		}
+		a.writeProblem(w, a.plain(r.Context(), http.StatusInternalServerError, "internal error; the server's log has the cause"))
+	}()
+
+	h, pattern := a.mux.Handler(r)
+	acc, listed := routes[pattern]
+	switch {
+	case pattern == "" || !listed:
+		a.elsewhere(tw, r, h)
+		return
+	case acc.public || acc.operations && a.loopback:
+	default:
+		who, err := a.identify(r)
+		if err == nil {
+			c.who = who
+			err = permit(who, acc.role)
+		}
+		if err != nil {
+			a.writeProblem(tw, a.problem(r.Context(), err))
+			return
+		}
+	}
+	if acc.public && unsafe(r.Method) && r.Header.Get("Authorization") == "" {
+		if err := a.sameOrigin(r); err != nil {
+			a.writeProblem(tw, a.problem(r.Context(), err))
+			return
+		}
+	}
+	a.mux.ServeHTTP(tw, r)
+}
+
+// headers that every answer carries. The pages load nothing from elsewhere; the
+// nonce is for the one style element that the component library makes.
+func (a *API) headers(w http.ResponseWriter, c *call) {
+	h := w.Header()
+	h.Set("X-Request-Id", c.id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-"+c.nonce+"'; img-src 'self' data:; font-src 'self'; "+
+		"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	if a.o.TLS {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+	if strings.HasPrefix(c.path, "/api/") {
+		h.Set("Cache-Control", "no-store")
+	}
+}
+
+// identify finds who calls: by bearer token, else by browser session. A cookie
+// comes along with requests that other sites make, so what it may change must
+// come from our own pages.
+func (a *API) identify(r *http.Request) (auth.Principal, error) {
+	if h := r.Header.Get("Authorization"); h != "" {
+		scheme, secret, _ := strings.Cut(h, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return auth.Principal{}, &auth.Denied{Reason: auth.Unauthenticated, Message: fmt.Sprintf("Authorization: want the scheme Bearer with a token, got %q", scheme)}
+		}
+		return a.o.Auth.Bearer(r.Context(), strings.TrimSpace(secret))
+	}
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil || cookie.Value == "" {
+		return auth.Principal{}, &auth.Denied{Reason: auth.Unauthenticated, Message: "log in, or send \"Authorization: Bearer TOKEN\""}
+	}
+	if unsafe(r.Method) {
+		if err := a.sameOrigin(r); err != nil {
+			return auth.Principal{}, err
+		}
+	}
+	return a.o.Auth.Browser(r.Context(), cookie.Value)
+}
+
+func (a *API) sameOrigin(r *http.Request) error {
+	if a.origin.Check(r) != nil {
+		return &auth.Denied{Reason: auth.Forbidden, Message: "the request was made by a page of another site"}
+	}
+	return nil
+}
+
+func permit(who auth.Principal, need auth.Role) error {
+	if who.Role.Allows(need) {
+		return nil
+	}
+	if !need.Human() {
+		return &auth.Denied{Reason: auth.Forbidden, Message: fmt.Sprintf("this wants a token of role %s, yours is %s", need, who.Role)}
+	}
+	return &auth.Denied{Reason: auth.Forbidden, Message: fmt.Sprintf("this wants the role %s, yours is %s", need, who.Role)}
+}
+
+func unsafe(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
+}
+
+// elsewhere answers what no route does: pages of the web app, or a problem.
+func (a *API) elsewhere(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	own := false
+	for _, p := range []string{"/api/", "/-/", "/metrics", "/openapi", "/docs", "/login/"} {
+		own = own || strings.HasPrefix(r.URL.Path, p)
+	}
+	if !own && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		a.page(w, r)
+		return
+	}
+	// The mux knows best whether it is the path or the method that is wrong.
+	probe := &discard{header: http.Header{}}
+	h.ServeHTTP(probe, r)
+	if probe.status == http.StatusMethodNotAllowed {
+		p := a.plain(r.Context(), probe.status, "%s is not possible here; possible are %s", r.Method, probe.header.Get("Allow"))
+		p.header.Set("Allow", probe.header.Get("Allow"))
+		a.writeProblem(w, p)
+		return
+	}
+	a.writeProblem(w, a.plain(r.Context(), http.StatusNotFound, "%s is no address of this server; /openapi.json lists them", r.URL.Path))
+}
+
+// remoteOf is the peer's address without its port.
+func remoteOf(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
+	}
+	return r.RemoteAddr
+}
+
+// isLoopback says whether a listen address can only be reached from this machine.
+func isLoopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// random makes a short name that is unique enough for a log and a nonce.
+func (a *API) random() string {
+	var b [12]byte
+	a.randMu.Lock()
+	defer a.randMu.Unlock()
+	if _, err := io.ReadFull(a.o.Rand, b[:]); err != nil {
+		return "unknown"
+	}
+	return hex.EncodeToString(b[:])
+}
+
+// tracked knows whether an answer was begun.
+type tracked struct {
+	http.ResponseWriter
+	wrote bool
+}
+
+func (t *tracked) WriteHeader(code int) {
+	t.wrote = true
+	t.ResponseWriter.WriteHeader(code)
+}
+
+func (t *tracked) Write(b []byte) (int, error) {
+	t.wrote = true
+	return t.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController flush and set deadlines.
+func (t *tracked) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
+// discard keeps status and headers of an answer that nobody sees.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header { return d.header }
+func (d *discard) WriteHeader(code int) {
+	if d.status == 0 {
+		d.status = code
+	}
+}
+func (d *discard) Write(b []byte) (int, error) {
+	d.WriteHeader(http.StatusOK)
+	return len(b), nil
+}

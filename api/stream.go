@@ -1,0 +1,276 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/watchbill/watchbill/internal/engine"
+	"github.com/watchbill/watchbill/internal/fault"
+)
+
+// stream passes the engine's changes on to browsers. It remembers the newest
+// ones, so that a reader who was away shortly misses nothing.
+type stream struct {
+	sub  *engine.Subscription
+	done chan struct{} // closed by close
+	gone chan struct{} // closed when the follower has ended
+
+	mu      sync.Mutex
+	past    []engine.Change // the newest changes, oldest first
+	since   uint64          // every change after this position is in past
+	readers map[chan struct{}]struct{}
+	wg      sync.WaitGroup
+	closed  bool
+}
+
+// remember is how many changes are kept for readers that come back.
+const remember = 8192
+
+func newStream(e *engine.Engine) *stream {
+	s := &stream{sub: e.Subscribe(), done: make(chan struct{}), gone: make(chan struct{}), since: e.Position(), readers: map[chan struct{}]struct{}{}}
+	go s.follow()
+	return s
+}
+
+func (s *stream) follow() {
+	defer close(s.gone)
+	defer s.sub.Close()
+	for {
+		select {
+		case changes := <-s.sub.C:
+			s.add(changes)
+		case <-s.done:
+			return
+		}
+	}
+}
+
+func (s *stream) add(changes []engine.Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if changes == nil { // the engine was faster than we: nobody may believe to know all
+		if n := len(s.past); n > 0 {
+			s.since = s.past[n-1].Position + 1
+		} else {
+			s.since++
+		}
+		s.past = s.past[:0]
+	}
+	s.past = append(s.past, changes...)
+	if over := len(s.past) - remember; over > 0 {
+		// Cut between positions: half of one would look whole.
+		for over < len(s.past) && s.past[over].Position == s.past[over-1].Position {
+			over++
+		}
+		s.since = s.past[over-1].Position
+		s.past = append(s.past[:0:0], s.past[over:]...)
+	}
+	for c := range s.readers {
+		select {
+		case c <- struct{}{}:
+		default: // it is awake already
+		}
+	}
+}
+
+// after returns the changes after a position, and false where some are forgotten.
+func (s *stream) after(position uint64) ([]engine.Change, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if position < s.since {
+		return nil, false
+	}
+	i := len(s.past)
+	for i > 0 && s.past[i-1].Position > position {
+		i--
+	}
+	return append([]engine.Change(nil), s.past[i:]...), true
+}
+
+func (s *stream) newest() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.past); n > 0 {
+		return s.past[n-1].Position
+	}
+	return s.since
+}
+
+// join registers a reader; it is woken through the channel.
+func (s *stream) join() (wake chan struct{}, leave func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, nil, false
+	}
+	wake = make(chan struct{}, 1)
+	s.readers[wake] = struct{}{}
+	s.wg.Add(1)
+	return wake, func() {
+		s.mu.Lock()
+		delete(s.readers, wake)
+		s.mu.Unlock()
+		s.wg.Done()
+	}, true
+}
+
+func (s *stream) close() {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.closed = true
+	s.mu.Unlock()
+	close(s.done)
+	<-s.gone
+	s.wg.Wait()
+}
+
+const (
+	heartbeat  = 15 * time.Second
+	streamLife = time.Hour // a reader comes back by itself; so a new version is met, and a balance kept
+)
+
+// StreamEvent is the data of one server-sent event.
+type StreamEvent struct {
+	ID       string `json:"id" doc:"The record that changed"`
+	Kind     string `json:"kind" enum:"incident,alert,problem"`
+	Position uint64 `json:"position" doc:"Of the event in the journal that changed it"`
+}
+
+func (a *API) streamRoutes() {
+	o := describedAs(op(http.MethodGet, "/api/v1/stream", "stream", "records", "Server-sent events of what changed"),
+		"`event` is the kind of record, `data` is {id, kind, position}, `id` is the position: a reader that comes back with Last-Event-ID gets what it missed. "+
+			"`event: reset` says that changes were lost: read everything anew. Comments are heartbeats.")
+	a.huma.OpenAPI().Components.Schemas.Schema(typeOf[StreamEvent](), true, "")
+	o.Responses = map[string]*huma.Response{"200": {Description: "The stream", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: "string"}}}}}
+	handle(a, o, func(ctx context.Context, in *struct {
+		Raw
+		Kinds string `query:"kinds" maxLength:"100" doc:"Only these kinds, separated by commas"`
+		Last  string `header:"Last-Event-ID" maxLength:"40" doc:"The id of the last event that was seen"`
+	}) (*huma.StreamResponse, error) {
+		var from uint64
+		resume := in.Last != ""
+		if resume {
+			var err error
+			if from, err = strconv.ParseUint(in.Last, 10, 64); err != nil {
+				return nil, fault.Invalidf("Last-Event-ID", "want a position, got %q", in.Last)
+			}
+		}
+		wake, leave, ok := a.stream.join()
+		if !ok {
+			return nil, fault.Unavailablef("the server is shutting down")
+		}
+		return &huma.StreamResponse{Body: func(h huma.Context) {
+			defer leave()
+			r, w := humago.Unwrap(h)
+			x := &sender{w: w, c: http.NewResponseController(w), kinds: in.Kinds}
+			a.serve(r, x, wake, from, resume)
+		}}, nil
+	})
+}
+
+// sender writes events to one reader.
+type sender struct {
+	w     http.ResponseWriter
+	c     *http.ResponseController
+	kinds string
+}
+
+func (x *sender) wants(kind string) bool {
+	if x.kinds == "" {
+		return true
+	}
+	for k := range strings.SplitSeq(x.kinds, ",") {
+		if strings.TrimSpace(k) == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// write sends text at once; a reader that takes none of it for long is dropped.
+func (x *sender) write(text string) error {
+	_ = x.c.SetWriteDeadline(time.Now().Add(30 * time.Second)) // not every writer has deadlines
+	if _, err := x.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return x.c.Flush()
+}
+
+func (a *API) serve(r *http.Request, x *sender, wake chan struct{}, from uint64, resume bool) {
+	_ = x.c.SetReadDeadline(time.Time{})
+	x.w.Header().Set("Content-Type", "text/event-stream")
+	x.w.Header().Set("X-Accel-Buffering", "no") // nginx would hold events back
+	x.w.WriteHeader(http.StatusOK)
+	at := a.stream.newest()
+	begin := fmt.Sprintf("retry: 2000\nid: %d\n: watching\n\n", at)
+	if resume && from <= at {
+		at, begin = from, "retry: 2000\n: watching\n\n"
+	} else if resume { // a position of another server's journal
+		begin = fmt.Sprintf("retry: 2000\nid: %d\nevent: reset\ndata: {}\n\n", at)
+	}
+	if x.write(begin) != nil {
+		return
+	}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	end := time.NewTimer(streamLife)
+	defer end.Stop()
+	for {
+		changes, whole := a.stream.after(at)
+		text := ""
+		if !whole {
+			at = a.stream.newest()
+			text = fmt.Sprintf("id: %d\nevent: reset\ndata: {}\n\n", at)
+		} else if n := len(changes); n > 0 {
+			text = x.events(changes)
+			at = changes[n-1].Position
+		}
+		if text != "" && x.write(text) != nil {
+			return
+		}
+		select {
+		case <-wake:
+		case <-beat.C:
+			// A session that ended or a token that was revoked must not go on listening.
+			if _, err := a.identify(r); err != nil || x.write(": still here\n\n") != nil {
+				return
+			}
+		case <-end.C:
+			return
+		case <-a.stream.done:
+			return
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// events writes each changed record once per position.
+func (x *sender) events(changes []engine.Change) string {
+	var b strings.Builder
+	seen := map[engine.Change]bool{}
+	for _, c := range changes {
+		if seen[c] || !x.wants(c.Kind) {
+			continue
+		}
+		seen[c] = true
+		data, err := json.Marshal(StreamEvent{c.ID, c.Kind, c.Position})
+		if err != nil {
+			continue // three plain fields always encode
+		}
+		fmt.Fprintf(&b, "id: %d\nevent: %s\ndata: %s\n\n", c.Position, c.Kind, data)
+	}
+	return b.String()
+}

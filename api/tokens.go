@@ -1,0 +1,204 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/internal/fault"
+)
+
+// Token is a bearer credential without its secret.
+type Token struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Role      auth.Role  `json:"role"`
+	User      string     `json:"user,omitempty" doc:"Whose acts it does"`
+	Source    string     `json:"source,omitempty" doc:"Of role ingest: the alert source"`
+	CI        string     `json:"ci,omitempty" doc:"Of role agent: the only item it may report for; without one it joins new agents"`
+	CreatedAt time.Time  `json:"created_at"`
+	CreatedBy string     `json:"created_by"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	LastUsed  *time.Time `json:"last_used_at,omitempty" doc:"To the hour"`
+	Expired   bool       `json:"expired,omitempty"`
+}
+
+func (a *API) tokenOf(t auth.Token) Token {
+	return Token{t.ID, t.Name, t.Role, t.User, t.Source, t.CI, t.CreatedAt, t.CreatedBy, t.ExpiresAt, t.LastUsed, t.Expired(a.o.Now())}
+}
+
+// NewToken asks for a token.
+type NewToken struct {
+	Name      string     `json:"name" minLength:"1" maxLength:"100" doc:"What it is for"`
+	Role      string     `json:"role" enum:"viewer,responder,manager,admin,ingest,agent"`
+	User      string     `json:"user,omitempty" maxLength:"64" doc:"Whose acts it does; without one records name the token"`
+	Source    string     `json:"source,omitempty" maxLength:"100" doc:"Of role ingest: the alert source; tokens of one Alertmanager pair share it. Without one the token's id"`
+	ExpiresIn string     `json:"expires_in,omitempty" maxLength:"20" doc:"How long it is good: 12h, 30d" example:"30d"`
+	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"Until when it is good"`
+}
+
+// MadeToken is a new token with its secret, which is shown only here.
+type MadeToken struct {
+	Token
+	Secret string `json:"token" doc:"The bearer secret. It is shown this once"`
+}
+
+type madeReply struct {
+	Location string `header:"Location"`
+	Body     MadeToken
+}
+
+func (a *API) makeToken(ctx context.Context, n NewToken) (*madeReply, error) {
+	role, err := auth.ParseRole(n.Role)
+	if err != nil {
+		return nil, err
+	}
+	x := auth.NewToken{Name: n.Name, Role: role, User: n.User, Source: n.Source, ExpiresAt: n.ExpiresAt}
+	if n.ExpiresIn != "" {
+		if n.ExpiresAt != nil {
+			return nil, fault.Invalidf("expires_in", "give this or expires_at, not both")
+		}
+		d, err := span(n.ExpiresIn)
+		if err != nil || d <= 0 {
+			return nil, fault.Invalidf("expires_in", "want a span such as 12h or 30d, got %q", n.ExpiresIn)
+		}
+		at := a.o.Now().Add(d)
+		x.ExpiresAt = &at
+	}
+	t, secret, err := a.o.Auth.CreateToken(ctx, callOf(ctx).by(), x)
+	if err != nil {
+		return nil, err
+	}
+	return &madeReply{"/api/v1/tokens/" + t.ID, MadeToken{a.tokenOf(t), secret}}, nil
+}
+
+// span reads 90s, 12h, 30d, 2w.
+func span(s string) (time.Duration, error) {
+	for unit, each := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+		if n, ok := strings.CutSuffix(s, unit); ok {
+			var days int
+			if _, err := fmt.Sscanf(n, "%d", &days); err != nil || fmt.Sprint(days) != n || days > 36500 {
+				return 0, fmt.Errorf("not a number of days")
+			}
+			return time.Duration(days) * each, nil
+		}
+	}
+	return time.ParseDuration(s)
+}
+
+// Source is a sender of alerts, with its health.
+type Source struct {
+	Source    string     `json:"source" doc:"Its name in alerts"`
+	State     string     `json:"state" enum:"never,healthy,silent" doc:"never heard since it exists, heard of late, or silent for longer than an alert may go unmentioned"`
+	LastHeard *time.Time `json:"last_heard_at,omitempty"`
+	Tokens    []Token    `json:"tokens" nullable:"false" doc:"The credentials it may use; empty: all were revoked"`
+}
+
+func (a *API) sources(ctx context.Context) ([]Source, error) {
+	heard := a.o.Engine.Status().Correlator.Sources
+	byName := map[string]*Source{}
+	at := func(name string) *Source {
+		if byName[name] == nil {
+			byName[name] = &Source{Source: name, State: "never", Tokens: []Token{}}
+		}
+		return byName[name]
+	}
+	cursor := ""
+	for {
+		tokens, next, err := a.o.Auth.Tokens(ctx, auth.TokenFilter{Role: auth.Ingest}, cursor, 1000)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tokens {
+			s := at(t.Source)
+			s.Tokens = append(s.Tokens, a.tokenOf(t))
+		}
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	now := a.o.Now()
+	for name, t := range heard {
+		s := at(name)
+		s.LastHeard, s.State = &t, "healthy"
+		if now.Sub(t) > silentAfter {
+			s.State = "silent"
+		}
+	}
+	out := make([]Source, 0, len(byName))
+	for _, s := range byName {
+		out = append(out, *s)
+	}
+	slices.SortFunc(out, func(x, y Source) int { return strings.Compare(x.Source, y.Source) })
+	return out, nil
+}
+
+// silentAfter is Alertmanager's default repeat interval with its group interval:
+// a source with a firing alert is heard at least that often.
+const silentAfter = 4*time.Hour + 5*time.Minute
+
+func (a *API) tokenRoutes() {
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/tokens", "list-tokens", "credentials", "List tokens"), "Credentials of joined agents are left out unless agents is true."),
+		func(ctx context.Context, in *struct {
+			Paging
+			Role   string `query:"role" enum:"viewer,responder,manager,admin,ingest,agent"`
+			Agents bool   `query:"agents" doc:"Also the credentials of agents that joined"`
+		}) (*reply[Page[Token]], error) {
+			f := auth.TokenFilter{Role: auth.Role(in.Role)}
+			if !in.Agents {
+				f.Keep = func(t auth.Token) bool { return t.CI == "" }
+			}
+			tokens, next, err := a.o.Auth.Tokens(ctx, f, in.Cursor, in.Limit)
+			out := make([]Token, len(tokens))
+			for i, t := range tokens {
+				out[i] = a.tokenOf(t)
+			}
+			return pageOf(out, next), err
+		})
+	create := op(http.MethodPost, "/api/v1/tokens", "create-token", "credentials", "Make a token; its secret is shown once")
+	create.DefaultStatus = http.StatusCreated
+	handle(a, create, func(ctx context.Context, in *struct{ Body NewToken }) (*madeReply, error) {
+		return a.makeToken(ctx, in.Body)
+	})
+	revoke := op(http.MethodDelete, "/api/v1/tokens/{id}", "revoke-token", "credentials", "End a token at once")
+	revoke.DefaultStatus = http.StatusNoContent
+	handle(a, revoke, func(ctx context.Context, in *ByID) (*noBody, error) {
+		return nil, a.o.Auth.RevokeToken(ctx, callOf(ctx).by(), in.ID)
+	})
+
+	handle(a, op(http.MethodGet, "/api/v1/sources", "list-sources", "credentials", "Senders of alerts with their health"),
+		func(ctx context.Context, _ *struct{}) (*reply[Page[Source]], error) {
+			s, err := a.sources(ctx)
+			return pageOf(s, ""), err
+		})
+	source := op(http.MethodPost, "/api/v1/sources", "create-source", "credentials", "Let a sender of alerts in: makes its ingest token")
+	source.DefaultStatus = http.StatusCreated
+	handle(a, source, func(ctx context.Context, in *struct{ Body NewSource }) (*sourceReply, error) {
+		x, err := a.makeToken(ctx, NewToken{Name: in.Body.Name, Role: string(auth.Ingest), Source: in.Body.Source})
+		if err != nil {
+			return nil, err
+		}
+		return &sourceReply{x.Location, MadeSource{x.Body, a.o.Auth.Snippet(a.base(ctx), x.Body.Secret)}}, nil
+	})
+}
+
+// NewSource asks for a source.
+type NewSource struct {
+	Name   string `json:"name" minLength:"1" maxLength:"100" doc:"What it is, e.g. Alertmanager of cluster a"`
+	Source string `json:"source,omitempty" maxLength:"100" doc:"Its name in alerts; give an existing one for the other half of a pair"`
+}
+
+// MadeSource is a new source's token, with the Alertmanager configuration that uses it.
+type MadeSource struct {
+	MadeToken
+	Alertmanager string `json:"alertmanager" doc:"Alertmanager configuration with the ready receiver"`
+}
+
+type sourceReply struct {
+	Location string `header:"Location"`
+	Body     MadeSource
+}

@@ -1,0 +1,66 @@
+import { lazy, Suspense, useEffect } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { Route, Switch } from 'wouter';
+import { follow } from './api/live';
+import { useMe } from './api/queries';
+import { Shell } from './components/Shell';
+import { Failed, Loading, State } from './components/State';
+import { Fault } from './api/client';
+import { Login } from './pages/Login';
+
+const Incidents = lazy(() => import('./pages/Incidents'));
+const Incident = lazy(() => import('./pages/Incident'));
+const Alerts = lazy(() => import('./pages/Alerts'));
+const Alert = lazy(() => import('./pages/Alert'));
+const Sources = lazy(() => import('./pages/Sources'));
+const Inventory = lazy(() => import('./pages/Inventory'));
+const Ci = lazy(() => import('./pages/Ci'));
+const Software = lazy(() => import('./pages/Software'));
+const Problems = lazy(() => import('./pages/Problems'));
+const Problem = lazy(() => import('./pages/Problem'));
+const Kpis = lazy(() => import('./pages/Kpis'));
+const Tokens = lazy(() => import('./pages/Tokens'));
+const Audit = lazy(() => import('./pages/Audit'));
+const Start = lazy(() => import('./pages/Start'));
+
+export function App() {
+  const me = useMe();
+  const client = useQueryClient();
+  const signedIn = !!me.data;
+  useEffect(() => (signedIn ? follow('/api/v1/stream', client) : undefined), [signedIn, client]);
+
+  if (me.isPending) return <Loading lines={3} label="Signing in" />;
+  if (me.error && Fault.of(me.error).status !== 401) return <Failed error={me.error} retry={() => void me.refetch()} />;
+  if (!me.data) return <Login />;
+  return (
+    <Shell me={me.data}>
+      <Suspense fallback={<Loading label="Opening the page" />}>
+        <Switch>
+          <Route path="/" component={Incidents} />
+          <Route path="/incidents" component={Incidents} />
+          <Route path="/incidents/:id">{(p) => <Incident key={p.id} id={decodeURIComponent(p.id)} />}</Route>
+          <Route path="/alerts" component={Alerts} />
+          <Route path="/alerts/:id">{(p) => <Alert key={p.id} id={decodeURIComponent(p.id)} />}</Route>
+          <Route path="/sources" component={Sources} />
+          <Route path="/inventory" component={Inventory} />
+          <Route path="/inventory/:id/:tab?">{(p) => <Ci key={p.id} id={decodeURIComponent(p.id)} tab={p.tab} />}</Route>
+          <Route path="/software" component={Software} />
+          <Route path="/problems" component={Problems} />
+          <Route path="/problems/:id">{(p) => <Problem key={p.id} id={decodeURIComponent(p.id)} />}</Route>
+          <Route path="/kpis" component={Kpis} />
+          <Route path="/tokens" component={Tokens} />
+          <Route path="/audit" component={Audit} />
+          <Route path="/start" component={Start} />
+          <Route path="/login">
+            <Login />
+          </Route>
+          <Route>
+            <State icon="search" title="There is no such page" action={<a href="/">Go to what is open now</a>}>
+              The address may be mistyped, or the page has moved.
+            </State>
+          </Route>
+        </Switch>
+      </Suspense>
+    </Shell>
+  );
+}

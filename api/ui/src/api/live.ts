@@ -1,0 +1,105 @@
+import type { QueryClient } from '@tanstack/react-query';
+import { useSyncExternalStore } from 'react';
+
+export type LiveState = 'connecting' | 'live' | 'lost';
+
+export interface StreamChange {
+  kind: string;
+  id: string;
+}
+
+let state: LiveState = 'connecting';
+const listeners = new Set<() => void>();
+
+function become(s: LiveState) {
+  if (s === state) return;
+  state = s;
+  for (const l of listeners) l();
+}
+
+/** Whether changes arrive at the moment. */
+export function useLive(): LiveState {
+  return useSyncExternalStore(
+    (f) => {
+      listeners.add(f);
+      return () => listeners.delete(f);
+    },
+    () => state,
+  );
+}
+
+/** Which cached reads a changed record touches, as the first elements of their keys. */
+export function touched(changes: StreamChange[]): string[][] {
+  const keys = new Map<string, string[]>();
+  const add = (...k: string[]) => keys.set(k.join('/'), k);
+  for (const c of changes) {
+    add(`${c.kind}s`);
+    add(c.kind, c.id);
+    if (c.kind === 'alert') add('sources');
+    if (c.kind === 'incident') add('timeline', c.id);
+    if (c.kind === 'problem') add('timeline', c.id);
+    if (c.kind === 'ci') add('software');
+  }
+  return [...keys.values()];
+}
+
+/**
+ * Follows the server's stream and marks what changed as stale. The stream may
+ * break at any time: every reconnect reads everything on screen anew, because
+ * what happened in between was never sent. Returns its end.
+ */
+export function follow(url: string, client: QueryClient): () => void {
+  let source: EventSource | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let flush: ReturnType<typeof setTimeout> | undefined;
+  let wait = 1000;
+  let opened = false;
+  let ended = false;
+  let waiting: StreamChange[] = [];
+
+  // A storm changes hundreds of records a second; the page reads at most twice in one.
+  const soon = () => {
+    flush ??= setTimeout(() => {
+      flush = undefined;
+      const keys = touched(waiting);
+      waiting = [];
+      for (const queryKey of keys) void client.invalidateQueries({ queryKey });
+    }, 500);
+  };
+  const heard = (e: MessageEvent<string>) => {
+    try {
+      const data: unknown = JSON.parse(e.data);
+      waiting.push(...((Array.isArray(data) ? data : [data]) as StreamChange[]));
+      soon();
+    } catch {
+      void client.invalidateQueries();
+    }
+  };
+  const connect = () => {
+    source = new EventSource(url, { withCredentials: true });
+    source.onopen = () => {
+      wait = 1000;
+      if (opened) void client.invalidateQueries();
+      opened = true;
+      become('live');
+    };
+    source.addEventListener('message', heard);
+    source.addEventListener('change', heard as EventListener);
+    source.addEventListener('lost', () => void client.invalidateQueries());
+    source.onerror = () => {
+      become('lost');
+      // The browser reconnects by itself unless the answer was an HTTP error.
+      if (source?.readyState !== EventSource.CLOSED || ended) return;
+      timer = setTimeout(connect, wait);
+      wait = Math.min(wait * 2, 30_000);
+    };
+  };
+  connect();
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+    clearTimeout(flush);
+    source?.close();
+    become('connecting');
+  };
+}

@@ -1,0 +1,396 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/watchbill/watchbill/cmdb"
+	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/internal/fault"
+)
+
+// hostDoc is what is kept of a reporting machine beside its item.
+type hostDoc struct {
+	CI       string             `json:"ci"`
+	Ident    cmdb.Identifiers   `json:"identifiers"`
+	AgentID  string             `json:"agent_id"`
+	Run      string             `json:"run"`       // the boot (for a container also the agent's start) that reports now
+	RunSince time.Time          `json:"run_since"` // earliest report of it, by the agent's clock
+	Sequence uint64             `json:"sequence"`
+	Earlier  []string           `json:"earlier,omitempty"` // runs before, newest last
+	Forked   []string           `json:"forked,omitempty"`  // runs that turned out to be clones
+	Sections [sectionCount]mark `json:"sections"`
+	Packages int                `json:"packages"`
+}
+
+// mark is what is stored of a section.
+type mark struct {
+	Hash     uint64           `json:"h,omitempty"` // of the agent's hash text; 0: never had
+	Sequence uint64           `json:"q,omitempty"`
+	At       time.Time        `json:"at,omitzero"`
+	Problems []report.Problem `json:"p,omitempty"`
+	Rejected string           `json:"r,omitempty"`
+}
+
+// hostState is the resident part.
+type hostState struct {
+	run string
+	// confirmed is the newest report that said nothing new; it is not stored.
+	confirmed uint64
+	hashes    [sectionCount]uint64
+	conns     []conn
+	asserted  []edge
+	talks     bool // has reported connections
+	packages  uint32
+}
+
+func (d *hostDoc) state(old *hostState) *hostState {
+	h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages)}
+	if old != nil {
+		h.conns, h.asserted, h.talks = old.conns, old.asserted, old.talks
+		if d.Sequence > 0 { // 0: a new agent, which counts anew
+			h.confirmed = old.confirmed
+		}
+	}
+	for i := range d.Sections {
+		h.hashes[i] = d.Sections[i].Hash
+	}
+	return h
+}
+
+// runOf tells one run of a machine from another: its boot, and in a container,
+// which shares its host's boot, the start of the agent.
+func runOf(a report.Agent, container bool) string {
+	if container {
+		return a.BootID + "/" + a.StartedAt.UTC().Format(time.RFC3339Nano)
+	}
+	return a.BootID
+}
+
+// putHost stores a machine's doc with its identity keys.
+func (b *batch) putHost(old, doc *hostDoc) {
+	inv := b.inv
+	set(b, b.hosts, doc.CI, doc)
+	o := inv.mem.byID[doc.CI]
+	var before []string
+	if old != nil {
+		before = old.Ident.Keys()
+	}
+	after := doc.Ident.Keys()
+	inv.mu.Lock()
+	was := inv.mem.entries[o].host
+	inv.mem.entries[o].host = doc.state(was)
+	inv.mem.dropKeys(o, before)
+	inv.mem.addKeys(o, after)
+	inv.mu.Unlock()
+	b.later(func() {
+		inv.mem.entries[o].host = was
+		inv.mem.dropKeys(o, after)
+		inv.mem.addKeys(o, before)
+	})
+}
+
+// keysOf are an item's identity keys as they stand in the index.
+func (b *batch) identity(c *cmdb.CI) (cmdb.Identifiers, error) {
+	if e := b.inv.mem.at(c.ID); e != nil && e.host != nil {
+		d, err := read(b, b.hosts, b.inv.cols.host, c.ID)
+		if err != nil || d == nil {
+			return cmdb.Identifiers{}, err
+		}
+		return d.Ident, nil
+	}
+	return cmdb.IdentifiersFrom(c.Attributes), nil
+}
+
+// perKey bounds how many machines one value brings in as candidates: what stands
+// on more is no identifier.
+const perKey = 32
+
+func (b *batch) candidates(in cmdb.Identifiers, credential string) ([]cmdb.Candidate, error) {
+	set := map[uint32]bool{}
+	for _, k := range in.Keys() {
+		if p := b.inv.mem.keys[k]; p != nil {
+			p.each(perKey, func(o uint32) { set[o] = true })
+		}
+	}
+	if o, ok := b.inv.mem.byID[credential]; ok {
+		set[o] = true
+	}
+	var out []cmdb.Candidate
+	for o := range set {
+		c, err := b.ci(b.inv.mem.entries[o].id)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil || c.MergedInto != "" {
+			continue
+		}
+		id, err := b.identity(c)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, cmdb.Candidate{CI: c.ID, Identifiers: id, Credential: c.ID == credential})
+	}
+	slices.SortFunc(out, func(a, b cmdb.Candidate) int { return cmp.Compare(a.CI, b.CI) })
+	return out, nil
+}
+
+// shared says that a key stands on two or more machines that report: it has
+// stopped identifying.
+func (b *batch) shared(key string) bool {
+	p := b.inv.mem.keys[key]
+	if p == nil {
+		return false
+	}
+	n := 0
+	p.each(64, func(o uint32) {
+		if e := &b.inv.mem.entries[o]; e.host != nil && e.live == seen {
+			n++
+		}
+	})
+	return n >= 2
+}
+
+// Enrolled is the outcome of an enrolment.
+type Enrolled struct {
+	CI cmdb.CI
+	// Reimaged: the machine was known under another installation. Credentials
+	// that were given out for it before must be revoked.
+	Reimaged bool
+	// Created: the machine was not known.
+	Created bool
+	Verdict cmdb.Verdict
+}
+
+// Enroll finds or makes the item of an agent's machine. previous is the item that
+// the agent's earlier credential was bound to, empty if it has none. Identifiers
+// that mean two machines are fault.Conflict, with a task for a person.
+func (inv *Inventory) Enroll(ctx context.Context, req report.EnrollRequest, previous string) (Enrolled, error) {
+	var out Enrolled
+	var refused error
+	if strings.TrimSpace(req.Agent.ID) == "" {
+		return out, fault.Invalidf("agent.id", "missing: the agent makes one at its first start and keeps it")
+	}
+	if strings.TrimSpace(req.Host.Hostname) == "" && req.Host.MachineID == "" {
+		return out, fault.Invalidf("host.hostname", "missing, and there is no machine_id either: nothing says which machine this is")
+	}
+	err := inv.do(ctx, func(b *batch) error {
+		out, refused = Enrolled{}, nil
+		in := cmdb.IdentifiersOf(req.Agent, req.Host, nil, nil, req.MACs)
+		known, err := b.candidates(in, inv.resolve(previous))
+		if err != nil {
+			return err
+		}
+		run := runOf(req.Agent, req.Host.Container)
+		known, err = b.exclude(known, run)
+		if err != nil {
+			return err
+		}
+		v := cmdb.Identify(in, known, b.shared)
+		out.Verdict = v
+		switch v.Outcome {
+		case cmdb.Conflict:
+			refused = fault.Conflictf("the machine's identifiers belong to %d known items: decide in the inventory's tasks which it is", len(v.Findings))
+			return b.conflict(v, in)
+		case cmdb.New:
+			c := b.newHost(in, req.Host)
+			out.CI, out.Created = *c, true
+			if err := b.hostFrom(c, nil, in, req.Agent, run); err != nil {
+				return err
+			}
+			return b.propose(c.ID, v, in)
+		}
+		old, err := b.ci(v.CI)
+		if err != nil {
+			return err
+		}
+		c := old.Clone()
+		b.sayHost(c, hostAttributes(req.Host), b.now)
+		b.rename(c, old, req.Host)
+		b.alive(c)
+		b.putCI(old, c, cmdb.SourceAgent)
+		doc, err := read(b, b.hosts, inv.cols.host, c.ID)
+		if err != nil {
+			return err
+		}
+		out.CI, out.Reimaged = *c, v.Reimaged
+		if v.Reimaged {
+			b.tell(&event.Change{CI: c.Ref(), Type: "reimaged", Summary: "another operating system was installed on " + c.Name})
+		}
+		if err := b.hostFrom(c, doc, in, req.Agent, run); err != nil {
+			return err
+		}
+		return b.propose(c.ID, v, in)
+	})
+	if err == nil {
+		err = refused
+	}
+	return out, err
+}
+
+// exclude drops machines of which this run is a known clone.
+func (b *batch) exclude(known []cmdb.Candidate, run string) ([]cmdb.Candidate, error) {
+	var out []cmdb.Candidate
+	for _, k := range known {
+		d, err := read(b, b.hosts, b.inv.cols.host, k.CI)
+		if err != nil {
+			return nil, err
+		}
+		if d == nil || !slices.Contains(d.Forked, run) {
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+func (b *batch) conflict(v cmdb.Verdict, in cmdb.Identifiers) error {
+	var ids []string
+	for _, f := range v.Findings {
+		ids = append(ids, f.CI)
+	}
+	slices.Sort(ids)
+	return b.ask("conflict-"+strings.Join(ids, "-"), Task{
+		Kind: TaskConflict, Others: ids, Verdict: &v, Seen: in,
+		Summary: fmt.Sprintf("%s carries identifiers of %d items", cmp.Or(in.FQDN, in.Hostname, in.AgentID), len(ids)),
+	})
+}
+
+// propose opens a task for each item that may be the same machine. An address
+// alone moves between machines every day and is not worth a person's time.
+func (b *batch) propose(ci string, v cmdb.Verdict, in cmdb.Identifiers) error {
+	for _, f := range v.Proposals {
+		if f.CI == ci || !slices.ContainsFunc(f.Same, func(s string) bool { return !strings.HasPrefix(s, "address ") }) {
+			continue
+		}
+		ids := []string{ci, f.CI}
+		slices.Sort(ids)
+		err := b.ask("proposal-"+strings.Join(ids, "-"), Task{
+			Kind: TaskProposal, CI: ci, Others: []string{f.CI}, Seen: in, Verdict: &cmdb.Verdict{Outcome: v.Outcome, CI: v.CI, Rule: v.Rule, Proposals: []cmdb.Finding{f}},
+			Summary: fmt.Sprintf("%s and %s may be one machine: %s", b.inv.mem.at(ci).name, b.inv.mem.at(f.CI).name, strings.Join(f.Same, ", ")),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) newHost(in cmdb.Identifiers, h report.Host) *cmdb.CI {
+	c := &cmdb.CI{
+		ID: b.inv.newID(), Class: "host", Name: hostName(h), Source: cmdb.SourceAgent,
+		Attributes: cmdb.Attributes{"lifecycle": "deployed"}, FirstSeen: b.now, LastSeen: b.now, Liveness: cmdb.Seen,
+	}
+	if c.Name == "" {
+		c.Name = "host-" + c.ID
+	}
+	b.sayHost(c, hostAttributes(h), b.now)
+	b.putCI(nil, c, cmdb.SourceAgent)
+	return c
+}
+
+func hostName(h report.Host) string {
+	name, _, _ := strings.Cut(strings.TrimSpace(h.Hostname), ".")
+	return strings.ToValidUTF8(name, "")
+}
+
+// rename follows the machine's own name, and keeps the old one as an alias. A
+// name that people recorded stays.
+func (b *batch) rename(c, old *cmdb.CI, h report.Host) {
+	name := hostName(h)
+	if name == "" || name == c.Name {
+		return
+	}
+	if c.Source != cmdb.SourceAgent {
+		c.AddAlias(name)
+		return
+	}
+	c.Name = name
+	c.Aliases = slices.DeleteFunc(c.Aliases, func(a string) bool { return a == name })
+	c.AddAlias(old.Name)
+	if f := old.Attributes.Text("fqdn"); f != "" && f != c.Attributes.Text("fqdn") {
+		c.AddAlias(f)
+	}
+}
+
+// sayHost lets the agent speak about its machine.
+func (b *batch) sayHost(c *cmdb.CI, values map[string]any, at time.Time) {
+	b.inv.authority.Say(c, cmdb.SourceAgent, values, at, b.inv.heard(c), b.now)
+}
+
+// heard tells when a source last spoke of an item.
+func (inv *Inventory) heard(c *cmdb.CI) func(string) time.Time {
+	return func(source string) time.Time {
+		if source == cmdb.SourceAgent {
+			return c.LastSeen
+		}
+		return c.Heard[source]
+	}
+}
+
+func (b *batch) alive(c *cmdb.CI) {
+	c.Liveness, c.LastSeen = cmdb.Seen, b.now
+}
+
+// hostFrom stores the machine's doc after an enrolment. A new agent begins to
+// count its reports anew.
+func (b *batch) hostFrom(c *cmdb.CI, old *hostDoc, in cmdb.Identifiers, a report.Agent, run string) error {
+	if old == nil {
+		was := cmdb.IdentifiersFrom(c.Attributes)
+		o := b.inv.mem.byID[c.ID]
+		b.inv.mu.Lock()
+		b.inv.mem.dropKeys(o, was.Keys()) // what an import said is now said by the machine
+		b.inv.mu.Unlock()
+		b.later(func() { b.inv.mem.addKeys(o, was.Keys()) })
+		b.putHost(nil, &hostDoc{CI: c.ID, Ident: mergeIdentifiers(was, in), AgentID: a.ID, Run: run})
+		return nil
+	}
+	d := *old
+	d.Ident = mergeIdentifiers(old.Ident, in)
+	if d.AgentID != a.ID {
+		d.AgentID, d.Sequence = a.ID, 0
+		for i := range d.Sections {
+			d.Sections[i].Sequence, d.Sections[i].Hash = 0, 0
+		}
+	}
+	if d.Run != run {
+		d.Earlier = remembered(append(slices.Clone(d.Earlier), d.Run))
+		d.Run, d.RunSince = run, time.Time{}
+	}
+	b.putHost(old, &d)
+	return nil
+}
+
+// remembered bounds the list of earlier runs.
+func remembered(runs []string) []string {
+	runs = slices.DeleteFunc(runs, func(r string) bool { return r == "" })
+	if len(runs) > 16 {
+		runs = runs[len(runs)-16:]
+	}
+	return runs
+}
+
+// mergeIdentifiers takes the new ones and keeps the old where the new observation
+// is silent: an agent without privileges reads no serial.
+func mergeIdentifiers(old, in cmdb.Identifiers) cmdb.Identifiers {
+	out := in
+	out.Cloud = cmp.Or(in.Cloud, old.Cloud)
+	out.ContainerID = cmp.Or(in.ContainerID, old.ContainerID)
+	out.AgentID = cmp.Or(in.AgentID, old.AgentID)
+	out.ProductUUID = cmp.Or(in.ProductUUID, old.ProductUUID)
+	out.Vendor = cmp.Or(in.Vendor, old.Vendor)
+	out.Serial = cmp.Or(in.Serial, old.Serial)
+	out.MachineID = cmp.Or(in.MachineID, old.MachineID)
+	out.FQDN = cmp.Or(in.FQDN, old.FQDN)
+	out.Hostname = cmp.Or(in.Hostname, old.Hostname)
+	for _, p := range []struct{ to, from *[]string }{{&out.MACs, &old.MACs}, {&out.Disks, &old.Disks}, {&out.Addresses, &old.Addresses}} {
+		if len(*p.to) == 0 {
+			*p.to = *p.from
+		}
+	}
+	return out
+}

@@ -1,0 +1,158 @@
+// Package inventory keeps the configuration items: it identifies what reports
+// and imports speak of, reconciles what they say, persists the result and hands
+// the engine the topology and change facts that follow, in one transaction. It
+// owns every stored row about configuration items and the indexes over them. It
+// refuses to decide what an alert means, and to be a second way of writing
+// incidents.
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/watchbill/watchbill/cmdb"
+	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/internal/store"
+)
+
+// Journal is what the inventory needs of the journal: facts within its own transaction.
+type Journal interface {
+	Append(tx store.Tx, events ...event.Event) ([]event.Event, error)
+}
+
+// Options of an inventory. DB, Journal, Now and NewID must be given.
+type Options struct {
+	DB      store.DB
+	Journal Journal
+	Now     func() time.Time
+	// NewID makes ids of configuration items and tasks: unique, printable, without spaces.
+	NewID     func() string
+	Registry  *cmdb.Registry  // nil: the built-in classes
+	Authority *cmdb.Authority // nil: the defaults
+	Schedule  report.Schedule // what agents are told
+	// EdgeTTL and ServiceTTL are how long an edge or a service outlives the last
+	// report that had it: a stopped service still has dependents, and alerts name
+	// it just then. 0 means a week.
+	EdgeTTL, ServiceTTL time.Duration
+	Logger              *slog.Logger
+}
+
+// Inventory is the store of configuration items. All methods are safe for
+// concurrent use. Writes of many callers share one transaction.
+type Inventory struct {
+	db        store.DB
+	journal   Journal
+	now       func() time.Time
+	newID     func() string
+	registry  *cmdb.Registry
+	authority *cmdb.Authority
+	schedule  report.Schedule
+	edgeTTL   time.Duration
+	svcTTL    time.Duration
+	log       *slog.Logger
+	cols      collections
+
+	mu      sync.RWMutex // guards mem, soft, overlay; only the leading writer takes it for writing
+	mem     *memory
+	soft    *software
+	words   *interner
+	peers   map[uint32]*posting // address (interned) → hosts that have connections with it
+	unseen  map[string]time.Time
+	unsaved map[uint32]struct{} // hosts whose last-seen time is newer than the stored one
+	overlay *batch
+	merged  map[string]string
+
+	line  line
+	seq   atomic.Uint64
+	stats counters
+}
+
+type collections struct {
+	ci       *store.Collection[cmdb.CI]
+	relation *store.Collection[cmdb.Relation]
+	host     *store.Collection[hostDoc]
+	section  *store.Collection[sectionDoc]
+	pkg      *store.Collection[packageDoc]
+	history  *store.Collection[Entry]
+	task     *store.Collection[Task]
+	seen     *store.Collection[seenDoc]
+}
+
+// seenDoc keeps the last-seen time of a machine apart from its document, which
+// would otherwise be written with every report.
+type seenDoc struct {
+	CI string `json:"ci"`
+	At int64  `json:"at"`
+}
+
+// New opens the inventory and reads its indexes from the database.
+func New(ctx context.Context, o Options) (*Inventory, error) {
+	inv := &Inventory{
+		db: o.DB, journal: o.Journal, now: o.Now, newID: o.NewID, registry: o.Registry, authority: o.Authority,
+		schedule: o.Schedule, edgeTTL: o.EdgeTTL, svcTTL: o.ServiceTTL, log: o.Logger,
+		unseen: map[string]time.Time{}, peers: map[uint32]*posting{}, unsaved: map[uint32]struct{}{}, merged: map[string]string{},
+		mem: newMemory(), soft: newSoftware(), words: newInterner(),
+	}
+	var err error
+	if inv.registry == nil {
+		if inv.registry, err = cmdb.NewRegistry(); err != nil {
+			return nil, fmt.Errorf("built-in classes: %w", err)
+		}
+	}
+	if inv.authority == nil {
+		if inv.authority, err = cmdb.NewAuthority(nil, nil); err != nil {
+			return nil, fmt.Errorf("built-in authority: %w", err)
+		}
+	}
+	if inv.edgeTTL == 0 {
+		inv.edgeTTL = 7 * 24 * time.Hour
+	}
+	if inv.svcTTL == 0 {
+		inv.svcTTL = 7 * 24 * time.Hour
+	}
+	if inv.log == nil {
+		inv.log = slog.New(slog.DiscardHandler)
+	}
+	inv.cols = collections{
+		ci:       store.NewCollection("ci", func(c cmdb.CI) string { return c.ID }),
+		relation: store.NewCollection("relation", func(r cmdb.Relation) string { return r.ID() }),
+		host:     store.NewCollection("agenthost", func(h hostDoc) string { return h.CI }),
+		section:  store.NewCollection("section", func(s sectionDoc) string { return s.CI + " " + s.Name }),
+		pkg:      store.NewCollection("package", func(p packageDoc) string { return p.ID }),
+		history:  store.NewCollection("cihistory", func(e Entry) string { return e.ID }),
+		task:     store.NewCollection("citask", func(t Task) string { return t.ID }),
+		seen:     store.NewCollection("ciseen", func(s seenDoc) string { return s.CI }),
+	}
+	if err := inv.load(ctx); err != nil {
+		return nil, fmt.Errorf("open inventory: %w", err)
+	}
+	return inv, nil
+}
+
+// Registry returns the classes and relation types in force.
+func (inv *Inventory) Registry() *cmdb.Registry { return inv.registry }
+
+// interner gives strings that repeat across machines small numbers. It only
+// grows: its values are unit names and addresses.
+type interner struct {
+	ids   map[string]uint32
+	texts []string
+}
+
+func newInterner() *interner { return &interner{ids: map[string]uint32{}} }
+
+func (in *interner) id(s string) uint32 {
+	if id, ok := in.ids[s]; ok {
+		return id
+	}
+	id := uint32(len(in.texts))
+	s = string(append([]byte(nil), s...))
+	in.texts = append(in.texts, s)
+	in.ids[s] = id
+	return id
+}

@@ -1,0 +1,388 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/watchbill/watchbill/cmdb"
+)
+
+func number(text string) (float64, bool) {
+	if text == "" || (text[0] > '9' && text[0] != '-') {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return f, err == nil
+}
+
+// eval answers a parsed query with the numbers of the items. The caller holds the lock.
+func (inv *Inventory) eval(n *cmdb.Node, now time.Time) (*roaring.Bitmap, error) {
+	m := inv.mem
+	if n == nil {
+		return m.all.Clone(), nil
+	}
+	switch n.Op {
+	case "and":
+		var out *roaring.Bitmap
+		var without []*cmdb.Node
+		for _, a := range n.Args {
+			if a.Op == "not" {
+				without = append(without, a.Args[0])
+				continue
+			}
+			x, err := inv.eval(a, now)
+			if err != nil {
+				return nil, err
+			}
+			if out == nil {
+				out = x
+			} else {
+				out.And(x)
+			}
+		}
+		if out == nil {
+			out = m.all.Clone()
+		}
+		for _, a := range without {
+			x, err := inv.eval(a, now)
+			if err != nil {
+				return nil, err
+			}
+			out.AndNot(x)
+		}
+		return out, nil
+	case "or":
+		out := roaring.New()
+		for _, a := range n.Args {
+			x, err := inv.eval(a, now)
+			if err != nil {
+				return nil, err
+			}
+			out.Or(x)
+		}
+		return out, nil
+	case "not":
+		x, err := inv.eval(n.Args[0], now)
+		if err != nil {
+			return nil, err
+		}
+		out := m.all.Clone()
+		out.AndNot(x)
+		return out, nil
+	}
+	return inv.evalTerm(&n.Term, now)
+}
+
+// words that search a column for a bare word.
+var searched = []string{"name", "hostname", "fqdn", "alias", "addresses", "serial_number", "asset_tag", "product", "description"}
+
+// fieldAliases are short names of fields.
+var fieldAliases = map[string]string{
+	"address": "addresses", "ip": "addresses", "port": "ports", "serial": "serial_number", "mac": "macs", "tags": "tag",
+	"memory": "memory_bytes", "disk": "disk_bytes", "cpus": "cpu_threads", "missing_field": "incomplete", "env": "environment",
+}
+
+func (inv *Inventory) evalTerm(t *cmdb.Term, now time.Time) (*roaring.Bitmap, error) {
+	m, out := inv.mem, roaring.New()
+	bad := func(format string, args ...any) error {
+		return &cmdb.SyntaxError{At: t.At, End: t.End, Message: fmt.Sprintf(format, args...)}
+	}
+	field := t.Field
+	if a, ok := fieldAliases[field]; ok {
+		field = a
+	}
+	switch field {
+	case "":
+		for _, name := range searched {
+			if col := m.columns[name]; col != nil {
+				col.match(func(v *value) bool { return strings.Contains(v.text, t.Values[0]) }, out)
+			}
+		}
+		return out, nil
+	case "software":
+		return inv.evalSoftware(t)
+	case "seen", "first_seen", "missing":
+		return inv.evalAge(field, t, now)
+	case "liveness":
+		for o := range m.entries {
+			e := &m.entries[o]
+			if e.id != "" && slices.Contains(t.Values, string(livenessNames[e.live])) {
+				out.Add(uint32(o))
+			}
+		}
+		return out, nil
+	case "id":
+		for _, v := range t.Values {
+			if o, ok := m.byID[v]; ok {
+				out.Add(o)
+			}
+		}
+		return out, nil
+	case "agent":
+		want := slices.Contains(t.Values, "true") || slices.Contains(t.Values, "yes") || slices.Contains(t.Values, "*")
+		for o := range m.entries {
+			if e := &m.entries[o]; e.id != "" && (e.host != nil) == want {
+				out.Add(uint32(o))
+			}
+		}
+		return out, nil
+	case "on":
+		return inv.evalOn(t, out), nil
+	}
+	col := m.columns[field]
+	if col == nil {
+		if inv.knownField(field) {
+			return out, nil // nothing has it yet
+		}
+		return nil, bad("no item has a field %q%s", t.Field, inv.suggest(t.Field))
+	}
+	for _, want := range t.Values {
+		if err := col.find(t.Op, want, out); err != nil {
+			return nil, bad("%s", err.Error())
+		}
+	}
+	return out, nil
+}
+
+// evalOn finds what was found on, or runs on, a named machine.
+func (inv *Inventory) evalOn(t *cmdb.Term, out *roaring.Bitmap) *roaring.Bitmap {
+	m := inv.mem
+	hosts := roaring.New()
+	for _, name := range []string{"name", "hostname", "fqdn", "alias"} {
+		if col := m.columns[name]; col != nil {
+			for _, v := range t.Values {
+				_ = col.find(":", v, hosts) // ":" has no malformed values
+			}
+		}
+	}
+	run := m.kind(runsOn)
+	for it := hosts.Iterator(); it.HasNext(); {
+		o := it.Next()
+		out.AddMany(m.entries[o].children)
+		for _, l := range m.entries[o].in {
+			if l.kind == run {
+				out.Add(l.ord)
+			}
+		}
+	}
+	return out
+}
+
+// match adds the items of every value that f accepts.
+func (c *column) match(f func(*value) bool, out *roaring.Bitmap) {
+	for i := range c.values {
+		if v := &c.values[i]; v.text != "" && f(v) {
+			v.post.into(out)
+		}
+	}
+}
+
+// find adds the items whose value compares to want. Numbers compare as numbers
+// and may carry a unit; other values as text, which is right for dates.
+func (c *column) find(op, want string, out *roaring.Bitmap) error {
+	if op == ":" || op == "=" {
+		switch {
+		case want == "*" && op == ":":
+			c.match(func(*value) bool { return true }, out)
+		case strings.Contains(want, "*") && op == ":":
+			c.match(func(v *value) bool { return glob(want, v.text) }, out)
+		default:
+			if id, ok := c.ids[want]; ok {
+				c.values[id].post.into(out)
+			} else if n, ok := quantity(want); ok {
+				c.match(func(v *value) bool { return v.is && v.num == n }, out)
+			}
+		}
+		return nil
+	}
+	holds := func(cmp int) bool {
+		switch op {
+		case "<":
+			return cmp < 0
+		case "<=":
+			return cmp <= 0
+		case ">":
+			return cmp > 0
+		}
+		return cmp >= 0
+	}
+	if n, ok := quantity(want); ok {
+		c.match(func(v *value) bool {
+			switch {
+			case !v.is:
+				return false
+			case v.num < n:
+				return holds(-1)
+			case v.num > n:
+				return holds(1)
+			}
+			return holds(0)
+		}, out)
+		return nil
+	}
+	if strings.Contains(want, "*") {
+		return fmt.Errorf("%s compares with one value, not with a pattern", op)
+	}
+	if rank := slices.Index(cmdb.Criticalities, want); rank >= 0 && c.name == "criticality" {
+		c.match(func(v *value) bool {
+			r := slices.Index(cmdb.Criticalities, v.text)
+			return r >= 0 && holds(r-rank)
+		}, out)
+		return nil
+	}
+	c.match(func(v *value) bool { return holds(strings.Compare(v.text, want)) }, out)
+	return nil
+}
+
+// quantity reads a number with an optional binary or decimal unit.
+func quantity(s string) (float64, bool) {
+	unit := 1.0
+	for _, u := range []struct {
+		name string
+		n    float64
+	}{{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"tib", 1 << 40}, {"kb", 1e3}, {"mb", 1e6}, {"gb", 1e9}, {"tb", 1e12}} {
+		if n, ok := strings.CutSuffix(s, u.name); ok {
+			s, unit = n, u.n
+			break
+		}
+	}
+	f, ok := number(s)
+	return f * unit, ok
+}
+
+// glob matches a pattern in which * stands for any text.
+func glob(pattern, s string) bool {
+	parts := strings.Split(pattern, "*")
+	if !strings.HasPrefix(s, parts[0]) {
+		return false
+	}
+	s = s[len(parts[0]):]
+	last := parts[len(parts)-1]
+	for _, p := range parts[1 : len(parts)-1] {
+		i := strings.Index(s, p)
+		if i < 0 {
+			return false
+		}
+		s = s[i+len(p):]
+	}
+	return strings.HasSuffix(s, last)
+}
+
+func (inv *Inventory) evalAge(field string, t *cmdb.Term, now time.Time) (*roaring.Bitmap, error) {
+	m, out := inv.mem, roaring.New()
+	all := t.Values[0] == "*"
+	age := time.Duration(0)
+	if !all {
+		var err error
+		if age, err = cmdb.ParseAge(t.Values[0]); err != nil {
+			return nil, &cmdb.SyntaxError{At: t.At, End: t.End, Message: err.Error()}
+		}
+	}
+	limit := now.Add(-age).Unix()
+	for o := range m.entries {
+		e := &m.entries[o]
+		if e.id == "" {
+			continue
+		}
+		at := e.lastSeen
+		switch field {
+		case "first_seen":
+			at = e.firstSeen
+		case "missing":
+			at = e.missing
+		default:
+			if e.parent != 0 && e.missing == 0 {
+				at = max(at, m.entries[e.parent-1].lastSeen) // as its machine reports, so does it
+			}
+		}
+		if at == 0 {
+			continue
+		}
+		hit := all
+		switch t.Op {
+		case "<":
+			hit = hit || at > limit
+		case "<=":
+			hit = hit || at >= limit
+		case ">":
+			hit = hit || at < limit
+		case ">=":
+			hit = hit || at <= limit
+		}
+		if hit {
+			out.Add(uint32(o))
+		}
+	}
+	return out, nil
+}
+
+// evalSoftware finds the machines with a product, of a version if one is asked for.
+func (inv *Inventory) evalSoftware(t *cmdb.Term) (*roaring.Bitmap, error) {
+	s, out := inv.soft, roaring.New()
+	names := t.Values
+	if t.Name != "" {
+		names = []string{t.Name}
+	}
+	compare := t.Name != "" && len(t.Values) == 1
+	for _, name := range names {
+		ecosystem := ""
+		if e, n, ok := strings.Cut(name, "/"); ok && ecosystems[e] {
+			ecosystem, name = e, n
+		}
+		for _, rows := range s.named(name) {
+			for _, n := range rows {
+				r := &s.rows[n]
+				if ecosystem != "" && r.pkg.Type != ecosystem {
+					continue
+				}
+				if compare && !versionHolds(r.pkg.Type, r.pkg.Version, t.Op, t.Values[0]) {
+					continue
+				}
+				r.hosts.into(out)
+			}
+		}
+	}
+	return out, nil
+}
+
+var ecosystems = map[string]bool{"deb": true, "rpm": true, "apk": true, "pypi": true, "npm": true, "gem": true, "golang": true, "maven": true, "cargo": true}
+
+func versionHolds(ecosystem, have, op, want string) bool {
+	if op == "=" && (have == want || strings.HasPrefix(have, want+"-")) {
+		return true // a product's version without the packager's revision
+	}
+	c := cmdb.CompareVersions(ecosystem, strings.ToLower(have), want)
+	switch op {
+	case "<":
+		return c < 0
+	case "<=":
+		return c <= 0
+	case ">":
+		return c > 0
+	case ">=":
+		return c >= 0
+	}
+	return c == 0
+}
+
+// named lists the rows of every product that a name or pattern means.
+func (s *software) named(pattern string) [][]uint32 {
+	if !strings.Contains(pattern, "*") {
+		if rows := s.byName[pattern]; rows != nil {
+			return [][]uint32{rows}
+		}
+		return nil
+	}
+	var out [][]uint32
+	for name, rows := range s.byName {
+		if glob(pattern, name) {
+			out = append(out, rows)
+		}
+	}
+	return out
+}

@@ -1,0 +1,103 @@
+package inventory
+
+import (
+	"context"
+	"time"
+
+	"github.com/watchbill/watchbill/cmdb"
+	"github.com/watchbill/watchbill/internal/fault"
+	"github.com/watchbill/watchbill/internal/store"
+)
+
+// Task is something that a person must look at: the inventory saw it and does
+// not decide it alone.
+type Task struct {
+	ID   string `json:"id"`
+	Kind string `json:"kind"` // "clone", "conflict", "proposal"
+	// CI is the item concerned, Others those it may be confused with.
+	CI      string           `json:"ci,omitempty"`
+	Others  []string         `json:"others,omitempty"`
+	Summary string           `json:"summary"`
+	Verdict *cmdb.Verdict    `json:"evidence,omitempty"`
+	Seen    cmdb.Identifiers `json:"seen"`
+	// Opened and Last are when it was first and last observed; Count how often.
+	Opened time.Time `json:"opened_at"`
+	Last   time.Time `json:"last_at"`
+	Count  int       `json:"count"`
+	// Done says who closed it and how; empty while it is open.
+	Done   string    `json:"done,omitempty"`
+	DoneAt time.Time `json:"done_at,omitzero"`
+}
+
+// Kinds of tasks.
+const (
+	TaskClone    = "clone"
+	TaskConflict = "conflict"
+	TaskProposal = "proposal"
+)
+
+// ask opens a task or counts it again. The key makes one of all observations of
+// the same matter; a task that somebody closed stays closed.
+func (b *batch) ask(key string, t Task) error {
+	t.ID = key
+	old, err := read(b, b.tasks, b.inv.cols.task, key)
+	if err != nil {
+		return err
+	}
+	t.Opened, t.Count = b.now, 1
+	if old != nil {
+		if old.Done != "" {
+			return nil
+		}
+		t.Opened, t.Count = old.Opened, old.Count+1
+	} else {
+		b.inv.stats.task(t.Kind)
+	}
+	t.Last = b.now
+	set(b, b.tasks, key, &t)
+	return nil
+}
+
+// Tasks lists open tasks, or all, by id.
+func (inv *Inventory) Tasks(ctx context.Context, all bool, cursor string, limit int) ([]Task, string, error) {
+	if limit <= 0 || limit > 1000 {
+		limit = 100
+	}
+	q := store.Query[Task]{Cursor: cursor, Limit: limit}
+	if !all {
+		q.Keep = func(t Task) bool { return t.Done == "" }
+	}
+	var out []Task
+	var next string
+	err := inv.db.View(ctx, func(r store.Reader) error {
+		page, err := inv.cols.task.List(r, q)
+		for _, row := range page.Rows {
+			out = append(out, row.Doc)
+		}
+		next = page.Next
+		return err
+	})
+	return out, next, err
+}
+
+// CloseTask marks a task as decided by actor.
+func (inv *Inventory) CloseTask(ctx context.Context, id, actor, decision string) (Task, error) {
+	var out Task
+	err := inv.do(ctx, func(b *batch) error {
+		t, err := read(b, b.tasks, inv.cols.task, id)
+		if err != nil {
+			return err
+		}
+		if t == nil {
+			return fault.NotFoundf("task %q does not exist", id)
+		}
+		if t.Done != "" {
+			return fault.Conflictf("task %q was closed already: %s", id, t.Done)
+		}
+		out = *t
+		out.Done, out.DoneAt = actor+": "+decision, b.now
+		set(b, b.tasks, id, &out)
+		return nil
+	})
+	return out, err
+}

@@ -1,0 +1,219 @@
+package inventory
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/watchbill/watchbill/cmdb"
+	"github.com/watchbill/watchbill/internal/store"
+)
+
+// Tick does what time brings: machines that were silent for too long become
+// stale, then gone; edges and services that nobody reports any more expire; the
+// last-seen times of quiet machines are saved. The caller calls it about once a
+// minute; now is the wall clock.
+func (inv *Inventory) Tick(ctx context.Context, now time.Time) error {
+	if err := inv.saveSeen(ctx); err != nil {
+		return err
+	}
+	for _, id := range inv.overdue(now) {
+		if err := inv.do(ctx, func(b *batch) error { return b.age(id, now) }); err != nil {
+			return err
+		}
+	}
+	return inv.do(ctx, func(b *batch) error {
+		var old []string
+		for id, since := range inv.unseen {
+			if now.Sub(since) > inv.edgeTTL {
+				old = append(old, id)
+			}
+		}
+		slices.Sort(old)
+		if len(old) > expiryMax {
+			old = old[:expiryMax] // the rest goes with the next tick
+		}
+		for _, id := range old {
+			r, err := read(b, b.relations, inv.cols.relation, id)
+			if err != nil {
+				return err
+			}
+			if err := b.dropRelation(id); err != nil {
+				return err
+			}
+			if r == nil {
+				delete(inv.unseen, id)
+				continue
+			}
+			for _, end := range []string{r.From, r.To} {
+				if o, ok := inv.mem.byID[end]; ok {
+					if err := b.dropLonely(o); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	})
+}
+
+const expiryMax = 2000
+
+// Gone items are forgotten after this long; their history stays.
+const forgetAfter = 180 * 24 * time.Hour
+
+// saveSeen writes the last-seen times that moved, in chunks.
+func (inv *Inventory) saveSeen(ctx context.Context) error {
+	inv.mu.Lock()
+	docs := make([]seenDoc, 0, len(inv.unsaved))
+	for o := range inv.unsaved {
+		if e := &inv.mem.entries[o]; e.id != "" {
+			docs = append(docs, seenDoc{e.id, e.lastSeen})
+		}
+	}
+	clear(inv.unsaved)
+	inv.mu.Unlock()
+	for chunk := range slices.Chunk(docs, 2000) {
+		err := inv.db.Update(ctx, func(tx store.Tx) error {
+			for _, d := range chunk {
+				if err := inv.cols.seen.Put(tx, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// overdue lists the items whose liveness time has changed.
+func (inv *Inventory) overdue(now time.Time) []string {
+	inv.mu.RLock()
+	defer inv.mu.RUnlock()
+	m := inv.mem
+	type bound struct{ stale, gone int64 }
+	bounds := make([]bound, len(m.classes))
+	for i, c := range m.classes {
+		s, g := inv.registry.Silences(c)
+		bounds[i] = bound{int64(s / time.Second), int64(g / time.Second)}
+	}
+	var out []string
+	for o := range m.entries {
+		e := &m.entries[o]
+		if e.id == "" || e.live == recorded {
+			continue
+		}
+		quiet := now.Unix() - e.lastSeen
+		due := false
+		switch {
+		case e.host != nil:
+			b := bounds[e.class]
+			due = e.live == seen && quiet > b.stale || e.live == stale && quiet > b.gone || e.live == gone && quiet > b.gone+int64(forgetAfter/time.Second)
+		case e.missing != 0:
+			missing := now.Unix() - e.missing
+			due = e.live != gone && missing > int64(inv.svcTTL/time.Second) || e.live == gone && missing > int64((inv.svcTTL+forgetAfter)/time.Second)
+		}
+		if due {
+			out = append(out, e.id)
+		}
+	}
+	return out
+}
+
+// age brings one item's liveness to what now says. What was found on a machine
+// shares its fate.
+func (b *batch) age(id string, now time.Time) error {
+	inv := b.inv
+	old, err := b.ci(id)
+	if err != nil || old == nil {
+		return err
+	}
+	o := inv.mem.byID[id]
+	e := &inv.mem.entries[o]
+	c := old.Clone()
+	c.LastSeen = unix(inv.lastSeen(o))
+	quiet := now.Sub(c.LastSeen)
+	staleAfter, goneAfter := inv.registry.Silences(c.Class)
+	if e.host == nil && !c.Missing.IsZero() {
+		quiet, goneAfter = now.Sub(c.Missing), inv.svcTTL
+		staleAfter = goneAfter
+	}
+	switch {
+	case quiet > goneAfter+forgetAfter:
+		return b.removeCI(id, "expiry")
+	case quiet > goneAfter:
+		c.Liveness = cmdb.Gone
+	case quiet > staleAfter:
+		c.Liveness = cmdb.Stale
+	default:
+		return nil
+	}
+	inv.authority.Settle(c, inv.heard(c), now)
+	if c.Liveness == cmdb.Gone {
+		if err := b.isolate(o); err != nil {
+			return err
+		}
+	}
+	b.putCI(old, c, "expiry")
+	for _, ch := range slices.Clone(e.children) {
+		was, err := b.ci(inv.mem.entries[ch].id)
+		if err != nil || was == nil {
+			return err
+		}
+		if was.Liveness == cmdb.Gone {
+			continue
+		}
+		s := was.Clone()
+		s.Liveness = c.Liveness
+		if c.Liveness == cmdb.Gone {
+			if err := b.isolate(ch); err != nil {
+				return err
+			}
+		}
+		b.putCI(was, s, "expiry")
+	}
+	return b.rejoin(c.Attributes.List("addresses"), id)
+}
+
+func (inv *Inventory) lastSeen(o uint32) int64 {
+	inv.mu.RLock()
+	defer inv.mu.RUnlock()
+	return inv.mem.entries[o].lastSeen
+}
+
+// isolate drops the edges that reports made of an item that is gone. What people
+// recorded stays.
+func (b *batch) isolate(o uint32) error {
+	m := b.inv.mem
+	ids := map[string]bool{}
+	for _, l := range m.entries[o].out {
+		ids[relationID(m, o, l.kind, l.ord)] = true
+	}
+	for _, l := range m.entries[o].in {
+		ids[relationID(m, l.ord, l.kind, o)] = true
+	}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		r, err := read(b, b.relations, b.inv.cols.relation, id)
+		if err != nil {
+			return err
+		}
+		if r == nil || slices.ContainsFunc(r.Sources, func(s string) bool { return len(s) < 6 || s[:6] != "agent:" }) {
+			continue
+		}
+		if err := b.dropRelation(id); err != nil {
+			return err
+		}
+		for _, s := range r.Sources {
+			if e := m.at(s[6:]); e != nil && e.host != nil {
+				h, before := e.host, e.host.asserted
+				h.asserted = slices.DeleteFunc(slices.Clone(before), func(x edge) bool { return relationID(m, x.from, x.kind, x.to) == id })
+				b.later(func() { h.asserted = before })
+			}
+		}
+	}
+	return nil
+}

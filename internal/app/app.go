@@ -1,0 +1,314 @@
+// Package app wires the server together and runs it: everything that can fail
+// comes first, named cleanups run in reverse order, a reload changes nothing
+// unless the whole new configuration holds. It decides nothing about records.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/prometheus/exporter-toolkit/web"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/watchbill/watchbill/api"
+	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/cmdb/inventory"
+	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/collector"
+	"github.com/watchbill/watchbill/internal/config"
+	"github.com/watchbill/watchbill/internal/engine"
+	"github.com/watchbill/watchbill/internal/journal"
+	"github.com/watchbill/watchbill/internal/store"
+	"github.com/watchbill/watchbill/internal/store/badgerdb"
+)
+
+// SchemaVersion of everything that is stored.
+const SchemaVersion = "1"
+
+// Options of a server, as its flags give them.
+type Options struct {
+	ConfigFile    string
+	ListenAddress string // host:port
+	StoragePath   string
+	WebConfigFile string // TLS, in the format of Prometheus' exporter-toolkit
+	AdminToken    string // the first admin's token; "" has one made
+	Version       string
+	Logger        *slog.Logger
+	Out           io.Writer // words for the person who starts it
+}
+
+// server is what runs between start and stop.
+type server struct {
+	o      Options
+	log    *slog.Logger
+	cfg    config.Config
+	life   *lifecycle
+	failed chan error
+
+	db        *badgerdb.DB
+	journal   *journal.Journal
+	engine    *engine.Engine
+	inventory *inventory.Inventory
+	auth      *auth.Store
+	collector *collector.Collector
+	api       *api.API
+	reload    chan chan error
+	tls       bool
+	url       string
+}
+
+// Run serves until ctx ends, then stops in order. hup, where not nil, asks for a
+// reload with each value.
+func Run(ctx context.Context, o Options, hup <-chan os.Signal) (err error) {
+	s := &server{o: o, log: o.Logger, failed: make(chan error, 8), reload: make(chan chan error)}
+	s.life = &lifecycle{log: o.Logger}
+	defer func() { err = errors.Join(err, s.life.stop()) }()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			s.log.Info("stopping")
+			return nil
+		case err := <-s.failed:
+			return err
+		case <-hup:
+			if err := s.load(ctx); err != nil {
+				s.log.Error("the configuration was not reloaded: the old one stays in force", "err", err)
+			}
+		case answer := <-s.reload:
+			answer <- s.load(ctx)
+		}
+	}
+}
+
+func (s *server) open(ctx context.Context) (err error) {
+	if s.cfg, err = config.Load(s.o.ConfigFile); err != nil {
+		return err
+	}
+	rules, err := Rules(s.cfg)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.o.ConfigFile, err)
+	}
+	if err := s.checkWeb(); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", s.o.ListenAddress)
+	if err != nil {
+		return fmt.Errorf("--web.listen-address=%s: %w", s.o.ListenAddress, err)
+	}
+	s.life.onStop("listener", func() error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	s.url = publicURL(l.Addr(), s.o.ListenAddress, s.tls)
+	if err := s.openStore(ctx); err != nil {
+		return err
+	}
+	space := &room{dir: s.o.StoragePath, watermark: uint64(s.cfg.Storage.FreeSpaceWatermarkMiB) << 20, now: time.Now}
+	if s.journal, err = journal.Open(ctx, s.db, time.Now); err != nil {
+		return err
+	}
+	if s.engine, err = engine.Open(ctx, engine.Options{DB: s.db, Journal: s.journal, Rules: rules, Version: s.o.Version, Logger: s.log, Now: time.Now}); err != nil {
+		return err
+	}
+	if s.inventory, err = inventory.New(ctx, inventory.Options{DB: s.db, Journal: s.journal, Now: time.Now, NewID: newCI, Schedule: schedule(s.cfg.Agents), Logger: s.log}); err != nil {
+		return err
+	}
+	s.collector = collector.New(collector.Options{
+		Journal: s.journal, Quarantine: s.engine.Records(), Lag: s.engine.Lag, Room: space.check, Now: time.Now, Logger: s.log,
+		MaxBody: s.cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(s.cfg.Ingest.MaxBacklog),
+	})
+	started, err := s.openAPI(ctx, space)
+	if err != nil {
+		return err
+	}
+	if err := s.engine.Start(ctx); err != nil {
+		return fmt.Errorf("begin to listen: %w", err)
+	}
+	s.life.background("engine", s.failed, s.engine.Run)
+	s.life.background("housekeeping", s.failed, s.housekeeping)
+	s.serve(l)
+	s.welcome(started)
+	return nil
+}
+
+func (s *server) openStore(ctx context.Context) error {
+	if err := os.MkdirAll(s.o.StoragePath, 0o700); err != nil {
+		return fmt.Errorf("--storage.path=%s: %w", s.o.StoragePath, err)
+	}
+	db, err := badgerdb.Open(badgerdb.Options{Dir: filepath.Join(s.o.StoragePath, "db"), Logger: s.log})
+	if err != nil {
+		return fmt.Errorf("--storage.path=%s: %w", s.o.StoragePath, err)
+	}
+	s.db = db
+	s.life.onStop("store", db.Close)
+	return store.CheckSchema(ctx, db, SchemaVersion)
+}
+
+// checkWeb reads the TLS configuration before anything is begun.
+func (s *server) checkWeb() error {
+	if s.o.WebConfigFile == "" {
+		return nil
+	}
+	if err := web.Validate(s.o.WebConfigFile); err != nil {
+		return fmt.Errorf("--web.config.file=%s: %w", s.o.WebConfigFile, err)
+	}
+	b, err := os.ReadFile(s.o.WebConfigFile)
+	if err != nil {
+		return fmt.Errorf("--web.config.file=%s: %w", s.o.WebConfigFile, err)
+	}
+	var parts map[string]any
+	if err := yaml.Unmarshal(b, &parts); err != nil {
+		return fmt.Errorf("--web.config.file=%s: %w", s.o.WebConfigFile, err)
+	}
+	_, s.tls = parts["tls_server_config"]
+	return nil
+}
+
+// serve answers requests until the server stops. Streams end first, then what is
+// under way gets time to finish.
+func (s *server) serve(l net.Listener) {
+	base, endStreams := context.WithCancel(context.Background())
+	srv := &http.Server{
+		Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		BaseContext: func(net.Listener) context.Context { return base },
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	none := false
+	flags := &web.FlagConfig{WebListenAddresses: &[]string{s.o.ListenAddress}, WebSystemdSocket: &none, WebConfigFile: &s.o.WebConfigFile}
+	s.life.background("web server", s.failed, func(context.Context) error {
+		// Its own words on each start say nothing that ours do not.
+		if err := web.Serve(l, srv, flags, slog.New(slog.DiscardHandler)); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	s.life.onStop("requests", func() error {
+		endStreams()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := srv.Shutdown(ctx); err != nil {
+			return srv.Close()
+		}
+		return nil
+	})
+}
+
+// housekeeping trims what is older than its retention and ages the inventory.
+func (s *server) housekeeping(ctx context.Context) error {
+	often, rarely := time.NewTicker(10*time.Second), time.NewTicker(10*time.Minute)
+	defer often.Stop()
+	defer rarely.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-often.C:
+			if err := s.inventory.Tick(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				s.log.Error("the inventory could not be aged", "err", err)
+			}
+			giveBack()
+		case <-rarely.C:
+			if n, err := s.engine.Trim(ctx, time.Now().Add(-s.cfg.Storage.JournalRetention.Std())); err != nil && ctx.Err() == nil {
+				s.log.Error("the journal could not be trimmed", "err", err)
+			} else if n > 0 {
+				s.log.Info("journal trimmed", "events", n)
+			}
+			if err := s.db.Reclaim(); err != nil {
+				s.log.Warn("disk space could not be reclaimed", "err", err)
+			}
+		}
+	}
+}
+
+// load reads the configuration again: all of it takes effect, or none.
+func (s *server) load(ctx context.Context) error {
+	cfg, err := config.Load(s.o.ConfigFile)
+	if err != nil {
+		return err
+	}
+	rules, err := Rules(cfg)
+	if err != nil {
+		return err
+	}
+	if cfg.Storage != s.cfg.Storage || cfg.Ingest != s.cfg.Ingest || cfg.Agents != s.cfg.Agents {
+		s.log.Warn("changes to storage, ingest and agents take effect with the next start")
+	}
+	if err := s.engine.Reload(ctx, rules); err != nil {
+		return err
+	}
+	cfg.Storage, cfg.Ingest, cfg.Agents = s.cfg.Storage, s.cfg.Ingest, s.cfg.Agents
+	s.cfg = cfg
+	s.log.Info("configuration reloaded", "file", s.o.ConfigFile)
+	return nil
+}
+
+// Reload asks the running server to load its configuration again, for POST /-/reload.
+func (s *server) Reload(ctx context.Context) error {
+	answer := make(chan error, 1)
+	select {
+	case s.reload <- answer:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func schedule(a config.Agents) report.Schedule {
+	return report.Schedule{
+		SampleSeconds: int(a.SampleInterval.Std().Seconds()), ReportSeconds: int(a.ReportInterval.Std().Seconds()), FullSeconds: int(a.FullInterval.Std().Seconds()),
+	}
+}
+
+// publicURL is how others reach the server: the listen address, with this
+// machine's name where it listens on all of them.
+func publicURL(addr net.Addr, listen string, tls bool) string {
+	scheme := "http"
+	if tls {
+		scheme = "https"
+	}
+	host, _, err := net.SplitHostPort(listen)
+	_, port, perr := net.SplitHostPort(addr.String())
+	if err != nil || perr != nil {
+		return scheme + "://" + addr.String()
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			host = name
+		}
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+func newCI() string { return "CI" + strings.ToLower(rand.Text()[:13]) }
+
+// giveBack returns the memory of a storm that is over to the system. The runtime
+// would do so over many minutes, in which a machine shared with others lacks it.
+func giveBack() {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if idle := m.HeapIdle - m.HeapReleased; idle > 32<<20 && idle > m.HeapInuse/8 || m.HeapAlloc > 64<<20 && time.Since(time.Unix(0, int64(m.LastGC))) > 9*time.Second {
+		debug.FreeOSMemory()
+	}
+}

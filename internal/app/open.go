@@ -1,0 +1,79 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/watchbill/watchbill/api"
+	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/api/ui"
+	"github.com/watchbill/watchbill/internal/fault"
+)
+
+// openAPI makes the credentials of a first start and the handler of everything.
+func (s *server) openAPI(ctx context.Context, space *room) (auth.Started, error) {
+	s.auth = auth.New(auth.Options{DB: s.db, Journal: s.journal, Now: time.Now, Rand: rand.Reader, Logger: s.log})
+	started, err := s.auth.Start(ctx, auth.Bootstrap{Dir: s.o.StoragePath, URL: s.url, AdminToken: s.o.AdminToken})
+	if err != nil {
+		return started, err
+	}
+	metrics, err := api.NewMetrics(ctx, s.engine, s.o.Version, time.Now)
+	if err != nil {
+		return started, fmt.Errorf("read the measures of the event log: %w", err)
+	}
+	pages, _ := ui.Files()
+	s.api, err = api.New(api.Options{
+		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Metrics: metrics.Handler(), Reload: s.Reload,
+		Ready: func() error { return s.ready(space) }, Listen: s.o.ListenAddress, TLS: s.tls, URL: s.url, Version: s.o.Version,
+		Now: time.Now, Rand: rand.Reader, Logger: s.log, Pages: pages,
+	})
+	if err != nil {
+		return started, err
+	}
+	s.life.onStop("streams", func() error {
+		s.api.Close()
+		return nil
+	})
+	return started, nil
+}
+
+// ready says why the server cannot take alerts now, if so.
+func (s *server) ready(space *room) error {
+	if err := space.check(); err != nil {
+		return fault.Unavailablef("%v", err)
+	}
+	return nil
+}
+
+// welcome tells the person who started the server where to go on. Secrets are
+// shown on the first start only, and then only the one-time link.
+func (s *server) welcome(b auth.Started) {
+	fmt.Fprintf(s.o.Out, "\nWatchbill %s is at %s\n", s.o.Version, s.url)
+	if b.First {
+		fmt.Fprintf(s.o.Out, "  log in once with      %s/login/%s\n", s.url, b.LoginCode)
+	} else {
+		fmt.Fprintf(s.o.Out, "  a new login link      watchbill login-link admin\n")
+	}
+	fmt.Fprintf(s.o.Out, "  Alertmanager receiver %s\n", b.Alertmanager)
+	fmt.Fprintf(s.o.Out, "  add another host      %s\n\n", s.joinCommand(b))
+	s.log.Info("listening", "url", s.url, "storage", s.o.StoragePath, "version", s.o.Version)
+}
+
+// joinCommand is what to run on another host. A server that listens on loopback
+// only cannot be reached from there: the command says so.
+func (s *server) joinCommand(b auth.Started) string {
+	cmd := fmt.Sprintf("watchbill-agent --server.url=%s --token-file=FILE   (FILE: a copy of %s)", s.url, b.JoinToken)
+	host, _, err := net.SplitHostPort(s.o.ListenAddress)
+	ip := net.ParseIP(host)
+	if err == nil && (host == "localhost" || ip != nil && ip.IsLoopback()) {
+		return "start the server with --web.listen-address=0.0.0.0:7470 --web.config.file=TLS.yml first (now it listens on this machine only), then\n" +
+			"                        " + fmt.Sprintf("watchbill-agent --server.url=https://THIS-HOST:7470 --tls.ca-file=CA.pem --token-file=FILE   (FILE: a copy of %s)", b.JoinToken)
+	}
+	if !s.tls {
+		return cmd + "\n                        without --web.config.file the token and all reports travel in the clear: use TLS outside a trusted network"
+	}
+	return cmd
+}

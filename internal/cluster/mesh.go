@@ -1,0 +1,235 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// Options make a member of a mesh.
+type Options struct {
+	Name string // the agent's id
+	Site string // members of other sites are not let in
+	// Key encrypts and authenticates everything between members: 16, 24 or 32
+	// bytes, the same for the whole site.
+	Key     []byte
+	Bind    string   // address and port to listen on
+	Join    []string // some members' addresses; unreachable ones are no error
+	Address string   // advertised instead of the bound one; "" for that
+	// Connections counts this host's live connections with an address; nil for
+	// a member that cannot tell.
+	Connections func(address string) int
+	// Transport replaces the network in tests; nil for UDP and TCP.
+	Transport memberlist.Transport
+	// Knock says whether the host at an agent's address is up; nil to try a
+	// connection to its port.
+	Knock func(ctx context.Context, address string) bool
+	// Now is the clock; nil for the wall's.
+	Now func() time.Time
+}
+
+// Witness count and waits.
+const (
+	witnessCount  = 3
+	knockPatience = 2 * time.Second
+	leavePatience = 2 * time.Second
+)
+
+// Mesh is one running member. Its methods are safe for concurrent use.
+type Mesh struct {
+	options Options
+	list    *memberlist.Memberlist
+	testify chan Testimony
+	events  chan memberlist.NodeEvent
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+}
+
+// New starts a member and joins the others. A member that finds nobody runs
+// alone and is found by those that know it.
+func New(options Options) (*Mesh, error) {
+	switch len(options.Key) {
+	case 16, 24, 32:
+	default:
+		return nil, fmt.Errorf("mesh key is %d bytes: it must be 16, 24 or 32 random bytes, the same for the whole site", len(options.Key))
+	}
+	if options.Name == "" || options.Site == "" {
+		return nil, errors.New("a mesh member needs its agent's id and a site")
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Knock == nil {
+		options.Knock = knock
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	m := &Mesh{options: options, testify: make(chan Testimony, 64), events: make(chan memberlist.NodeEvent, 4096), stop: stop}
+	config := memberlist.DefaultLANConfig()
+	config.Name, config.SecretKey = options.Name, options.Key
+	// The label is authenticated: meshes that share a network by accident, and
+	// even a key, do not merge.
+	config.Label = label(options.Site)
+	config.Events = &memberlist.ChannelEventDelegate{Ch: m.events}
+	config.LogOutput, config.Logger = nil, log.New(io.Discard, "", 0)
+	// Half the default's chatter: news then needs a second more to go round,
+	// which the suspicion time of a dozen seconds hides.
+	config.GossipInterval = 500 * time.Millisecond
+	config.EnableCompression = false
+	config.Transport = options.Transport
+	if options.Transport == nil {
+		host, port, err := splitAddress(options.Bind)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		config.BindAddr, config.BindPort, config.AdvertisePort = host, port, port
+		config.AdvertiseAddr = options.Address
+	}
+	list, err := memberlist.Create(config)
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("start mesh member: %w", err)
+	}
+	m.list = list
+	if len(options.Join) > 0 {
+		_, _ = list.Join(options.Join) // some may be down; push and pull finds the rest
+	}
+	m.done.Add(1)
+	go func() {
+		defer m.done.Done()
+		m.watch(ctx)
+	}()
+	return m, nil
+}
+
+func label(site string) string {
+	const longest = 200 // memberlist allows 255
+	name := "watchbill/" + site
+	return name[:min(len(name), longest)]
+}
+
+func splitAddress(address string) (string, int, error) {
+	host, portText, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, fmt.Errorf("mesh address %q: give host and port, e.g. 0.0.0.0:7471", address)
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("mesh address %q: %q is no port", address, portText)
+	}
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	return host, port, nil
+}
+
+// Testimonies is where the member tells what it saw of others, when it is one
+// of those who should.
+func (m *Mesh) Testimonies() <-chan Testimony { return m.testify }
+
+// Members lists the names of the members that are alive, this one too.
+func (m *Mesh) Members() []string {
+	nodes := m.list.Members()
+	out := make([]string, len(nodes))
+	for i, n := range nodes {
+		out[i] = n.Name
+	}
+	return out
+}
+
+// Address is where the others find this member.
+func (m *Mesh) Address() string { return m.list.LocalNode().Address() }
+
+// Join adds members found later.
+func (m *Mesh) Join(addresses []string) error {
+	if _, err := m.list.Join(addresses); err != nil {
+		return fmt.Errorf("join mesh: %w", err)
+	}
+	return nil
+}
+
+func (m *Mesh) watch(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-m.events:
+			name := e.Node.Name
+			if name == m.options.Name || e.Event == memberlist.NodeUpdate {
+				continue
+			}
+			if !m.chosen(name) {
+				continue
+			}
+			address := e.Node.Address()
+			gone := e.Event == memberlist.NodeLeave
+			m.done.Add(1)
+			go func() { // a knock takes seconds, and many may be lost at once
+				defer m.done.Done()
+				t := Testimony{Witness: m.options.Name, About: name, At: m.options.Now(), Gone: gone}
+				if gone {
+					t.Answers = m.options.Knock(ctx, address)
+					if m.options.Connections != nil {
+						host, _, _ := net.SplitHostPort(address)
+						t.Connections = m.options.Connections(host)
+					}
+				}
+				select {
+				case m.testify <- t:
+				case <-ctx.Done():
+				}
+			}()
+		}
+	}
+}
+
+func (m *Mesh) chosen(about string) bool {
+	for _, w := range Witnesses(about, m.Members(), witnessCount) {
+		if w == m.options.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// knock asks a host whether it is up by its agent's port: a host that is up
+// refuses at once where nobody listens, one that is gone says nothing.
+func knock(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(ctx, knockPatience)
+	defer cancel()
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err == nil {
+		_ = connection.Close()
+		return true
+	}
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || strings.Contains(err.Error(), "refused")
+}
+
+// Close leaves the mesh, telling the others, and ends the member.
+func (m *Mesh) Close() error {
+	err := errors.Join(m.list.Leave(leavePatience), m.list.Shutdown())
+	m.stop()
+	m.done.Wait()
+	if err != nil {
+		return fmt.Errorf("leave mesh: %w", err)
+	}
+	return nil
+}
+
+// Kill ends the member without a word, as a crash does; for tests.
+func (m *Mesh) Kill() error {
+	err := m.list.Shutdown()
+	m.stop()
+	m.done.Wait()
+	return err
+}

@@ -1,0 +1,353 @@
+package cluster_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"github.com/watchbill/watchbill/internal/cluster"
+)
+
+var key = []byte("0123456789abcdef0123456789abcdef")
+
+// wire is a network in memory for many members of one process. Like UDP it
+// drops what nobody takes.
+type wire struct {
+	mu      sync.Mutex
+	members map[string]*plug
+}
+
+type plug struct {
+	wire    *wire
+	address string
+	packets chan *memberlist.Packet
+	streams chan net.Conn
+}
+
+func (w *wire) plug(n int) *plug {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := &plug{wire: w, address: fmt.Sprintf("10.0.%d.%d:7471", n/250, n%250+1), packets: make(chan *memberlist.Packet, 256), streams: make(chan net.Conn)}
+	w.members[p.address] = p
+	return p
+}
+
+func (w *wire) at(address string) *plug {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.members[address]
+}
+
+func (p *plug) FinalAdvertiseAddr(string, int) (net.IP, int, error) {
+	host, port, err := net.SplitHostPort(p.address)
+	if err != nil {
+		return nil, 0, err
+	}
+	n, err := strconv.Atoi(port)
+	return net.ParseIP(host), n, err
+}
+
+func (p *plug) WriteTo(b []byte, address string) (time.Time, error) {
+	if to := p.wire.at(address); to != nil {
+		host, _, _ := net.SplitHostPort(p.address)
+		select {
+		case to.packets <- &memberlist.Packet{Buf: slices.Clone(b), From: &net.UDPAddr{IP: net.ParseIP(host), Port: 7471}, Timestamp: time.Now()}:
+		default:
+		}
+	}
+	return time.Now(), nil
+}
+
+func (p *plug) PacketCh() <-chan *memberlist.Packet { return p.packets }
+func (p *plug) StreamCh() <-chan net.Conn           { return p.streams }
+func (p *plug) DialTimeout(address string, timeout time.Duration) (net.Conn, error) {
+	to := p.wire.at(address)
+	if to == nil {
+		return nil, os.ErrDeadlineExceeded
+	}
+	here, there := net.Pipe()
+	select {
+	case to.streams <- there:
+		return here, nil
+	case <-time.After(timeout):
+		return nil, os.ErrDeadlineExceeded
+	}
+}
+
+func (p *plug) Shutdown() error {
+	p.wire.mu.Lock()
+	defer p.wire.mu.Unlock()
+	delete(p.wire.members, p.address)
+	return nil
+}
+
+// TestManyMembersInOneProcess kills one of many and measures how long it takes
+// until a witness tells. WATCHBILL_MESH_MEMBERS sets how many there are.
+func TestManyMembersInOneProcess(t *testing.T) {
+	count := 60
+	if text := os.Getenv("WATCHBILL_MESH_MEMBERS"); text != "" {
+		var err error
+		if count, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := &wire{members: make(map[string]*plug)}
+	var members []*cluster.Mesh
+	told := make(chan cluster.Testimony, 1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	start := time.Now()
+	for i := range count {
+		options := cluster.Options{Name: fmt.Sprintf("agent-%d", i), Site: "fra", Key: key, Transport: w.plug(i), Knock: func(context.Context, string) bool { return false }}
+		if i > 0 {
+			options.Join = []string{members[max(0, i-1)].Address()}
+		}
+		m, err := cluster.New(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		members = append(members, m)
+		go func() {
+			for {
+				select {
+				case tm := <-m.Testimonies():
+					select {
+					case told <- tm:
+					default:
+					}
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+	}
+	whole := func() bool {
+		for _, m := range members {
+			if len(m.Members()) != count {
+				return false
+			}
+		}
+		return true
+	}
+	waitFor(t, 3*time.Minute, whole)
+	t.Logf("%d members know each other after %v", count, time.Since(start).Round(time.Millisecond))
+	victim := count / 2
+	killed := time.Now()
+	if err := members[victim].Kill(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.After(60 * time.Second)
+	for {
+		select {
+		case tm := <-told:
+			if !tm.Gone {
+				continue
+			}
+			if tm.About != fmt.Sprintf("agent-%d", victim) {
+				t.Errorf("%s was lost, but it lives", tm.About)
+				continue
+			}
+			t.Logf("told %v after the death", time.Since(killed).Round(time.Millisecond))
+			cancel()
+			for i, m := range members {
+				if i != victim {
+					_ = m.Kill()
+				}
+			}
+			return
+		case <-deadline:
+			t.Fatal("nobody told within a minute")
+		}
+	}
+}
+
+func waitFor(t *testing.T, most time.Duration, condition func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(most)
+	for !condition() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not so within %v", most)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// TestHostsInNamespaces runs real members in network namespaces on one bridge:
+// one agent is killed, one host's cable is pulled.
+func TestHostsInNamespaces(t *testing.T) {
+	if os.Getuid() != 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("root is needed here (for network namespaces), CI must not skip")
+		}
+		t.Skip("SKIPPED: root is needed (for network namespaces)")
+	}
+	suffix := strconv.Itoa(os.Getpid() % 100000)
+	ip := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %v: %v %s", args, err, out)
+		}
+	}
+	// The bridge is in a namespace of its own: nothing of the machine's changes.
+	middle := "wbm" + suffix
+	ip("netns", "add", middle)
+	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", middle).Run() })
+	ip("-n", middle, "link", "add", "br0", "type", "bridge")
+	ip("-n", middle, "link", "set", "br0", "up")
+	const count = 5
+	type member struct {
+		cmd *exec.Cmd
+		ns  string
+	}
+	var members []member
+	said := make(chan string, 1000)
+	for i := range count {
+		ns := fmt.Sprintf("wbn%d-%s", i, suffix)
+		ip("netns", "add", ns)
+		t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", ns).Run() })
+		ip("link", "add", "e"+strconv.Itoa(i), "netns", ns, "type", "veth", "peer", "name", "p"+strconv.Itoa(i), "netns", middle)
+		ip("-n", ns, "addr", "add", fmt.Sprintf("10.98.0.%d/24", i+1), "dev", "e"+strconv.Itoa(i))
+		ip("-n", ns, "link", "set", "lo", "up")
+		ip("-n", ns, "link", "set", "e"+strconv.Itoa(i), "up")
+		ip("-n", middle, "link", "set", "p"+strconv.Itoa(i), "master", "br0", "up")
+		cmd := exec.Command("ip", "netns", "exec", ns, os.Args[0], "-test.run=^TestHelperMember$", "--", strconv.Itoa(i))
+		cmd.Env = append(os.Environ(), "WATCHBILL_TEST_HELPER=1")
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stderr = os.Stderr
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		members = append(members, member{cmd, ns})
+		t.Cleanup(func() { stdin.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		go func() {
+			lines := bufio.NewScanner(out)
+			for lines.Scan() {
+				said <- fmt.Sprintf("%d %s", i, lines.Text())
+			}
+		}()
+	}
+	await := func(most time.Duration, condition func(string) bool) string {
+		t.Helper()
+		deadline := time.After(most)
+		for {
+			select {
+			case line := <-said:
+				if condition(line) {
+					return line
+				}
+			case <-deadline:
+				t.Fatalf("not said within %v", most)
+			}
+		}
+	}
+	full := map[string]bool{}
+	await(60*time.Second, func(line string) bool {
+		if strings.HasSuffix(line, fmt.Sprintf("members %d", count)) {
+			full[line[:1]] = true
+		}
+		return len(full) == count
+	})
+	began := time.Now()
+	if err := members[1].cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	line := await(40*time.Second, func(line string) bool { return strings.Contains(line, "gone agent-1 ") })
+	if !strings.HasSuffix(line, "answers true") {
+		t.Errorf("an agent was killed on a live host, and the witness says %q", line)
+	}
+	t.Logf("agent gone: told after %v", time.Since(began).Round(time.Millisecond))
+	began = time.Now()
+	ip("-n", members[2].ns, "link", "set", "e2", "down")
+	line = await(40*time.Second, func(line string) bool {
+		return !strings.HasPrefix(line, "2 ") && strings.Contains(line, "gone agent-2 ")
+	})
+	if !strings.HasSuffix(line, "answers false") {
+		t.Errorf("a host's cable was pulled, and the witness says %q", line)
+	}
+	t.Logf("host gone: told after %v", time.Since(began).Round(time.Millisecond))
+}
+
+// TestHelperMember is no test: it is one member of another one.
+func TestHelperMember(t *testing.T) {
+	if os.Getenv("WATCHBILL_TEST_HELPER") != "1" {
+		return
+	}
+	number := os.Args[slices.Index(os.Args, "--")+1]
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("10.98.0.%d:7471", n+1)
+	options := cluster.Options{Name: "agent-" + number, Site: "fra", Key: key, Bind: address}
+	if n > 0 {
+		options.Join = []string{"10.98.0.1:7471"}
+	}
+	m, err := cluster.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _, _ = bufio.NewReader(os.Stdin).ReadString('\n'); close(ended) }()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	known := 0
+	for {
+		select {
+		case <-ended:
+			os.Exit(0)
+		case <-tick.C:
+			if now := len(m.Members()); now != known {
+				known = now
+				fmt.Println("members", known)
+			}
+		case tm := <-m.Testimonies():
+			if tm.Gone {
+				fmt.Println("gone", tm.About, "answers", tm.Answers)
+			}
+		}
+	}
+}
+
+func TestStrangersAreNotLetIn(t *testing.T) {
+	w := &wire{members: make(map[string]*plug)}
+	start := func(n int, site string, secret []byte, join ...string) *cluster.Mesh {
+		t.Helper()
+		m, err := cluster.New(cluster.Options{Name: fmt.Sprint("agent-", n), Site: site, Key: secret, Transport: w.plug(n), Join: join})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = m.Kill() })
+		return m
+	}
+	first := start(0, "fra", key)
+	start(1, "fra", []byte("another key of 32 bytes, as long"), first.Address())
+	start(2, "ams", key, first.Address())
+	friend := start(3, "fra", key, first.Address())
+	waitFor(t, 20*time.Second, func() bool { return len(friend.Members()) == 2 && len(first.Members()) == 2 })
+	for _, name := range append(first.Members(), friend.Members()...) {
+		if name != "agent-0" && name != "agent-3" {
+			t.Errorf("%s was let in", name)
+		}
+	}
+	if _, err := cluster.New(cluster.Options{Name: "x", Site: "y", Key: []byte("short")}); err == nil || !strings.Contains(err.Error(), "32") {
+		t.Errorf("a short key: %v", err)
+	}
+}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"flag"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -82,6 +83,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 			may := acc.public || role != "" && role.Allows(acc.role)
 			switch {
 			case acc.public && path == "/login/none": // answers 401 for a code that is none, as it should
+			case role == auth.Agent && path == "/api/v1/agent/reports": // a join token may not; TestAgentCredentialsAreBound
 			case may && denied:
 				t.Errorf("%s as %q: %d %s", pattern, role, a.status, a.body)
 			case !may && !denied:
@@ -145,7 +147,7 @@ func TestTokensAreShownOnceScopedExpiringRevocable(t *testing.T) {
 	if strings.Contains(h.log.String(), made.Secret) {
 		t.Error("a secret stands in the log")
 	}
-	rows := get[Page[Audit]](h, auth.Manager, "/api/v1/audit?q=kind:token%20record:"+made.ID)
+	rows := h.audit("kind:token%20record:"+made.ID)
 	if len(rows.Items) != 2 || rows.Items[0].Verb != "revoke" || rows.Items[0].Refused != "" {
 		t.Errorf("audit: %+v", rows.Items)
 	}
@@ -355,5 +357,25 @@ func TestHeadersAndPages(t *testing.T) {
 		if a := h.call(auth.Admin, "GET", path, nil); a.status != http.StatusNotFound {
 			t.Errorf("%s: %d", path, a.status)
 		}
+	}
+}
+
+var update = flag.Bool("update", false, "write api/openapi.json anew")
+
+// The document that clients are generated from stands in the repository, so that
+// a change of the interface shows in review. Mend it with go test ./api -run Document -update.
+func TestOpenAPIDocumentInRepository(t *testing.T) {
+	h := build(t)
+	var doc any
+	h.must(json.Unmarshal([]byte(h.call("", "GET", "/openapi.json", nil).body), &doc))
+	now, err := json.MarshalIndent(doc, "", "  ")
+	h.must(err)
+	now = append(now, '\n')
+	if *update {
+		h.must(os.WriteFile("openapi.json", now, 0o644))
+	}
+	have, err := os.ReadFile("openapi.json")
+	if err != nil || string(have) != string(now) {
+		t.Errorf("api/openapi.json is not what the server serves (%v): run go test ./api -run Document -update", err)
 	}
 }

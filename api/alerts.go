@@ -136,9 +136,12 @@ func (a *API) fetchAlerts(ctx context.Context, q filter.Query[correlator.Alert],
 	incident, byIncident := q.Equal("incident")
 	print, byPrint := q.Equal("fingerprint")
 	status, byStatus := q.Equal("status")
+	ci, byCI := a.itemOf(q.Equal("ci"))
 	switch {
 	case byIncident:
 		f.Incident = strings.ToUpper(incident)
+	case byCI:
+		f.CI = ci
 	case byPrint:
 		f.Fingerprint = print
 	case byStatus && (status == "active" || status == "firing" || status == "stale"):
@@ -158,7 +161,7 @@ type Quarantined struct {
 func (a *API) alertRoutes() {
 	o := a.alertOrder()
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/alerts", "list-alerts", "alerts", "List every received alert with its fate"), o.doc()),
-		func(ctx context.Context, in *listing) (*reply[Page[Alert]], error) {
+		func(ctx context.Context, in *Listing) (*reply[Page[Alert]], error) {
 			p, err := o.list(ctx, a, *in)
 			return pageOf(alertsOf(p.Items), p.Next), err
 		})

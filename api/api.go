@@ -37,6 +37,8 @@ type Options struct {
 	DB      store.DB
 	Auth    *auth.Store
 	Ingest  Ingest
+	// Inventory of configuration items; nil leaves its routes out.
+	Inventory Inventory
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
 	// Reload reads the configuration anew; nil leaves the route out.
@@ -90,6 +92,7 @@ func New(o Options) (*API, error) {
 	}
 	a := &API{o: o, log: o.Logger, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), loopback: isLoopback(o.Listen), begun: o.Now()}
 	config := huma.DefaultConfig("Watchbill", o.Version)
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.CreateHooks = nil // they add a $schema member to every document
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.RejectUnknownQueryParameters = true
@@ -108,6 +111,10 @@ func New(o Options) (*API, error) {
 	a.streamRoutes()
 	a.operationRoutes()
 	a.kpiRoutes()
+	if o.Inventory != nil {
+		a.inventoryRoutes()
+		a.agentRoutes()
+	}
 	if err := a.describe(); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/cmdb/inventory"
+	"github.com/watchbill/watchbill/cmdb/report"
 	"github.com/watchbill/watchbill/collector"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/engine/fold"
@@ -49,6 +51,7 @@ type house struct {
 	url     string
 	engine  *engine.Engine
 	auth    *auth.Store
+	inv     *inventory.Inventory
 	db      store.DB
 	clock   *clock
 	log     *lockedBuffer
@@ -99,8 +102,12 @@ func build(t *testing.T, change ...func(*Options)) *house {
 	c := collector.New(collector.Options{
 		Journal: j, Quarantine: h.engine.Records(), Lag: h.engine.Lag, Room: func() error { return nil }, Now: h.clock.now, Logger: log,
 	})
+	n := 0
+	h.inv, err = inventory.New(ctx, inventory.Options{DB: db, Journal: j, Now: h.clock.now, NewID: func() string { n++; return fmt.Sprintf("CI%04d", n) }, Logger: log,
+		Schedule: report.Schedule{SampleSeconds: 15, ReportSeconds: 60, FullSeconds: 3600}})
+	h.must(err)
 	o := Options{
-		Engine: h.engine, Journal: j, DB: db, Auth: h.auth, Ingest: c, Listen: "127.0.0.1:7470", URL: "http://127.0.0.1:7470", Version: "test",
+		Inventory: h.inv, Engine: h.engine, Journal: j, DB: db, Auth: h.auth, Ingest: c, Listen: "127.0.0.1:7470", URL: "http://127.0.0.1:7470", Version: "test",
 		Now: h.clock.now, Rand: rand.Reader, Logger: log,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "# none\n") }),
 		Reload:  func(context.Context) error { return nil },
@@ -231,4 +238,11 @@ func (h *house) alerts(names ...string) {
 		h.t.Fatalf("ingest: %d %s", a.status, a.body)
 	}
 	h.must(h.engine.CaughtUp(h.t.Context()))
+}
+
+// audit lists the acts that pass a filter, once everything journaled is decided.
+func (h *house) audit(q string) Page[Audit] {
+	h.t.Helper()
+	h.must(h.engine.CaughtUp(h.t.Context()))
+	return get[Page[Audit]](h, auth.Manager, "/api/v1/audit?q="+q)
 }

@@ -60,7 +60,7 @@ func (a *API) auditRoutes() {
 		},
 	}
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/audit", "list-audit", "audit", "Every privileged act, newest first"), o.doc()),
-		func(ctx context.Context, in *listing) (*reply[Page[Audit]], error) {
+		func(ctx context.Context, in *Listing) (*reply[Page[Audit]], error) {
 			p, err := o.list(ctx, a, *in)
 			out := make([]Audit, len(p.Items))
 			for i, r := range p.Items {

@@ -16,7 +16,7 @@ import (
 // Incident is an incident as the API shows it.
 type Incident struct {
 	itsm.Incident
-	Refs  map[string]Ref `json:"refs" doc:"Names of the configuration items and services that the incident mentions, by id"`
+	Refs  map[string]Ref `json:"refs" doc:"Class and name of the configuration items that the incident mentions, by id"`
 	Legal []string       `json:"legal" nullable:"false" doc:"Verbs that the incident's state allows now"`
 }
 
@@ -127,6 +127,10 @@ func (a *API) fetchIncidents(ctx context.Context, q filter.Query[itsm.Incident],
 	f := engine.IncidentFilter{Keep: q.Keep}
 	problem, byProblem := q.Equal("problem")
 	state, byState := q.Equal("state")
+	if ci, ok := a.itemOf(q.Equal("ci")); ok && natural != "attention" {
+		f.CI = ci
+		return a.o.Engine.Records().Incidents(ctx, f, at)
+	}
 	switch {
 	case natural == "attention":
 		f.Open = true
@@ -139,6 +143,16 @@ func (a *API) fetchIncidents(ctx context.Context, q filter.Query[itsm.Incident],
 	return a.o.Engine.Records().Incidents(ctx, f, at)
 }
 
+// itemOf says whether what a filter wants of ci is an item's id, so that the index
+// by item can be used; a name is looked for in the records.
+func (a *API) itemOf(value string, given bool) (string, bool) {
+	if !given || a.o.Inventory == nil {
+		return "", false
+	}
+	r, ok := a.o.Inventory.Ref(value)
+	return r.ID, ok && r.ID == value
+}
+
 // openByAge lists open incidents newest first without reading the closed ones.
 func (a *API) openByAge(ctx context.Context, f engine.IncidentFilter, at engine.Range) (engine.Page[itsm.Incident], error) {
 	o := order[itsm.Incident]{
@@ -149,7 +163,7 @@ func (a *API) openByAge(ctx context.Context, f engine.IncidentFilter, at engine.
 		},
 	}
 	byID := func(i itsm.Incident) []byte { return store.Key(i.ID) }
-	return o.sorted(ctx, filter.Query[itsm.Incident]{}, listing{Limit: at.Limit, Cursor: at.Cursor}, byID, true)
+	return o.sorted(ctx, filter.Query[itsm.Incident]{}, Listing{Limit: at.Limit, Cursor: at.Cursor}, byID, true)
 }
 
 // show makes the API's form of incidents.
@@ -161,8 +175,10 @@ func (a *API) show(ctx context.Context, docs []itsm.Incident) ([]Incident, error
 		for _, c := range d.Causes {
 			x.Refs[c.CI] = Ref{c.Class, c.Name}
 		}
-		for _, id := range append(append([]string{}, d.CIs...), d.Services...) {
-			if _, ok := x.Refs[id]; !ok {
+		for _, id := range d.CIs {
+			if r, ok := a.ref(id); ok {
+				x.Refs[id] = r
+			} else if _, known := x.Refs[id]; !known {
 				x.Refs[id] = refFromID(id)
 			}
 		}
@@ -172,6 +188,31 @@ func (a *API) show(ctx context.Context, docs []itsm.Incident) ([]Incident, error
 		out[i] = x
 	}
 	return out, nil
+}
+
+// ref names an item of the inventory.
+func (a *API) ref(id string) (Ref, bool) {
+	if a.o.Inventory == nil {
+		return Ref{}, false
+	}
+	r, ok := a.o.Inventory.Ref(id)
+	return Ref{r.Class, r.Name}, ok
+}
+
+// openIncidents returns every open incident.
+func (a *API) openIncidents(ctx context.Context) ([]itsm.Incident, error) {
+	var out []itsm.Incident
+	at := engine.Range{Limit: 1000}
+	for {
+		p, err := a.o.Engine.Records().Incidents(ctx, engine.IncidentFilter{Open: true}, at)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p.Items...)
+		if at.Cursor = p.Next; at.Cursor == "" {
+			return out, nil
+		}
+	}
 }
 
 // refFromID reads the class and name that ids of imported items are made of.
@@ -222,7 +263,7 @@ type ByID struct {
 func (a *API) incidentRoutes() {
 	o := a.incidentOrder()
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/incidents", "list-incidents", "incidents", "List incidents"), o.doc()+"\n\nattention lists open ones only: unacknowledged first, then by priority, oldest first."),
-		func(ctx context.Context, in *listing) (*reply[Page[Incident]], error) {
+		func(ctx context.Context, in *Listing) (*reply[Page[Incident]], error) {
 			p, err := o.list(ctx, a, *in)
 			if err != nil {
 				return nil, err

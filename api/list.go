@@ -31,15 +31,15 @@ func pageOf[T any](items []T, next string) *reply[Page[T]] {
 	return p
 }
 
-// listing is what every list takes.
-type listing struct {
+// Listing is what every list takes.
+type Listing struct {
 	Q      string `query:"q" maxLength:"1000" doc:"Filter, e.g. state:open priority<=2 \"disk full\""`
 	Sort   string `query:"sort" maxLength:"64" doc:"Order; a minus turns it round"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most items of a page"`
 	Cursor string `query:"cursor" maxLength:"2048" doc:"next of the page before"`
 }
 
-// Paging is listing for lists that have one order and no filter.
+// Paging is Listing for lists that have one order and no filter.
 type Paging struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Most items of a page"`
 	Cursor string `query:"cursor" maxLength:"2048" doc:"next of the page before"`
@@ -75,7 +75,7 @@ func (o order[T]) sorts() []string {
 
 // list answers one page. Cursors name places in the order, not rows, so they stay
 // good while records come and go.
-func (o order[T]) list(ctx context.Context, a *API, in listing) (engine.Page[T], error) {
+func (o order[T]) list(ctx context.Context, a *API, in Listing) (engine.Page[T], error) {
 	var none engine.Page[T]
 	q, err := o.lang.Parse(in.Q, a.o.Now())
 	if err != nil {
@@ -98,7 +98,7 @@ func (o order[T]) list(ctx context.Context, a *API, in listing) (engine.Page[T],
 const sortedCursor = "s."
 
 // sorted collects what passes, orders it and cuts out the page.
-func (o order[T]) sorted(ctx context.Context, q filter.Query[T], in listing, key func(T) []byte, down bool) (engine.Page[T], error) {
+func (o order[T]) sorted(ctx context.Context, q filter.Query[T], in Listing, key func(T) []byte, down bool) (engine.Page[T], error) {
 	type place struct {
 		key []byte
 		doc T

@@ -16,6 +16,18 @@ import (
 
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
+// schemaName keeps the agents' wire types apart from records of the same name.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if strings.HasSuffix(t.PkgPath(), "/cmdb/report") && !strings.HasPrefix(name, "List") {
+		return "Report" + name
+	}
+	return name
+}
+
 // describe finishes the OpenAPI document: our problem document instead of huma's,
 // who may call what, closed sets of words, no null where we never send one.
 func (a *API) describe() error {

@@ -87,7 +87,7 @@ func (a *API) problemRecord(ctx context.Context, id string) (*problemReply, erro
 func (a *API) problemRoutes() {
 	o := a.problemOrder()
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/problems", "list-problems", "problems", "List problems"), o.doc()),
-		func(ctx context.Context, in *listing) (*reply[Page[ProblemRecord]], error) {
+		func(ctx context.Context, in *Listing) (*reply[Page[ProblemRecord]], error) {
 			p, err := o.list(ctx, a, *in)
 			out := make([]ProblemRecord, len(p.Items))
 			for i := range p.Items {

@@ -177,18 +177,33 @@ func (s *Store) BindAgent(ctx context.Context, by By, ci, name string) (Token, s
 		return t, "", err
 	}
 	err = s.o.DB.Update(ctx, func(tx store.Tx) error {
-		p, err := s.tokens.List(tx, store.Query[Token]{Index: "ci", Prefix: store.Key(ci), Limit: 1000})
-		if err != nil {
+		if err := s.unbind(tx, by, ci); err != nil {
 			return err
-		}
-		for _, row := range p.Rows {
-			if err := s.tokens.Delete(tx, row.Doc.ID); err != nil {
-				return err
-			}
 		}
 		return s.putToken(tx, by, t)
 	})
 	return t, secret, err
+}
+
+// UnbindAgents ends the credentials that are bound to an item.
+func (s *Store) UnbindAgents(ctx context.Context, by By, ci string) error {
+	return s.o.DB.Update(ctx, func(tx store.Tx) error { return s.unbind(tx, by, ci) })
+}
+
+func (s *Store) unbind(tx store.Tx, by By, ci string) error {
+	p, err := s.tokens.List(tx, store.Query[Token]{Index: "ci", Prefix: store.Key(ci), Limit: 1000})
+	if err != nil {
+		return err
+	}
+	for _, row := range p.Rows {
+		if err := s.tokens.Delete(tx, row.Doc.ID); err != nil {
+			return err
+		}
+		if err := s.note(tx, by, "revoke", "token", row.Doc.ID, row.Doc.fact()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Bearer finds who a bearer secret stands for.

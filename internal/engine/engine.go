@@ -244,7 +244,7 @@ func (e *Engine) finish(ctx context.Context, w stepped) error {
 		close(w.barrier)
 		return nil
 	}
-	if err := e.commit(ctx, w.effects, &w.mark); err != nil {
+	if err := e.commit(ctx, coalesce(w.effects), &w.mark); err != nil {
 		return fmt.Errorf("commit the decisions up to position %d: %w", w.mark.Position, err)
 	}
 	e.mu.Lock()
@@ -257,7 +257,8 @@ func (e *Engine) finish(ctx context.Context, w stepped) error {
 // commitMost is how many effects go into one transaction. More come first in
 // transactions of their own, without the position: puts are idempotent, so a crash
 // in between only repeats them.
-const commitMost = 1200
+// The number is small because the collector's appends wait behind each.
+const commitMost = 250
 
 func (e *Engine) commit(ctx context.Context, effects []fold.Effect, mark *committed) error {
 	for len(effects) > commitMost {
@@ -270,9 +271,13 @@ func (e *Engine) commit(ctx context.Context, effects []fold.Effect, mark *commit
 }
 
 func (e *Engine) commitChunk(ctx context.Context, effects []fold.Effect, mark *committed) error {
-	err := e.o.DB.Update(ctx, func(tx store.Tx) error {
-		for _, f := range effects {
-			if err := e.records.write(tx, f); err != nil {
+	bodies, err := encode(effects)
+	if err != nil {
+		return err
+	}
+	err = e.o.DB.Update(ctx, func(tx store.Tx) error {
+		for i, f := range effects {
+			if err := e.records.write(tx, f, bodies[i]); err != nil {
 				return err
 			}
 		}

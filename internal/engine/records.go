@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -95,51 +94,6 @@ func each(values []string) [][]byte {
 		out[i] = store.Key(v)
 	}
 	return out
-}
-
-// write puts one effect into its collection.
-func (r *Records) write(tx store.Tx, e fold.Effect) error {
-	switch b := e.Body.(type) {
-	case fold.PutAlert:
-		doc := b.Alert
-		if !b.Full {
-			old, ok, err := r.alerts.Find(tx, doc.ID)
-			var bad *store.Undecodable
-			if err != nil && !errors.As(err, &bad) {
-				return err
-			}
-			if ok {
-				doc.Annotations, doc.GeneratorURL = old.Doc.Annotations, old.Doc.GeneratorURL
-			}
-		}
-		return r.alerts.Put(tx, doc)
-	case fold.PutIncident:
-		return r.incidents.Put(tx, b.Incident)
-	case fold.PutProblem:
-		return r.problems.Put(tx, b.Problem)
-	case fold.TimelineRow:
-		return r.timeline.Put(tx, b)
-	case fold.AuditRow:
-		return r.audit.Put(tx, b)
-	case fold.MeasureRow:
-		return r.measures.Put(tx, b)
-	case fold.PutMaintenance:
-		return r.windows.Put(tx, b.Maintenance)
-	case fold.PutReview:
-		return r.reviews.Put(tx, b.Review)
-	case fold.PutHour:
-		return r.hours.Put(tx, b.Hour)
-	case fold.QuarantineRow:
-		return r.quarantine.Put(tx, b)
-	case fold.Message:
-		// A message that is there already may be delivered already: a commit that a
-		// crash cut in two is repeated.
-		if _, ok, err := r.outbox.Find(tx, rowID(b.Position, b.Seq)); err != nil || ok {
-			return err
-		}
-		return r.outbox.Put(tx, outboxRow{Message: b})
-	}
-	return nil
 }
 
 // Page is one page of records.

@@ -69,12 +69,8 @@ func (c *Collection[T]) entryKey(ix *Index[T], key []byte, id string) []byte {
 	return slices.Concat(c.indexPrefix(ix.Name), key, []byte{endOfKey}, []byte(id))
 }
 
-func encodeRow(doc any, revision uint64) ([]byte, error) {
-	b, err := json.Marshal(doc)
-	if err != nil {
-		return nil, err
-	}
-	return append(binary.AppendUvarint(make([]byte, 0, len(b)+4), revision), b...), nil
+func encodeRow(body []byte, revision uint64) []byte {
+	return append(binary.AppendUvarint(make([]byte, 0, len(body)+4), revision), body...)
 }
 
 func decodeRow[T any](b []byte) (Row[T], error) {
@@ -159,18 +155,25 @@ func (c *Collection[T]) index(name string) (*Index[T], error) {
 
 // Put stores doc, new or not, and keeps the indexes true. A taken unique key is
 // fault.Conflict and nothing is written.
-func (c *Collection[T]) Put(tx Tx, doc T) error { return c.write(tx, doc, nil) }
+func (c *Collection[T]) Put(tx Tx, doc T) error { return c.write(tx, doc, nil, nil) }
+
+// PutEncoded is Put of a document whose JSON the caller made before the
+// transaction: closures run one after the other, and encoding in them would make
+// everybody wait.
+func (c *Collection[T]) PutEncoded(tx Tx, doc T, body []byte) error {
+	return c.write(tx, doc, body, nil)
+}
 
 // PutIf stores doc if its stored revision is still the given one (0: it must not
 // exist yet); otherwise fault.Conflict tells the current revision.
 func (c *Collection[T]) PutIf(tx Tx, doc T, revision uint64) error {
-	return c.write(tx, doc, &revision)
+	return c.write(tx, doc, nil, &revision)
 }
 
 // maxID leaves room in MaxKey for the collection's name and an index key before it.
 const maxID = 1024
 
-func (c *Collection[T]) write(tx Tx, doc T, want *uint64) error {
+func (c *Collection[T]) write(tx Tx, doc T, body []byte, want *uint64) error {
 	id := c.id(doc)
 	switch {
 	case id == "":
@@ -191,10 +194,12 @@ func (c *Collection[T]) write(tx Tx, doc T, want *uint64) error {
 	if want != nil && *want != old.Revision {
 		return fault.Conflictf("%s %q is at revision %d, not %d: read it again and repeat the edit", c.name, id, old.Revision, *want)
 	}
-	b, err := encodeRow(doc, old.Revision+1)
-	if err != nil {
-		return fmt.Errorf("encode %s %q: %w", c.name, id, err)
+	if body == nil {
+		if body, err = json.Marshal(doc); err != nil {
+			return fmt.Errorf("encode %s %q: %w", c.name, id, err)
+		}
 	}
+	b := encodeRow(body, old.Revision+1)
 	// All that can be refused is refused before the first write: a caller may take
 	// the conflict as an answer and go on with the same transaction.
 	before, after := make([][][]byte, len(c.indexes)), make([][][]byte, len(c.indexes))

@@ -83,7 +83,7 @@ func (s *State) before(c *event.Command) json.RawMessage {
 // the fold only puts them into the audit.
 func noted(record string) bool {
 	switch record {
-	case "token", "user", "session", "inventory":
+	case "token", "user", "session", "ci", "task":
 		return true
 	default:
 		return false

@@ -1,0 +1,416 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/watchbill/watchbill/cmdb"
+	"github.com/watchbill/watchbill/cmdb/inventory"
+	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/internal/fault"
+)
+
+// Inventory is what the API needs of the configuration items.
+// *inventory.Inventory is one.
+type Inventory interface {
+	Registry() *cmdb.Registry
+	List(ctx context.Context, q inventory.ListQuery) (inventory.Page, error)
+	Fields() []string
+	Get(ctx context.Context, id string) (cmdb.CI, error)
+	Ref(id string) (event.Ref, bool)
+	Find(class, name string) (event.Ref, bool)
+	Sections(ctx context.Context, id string) ([]inventory.SectionState, error)
+	Section(ctx context.Context, id, name string) ([]byte, error)
+	History(ctx context.Context, id string, q inventory.HistoryQuery) ([]inventory.Entry, string, error)
+	Graph(ctx context.Context, id string, q inventory.GraphQuery) (inventory.Graph, error)
+	Impact(ctx context.Context, id string, hops int) (inventory.Impact, error)
+	Software(ctx context.Context, q inventory.SoftwareQuery) ([]inventory.Product, string, error)
+	Tasks(ctx context.Context, all bool, cursor string, limit int) ([]inventory.Task, string, error)
+	CloseTask(ctx context.Context, id, actor, decision string) (inventory.Task, error)
+	Upsert(ctx context.Context, it inventory.Item, source string) (cmdb.CI, bool, error)
+	Relate(ctx context.Context, l inventory.Link, source string) error
+	Remove(ctx context.Context, id, source string) error
+	Import(ctx context.Context, lines []inventory.Line, source string) ([]inventory.LineError, error)
+	Enroll(ctx context.Context, req report.EnrollRequest, previous string) (inventory.Enrolled, error)
+	Report(ctx context.Context, ci string, env report.Envelope) (report.Reply, error)
+	Schedule() report.Schedule
+}
+
+// CIPage is a page of items; it also counts what matches in all.
+type CIPage struct {
+	Page[cmdb.CI]
+	Total int `json:"total" doc:"Items that match"`
+}
+
+// CIDetail is one item with what is known of its sections.
+type CIDetail struct {
+	cmdb.CI
+	ParentRef *Ref                     `json:"parent_ref,omitempty" doc:"The item that it was found on"`
+	Sections  []inventory.SectionState `json:"sections" nullable:"false" doc:"Of a host that reports: what was received, and why it may not be whole"`
+}
+
+const queryDoc = "Filter (q): the inventory's query language, e.g. `class:host os:debian software:openssl<3.0.14 owner:team-a seen<24h not tag:lab`. " +
+	"Terms stand side by side and all must hold; or and parentheses are there; FIELD:* means any value; * in a value is any text; a bare word is looked for in names, aliases and addresses. " +
+	"Errors name the place. /api/v1/classes lists classes and fields."
+
+func (a *API) inventoryRoutes() {
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/cis", "list-cis", "inventory", "List configuration items"), queryDoc+"\n\nOrder (sort): name (the default), class, seen, first_seen or an attribute; a minus turns it round."),
+		func(ctx context.Context, in *struct {
+			Listing
+		}) (*reply[CIPage], error) {
+			p, err := a.o.Inventory.List(ctx, inventory.ListQuery{Query: in.Q, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit})
+			if err != nil {
+				return nil, err
+			}
+			return &reply[CIPage]{CIPage{pageOf(p.Items, p.Next).Body, p.Total}}, nil
+		})
+	a.ciExport()
+	handle(a, op(http.MethodGet, "/api/v1/cis/{id}", "get-ci", "inventory", "One item: attributes with their sources, liveness, completeness, sections"),
+		func(ctx context.Context, in *ByID) (*reply[CIDetail], error) {
+			d, err := a.ciDetail(ctx, in.ID)
+			return &reply[CIDetail]{d}, err
+		})
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/cis/{id}/sections/{section}", "get-ci-section", "inventory", "The newest content of a section of a host's report"),
+		"As the agent sent it: "+strings.Join(report.Sections(), ", ")+"."),
+		func(ctx context.Context, in *struct {
+			ByID
+			Section string `path:"section" maxLength:"40"`
+		}) (*reply[json.RawMessage], error) {
+			b, err := a.o.Inventory.Section(ctx, in.ID, in.Section)
+			return &reply[json.RawMessage]{b}, err
+		})
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/cis/{id}/history", "list-ci-history", "inventory", "What changed on an item, newest first"),
+		"Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness."),
+		func(ctx context.Context, in *struct {
+			ByID
+			Paging
+			Field string    `query:"field" maxLength:"200" doc:"Only this field"`
+			Since time.Time `query:"since" doc:"Only what changed at or after"`
+			Until time.Time `query:"until" doc:"Only what changed before"`
+		}) (*reply[Page[inventory.Entry]], error) {
+			items, next, err := a.o.Inventory.History(ctx, in.ID, inventory.HistoryQuery{Field: in.Field, Since: in.Since, Until: in.Until, Cursor: in.Cursor, Limit: in.Limit})
+			return pageOf(items, next), err
+		})
+	handle(a, op(http.MethodGet, "/api/v1/cis/{id}/graph", "get-ci-graph", "inventory", "The topology around an item, nearest first"),
+		func(ctx context.Context, in *struct {
+			ByID
+			Hops      int      `query:"hops" minimum:"1" maximum:"10" default:"2"`
+			Direction string   `query:"direction" enum:"both,needs,dependents" default:"both" doc:"needs: what it depends on; dependents: what depends on it"`
+			Types     []string `query:"types" nullable:"false" doc:"Only relations of these types, separated by commas"`
+			Limit     int      `query:"limit" minimum:"1" maximum:"5000" default:"500" doc:"Most nodes"`
+		}) (*reply[inventory.Graph], error) {
+			g, err := a.o.Inventory.Graph(ctx, in.ID, inventory.GraphQuery{Hops: in.Hops, Direction: in.Direction, Types: in.Types, Limit: in.Limit})
+			g.Nodes, g.Edges = orEmpty(g.Nodes), orEmpty(g.Edges)
+			return &reply[inventory.Graph]{g}, err
+		})
+	handle(a, op(http.MethodGet, "/api/v1/cis/{id}/impact", "get-ci-impact", "inventory", "What fails with an item, most critical and nearest first"),
+		func(ctx context.Context, in *struct {
+			ByID
+			Hops int `query:"hops" minimum:"1" maximum:"10" default:"5"`
+		}) (*reply[inventory.Impact], error) {
+			x, err := a.o.Inventory.Impact(ctx, in.ID, in.Hops)
+			x.Affected = orEmpty(x.Affected)
+			return &reply[inventory.Impact]{x}, err
+		})
+	handle(a, op(http.MethodGet, "/api/v1/classes", "list-classes", "inventory", "Classes with their fields, relation types, and every field that a query can name"),
+		func(context.Context, *struct{}) (*reply[Classes], error) {
+			r := a.o.Inventory.Registry()
+			return &reply[Classes]{Classes{orEmpty(r.Classes()), orEmpty(r.Relations()), orEmpty(a.o.Inventory.Fields())}}, nil
+		})
+	handle(a, op(http.MethodGet, "/api/v1/software", "list-software", "inventory", "Installed products with versions and numbers of hosts"),
+		func(ctx context.Context, in *struct {
+			Paging
+			Q    string `query:"q" maxLength:"200" doc:"Part of the product's name, or a pattern with *"`
+			Type string `query:"type" maxLength:"40" doc:"Ecosystem: deb, rpm, npm, ..."`
+			CIs  string `query:"cis" maxLength:"1000" doc:"Only hosts that match this query of items"`
+		}) (*reply[Page[inventory.Product]], error) {
+			items, next, err := a.o.Inventory.Software(ctx, inventory.SoftwareQuery{Name: in.Q, Type: in.Type, CIs: in.CIs, Cursor: in.Cursor, Limit: in.Limit})
+			return pageOf(items, next), err
+		})
+	handle(a, op(http.MethodGet, "/api/v1/tasks", "list-tasks", "inventory", "What the inventory saw and does not decide alone: clones, conflicts, proposals"),
+		func(ctx context.Context, in *struct {
+			Paging
+			All bool `query:"all" doc:"Also those that were decided"`
+		}) (*reply[Page[inventory.Task]], error) {
+			items, next, err := a.o.Inventory.Tasks(ctx, in.All, in.Cursor, in.Limit)
+			return pageOf(items, next), err
+		})
+	a.inventoryWrites()
+	a.serviceRoutes()
+}
+
+// Classes is what kinds of items and relations there are.
+type Classes struct {
+	Classes   []cmdb.Class        `json:"classes" nullable:"false"`
+	Relations []cmdb.RelationType `json:"relations" nullable:"false"`
+	Fields    []string            `json:"fields" nullable:"false" doc:"What a query can name"`
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func (a *API) ciDetail(ctx context.Context, id string) (CIDetail, error) {
+	c, err := a.o.Inventory.Get(ctx, id)
+	if err != nil {
+		return CIDetail{}, err
+	}
+	d := CIDetail{CI: c}
+	if d.Sections, err = a.o.Inventory.Sections(ctx, c.ID); err != nil {
+		return d, err
+	}
+	d.Sections = orEmpty(d.Sections)
+	if r, ok := a.o.Inventory.Ref(c.Parent); ok {
+		d.ParentRef = &Ref{r.Class, r.Name}
+	}
+	return d, nil
+}
+
+// CIWrite is what a person says of an item.
+type CIWrite struct {
+	Class      string            `json:"class" minLength:"1" maxLength:"64"`
+	Name       string            `json:"name" minLength:"1" maxLength:"300"`
+	Attributes map[string]any    `json:"attributes,omitempty" doc:"Fields of the class; null takes back what you said before"`
+	Labels     map[string]string `json:"labels,omitempty" doc:"Replace those there are"`
+	Tags       []string          `json:"tags,omitempty" nullable:"false" doc:"Replace those there are"`
+}
+
+// CIEdit changes what it names.
+type CIEdit struct {
+	Name       string            `json:"name,omitempty" maxLength:"300"`
+	Attributes map[string]any    `json:"attributes,omitempty" doc:"Fields of the class; null takes back what you said before. Others stay as they are"`
+	Labels     map[string]string `json:"labels,omitempty" doc:"Replace those there are"`
+	Tags       []string          `json:"tags,omitempty" nullable:"false" doc:"Replace those there are"`
+}
+
+// source names the caller among the sources of an item's attributes.
+func source(ctx context.Context) string { return "person:" + callOf(ctx).who.Actor }
+
+func (a *API) inventoryWrites() {
+	create := op(http.MethodPost, "/api/v1/cis", "create-ci", "inventory", "Record an item by hand; one that is known by its identifiers, or class and name, is edited")
+	create.DefaultStatus = http.StatusCreated
+	handle(a, create, func(ctx context.Context, in *struct{ Body CIWrite }) (*created[CIDetail], error) {
+		b := in.Body
+		c, _, err := a.o.Inventory.Upsert(ctx, inventory.Item{Class: b.Class, Name: b.Name, Attributes: attributes(b.Attributes), Labels: b.Labels, Tags: b.Tags}, source(ctx))
+		if err != nil {
+			return nil, err
+		}
+		if err := a.noteAct(ctx, "record", "ci", c.ID, b); err != nil {
+			return nil, err
+		}
+		d, err := a.ciDetail(ctx, c.ID)
+		return &created[CIDetail]{Location: "/api/v1/cis/" + c.ID, Body: d}, err
+	})
+	handle(a, op(http.MethodPatch, "/api/v1/cis/{id}", "edit-ci", "inventory", "Edit an item: what a person says wins over what was discovered, by the field's authority"),
+		func(ctx context.Context, in *struct {
+			ByID
+			Body CIEdit
+		}) (*reply[CIDetail], error) {
+			c, err := a.o.Inventory.Get(ctx, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			it := inventory.Item{ID: c.ID, Class: c.Class, Name: c.Name, Attributes: attributes(in.Body.Attributes), Labels: in.Body.Labels, Tags: in.Body.Tags}
+			if in.Body.Name != "" {
+				it.Name = in.Body.Name
+			}
+			if _, _, err := a.o.Inventory.Upsert(ctx, it, source(ctx)); err != nil {
+				return nil, err
+			}
+			if err := a.noteAct(ctx, "edit", "ci", c.ID, in.Body); err != nil {
+				return nil, err
+			}
+			d, err := a.ciDetail(ctx, c.ID)
+			return &reply[CIDetail]{d}, err
+		})
+	remove := op(http.MethodDelete, "/api/v1/cis/{id}", "delete-ci", "inventory", "Remove an item with what was found on it; its history stays, its agent's credential ends")
+	remove.DefaultStatus = http.StatusNoContent
+	handle(a, remove, func(ctx context.Context, in *ByID) (*noBody, error) {
+		c, err := a.o.Inventory.Get(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		if err := a.o.Inventory.Remove(ctx, c.ID, source(ctx)); err != nil {
+			return nil, err
+		}
+		if err := a.o.Auth.UnbindAgents(ctx, callOf(ctx).by(), c.ID); err != nil {
+			return nil, err
+		}
+		return nil, a.noteAct(ctx, "delete", "ci", c.ID, Ref{c.Class, c.Name})
+	})
+	relate := op(http.MethodPost, "/api/v1/relations", "write-relation", "inventory", "Record a relation, or take it back with removed: true")
+	relate.DefaultStatus = http.StatusNoContent
+	handle(a, relate, func(ctx context.Context, in *struct{ Body RelationWrite }) (*noBody, error) {
+		b := in.Body
+		if err := a.o.Inventory.Relate(ctx, inventory.Link{From: event.Ref(b.From), Type: b.Type, To: event.Ref(b.To), Removed: b.Removed}, source(ctx)); err != nil {
+			return nil, err
+		}
+		return nil, a.noteAct(ctx, "relate", "ci", b.From.ID, b)
+	})
+	handle(a, op(http.MethodPost, "/api/v1/tasks/{id}/close", "close-task", "inventory", "Say how a task was decided"),
+		func(ctx context.Context, in *struct {
+			ByID
+			Body struct {
+				Decision string `json:"decision" minLength:"1" maxLength:"2000"`
+			}
+		}) (*reply[inventory.Task], error) {
+			t, err := a.o.Inventory.CloseTask(ctx, in.ID, callOf(ctx).who.Actor, in.Body.Decision)
+			if err != nil {
+				return nil, err
+			}
+			return &reply[inventory.Task]{t}, a.noteAct(ctx, "close", "task", in.ID, in.Body)
+		})
+	a.importRoute()
+}
+
+// attributes puts JSON values into the inventory's form; null stays, it takes back.
+func attributes(m map[string]any) cmdb.Attributes {
+	if m == nil {
+		return nil
+	}
+	out := make(cmdb.Attributes, len(m))
+	for k, v := range m {
+		if v == nil {
+			out[k] = nil
+			continue
+		}
+		out[k] = cmdb.Normalize(v)
+	}
+	return out
+}
+
+// RelationWrite is an edge, read "from TYPE to": from needs to.
+type RelationWrite struct {
+	From    Named  `json:"from"`
+	Type    string `json:"type" minLength:"1" maxLength:"64" doc:"runs_on, depends_on, member_of, ...; /api/v1/classes lists them"`
+	To      Named  `json:"to"`
+	Removed bool   `json:"removed,omitempty"`
+}
+
+// Named names an item by id, or by class and name.
+type Named struct {
+	ID    string `json:"id,omitempty" maxLength:"300"`
+	Class string `json:"class,omitempty" maxLength:"64"`
+	Name  string `json:"name,omitempty" maxLength:"300"`
+}
+
+// noteAct makes a fact of an act that the inventory has done.
+func (a *API) noteAct(ctx context.Context, verb, kind, id string, args any) error {
+	raw, err := json.Marshal(args)
+	if err != nil {
+		return err
+	}
+	c := callOf(ctx)
+	ev, err := event.New(&event.Command{Verb: verb, Record: kind, ID: id, Actor: c.who.Actor, Remote: c.remote, Args: raw})
+	if err != nil {
+		return err
+	}
+	_, err = a.o.Journal.Write(ctx, ev)
+	return err
+}
+
+// Service is what people call one thing, with its health.
+type Service struct {
+	Name        string   `json:"name"`
+	ID          string   `json:"id,omitempty" doc:"Its configuration item, where it has one"`
+	Class       string   `json:"class,omitempty"`
+	Owner       string   `json:"owner,omitempty"`
+	Team        string   `json:"team,omitempty"`
+	Criticality string   `json:"criticality,omitempty"`
+	Objective   float64  `json:"availability_objective,omitempty"`
+	State       string   `json:"state" enum:"ok,degraded,down" doc:"down: an open incident of priority 1 or 2; degraded: any other open one"`
+	Open        int      `json:"open_incidents"`
+	Priority    int      `json:"priority,omitempty" doc:"The gravest of its open incidents"`
+	Incidents   []string `json:"incidents" nullable:"false" doc:"The newest of its open incidents, at most 20"`
+}
+
+// servicesMost bounds the items that a list of services looks at.
+const servicesMost = 1000
+
+func (a *API) services(ctx context.Context) ([]Service, error) {
+	byName := map[string]*Service{}
+	at := func(name string) *Service {
+		if byName[name] == nil {
+			byName[name] = &Service{Name: name, State: "ok", Incidents: []string{}}
+		}
+		return byName[name]
+	}
+	for _, s := range a.o.Engine.Rules().Desk.Services {
+		x := at(s.Name)
+		x.Owner, x.Team, x.Objective = s.Owner, s.Team, s.Availability
+	}
+	p, err := a.o.Inventory.List(ctx, inventory.ListQuery{Query: "class:business_service or class:application or (class:service criticality:*)", Limit: servicesMost})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range p.Items {
+		x := at(c.Name)
+		x.ID, x.Class, x.Criticality = c.ID, c.Class, c.Attributes.Text("criticality")
+		if x.Owner == "" {
+			x.Owner = c.Attributes.Text("owner")
+		}
+		if x.Team == "" {
+			x.Team = c.Attributes.Text("team")
+		}
+	}
+	open, err := a.openIncidents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range open {
+		for _, name := range i.Services {
+			x := at(name)
+			x.Open++
+			if x.Priority == 0 || i.Priority < x.Priority {
+				x.Priority = i.Priority
+			}
+			if len(x.Incidents) < 20 {
+				x.Incidents = append(x.Incidents, i.ID)
+			}
+		}
+	}
+	out := make([]Service, 0, len(byName))
+	for _, s := range byName {
+		switch {
+		case s.Open == 0:
+		case s.Priority <= 2:
+			s.State = "down"
+		default:
+			s.State = "degraded"
+		}
+		out = append(out, *s)
+	}
+	slices.SortFunc(out, func(x, y Service) int { return strings.Compare(x.Name, y.Name) })
+	return out, nil
+}
+
+func (a *API) serviceRoutes() {
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/services", "list-services", "inventory", "Services with their health"),
+		"Configured services, items of class business_service and application, services with a criticality, and what open incidents name."),
+		func(ctx context.Context, in *struct {
+			Q string `query:"q" maxLength:"200" doc:"Part of the name, or state:down, state:degraded, state:ok"`
+		}) (*reply[Page[Service]], error) {
+			all, err := a.services(ctx)
+			if err != nil {
+				return nil, err
+			}
+			state, byState := strings.CutPrefix(in.Q, "state:")
+			if byState && !slices.Contains([]string{"ok", "degraded", "down"}, state) {
+				return nil, fault.Invalidf("q", "want state:ok, state:degraded or state:down, got %q", in.Q)
+			}
+			return pageOf(slices.DeleteFunc(all, func(s Service) bool {
+				if byState {
+					return s.State != state
+				}
+				return !strings.Contains(strings.ToLower(s.Name), strings.ToLower(in.Q))
+			}), ""), nil
+		})
+}

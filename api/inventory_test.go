@@ -1,0 +1,294 @@
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/cmdb/inventory"
+	"github.com/watchbill/watchbill/cmdb/report"
+)
+
+func zipped(t *testing.T, v any) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if s, ok := v.(string); ok {
+		_, _ = z.Write([]byte(s))
+	} else if err := json.NewEncoder(z).Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// join enrols an agent on a machine and returns its credential's name in h.tokens and its item.
+func (h *house) join(name, previous string) (auth.Role, string) {
+	h.t.Helper()
+	req := report.EnrollRequest{
+		Agent:    report.Agent{ID: "agent-" + name, BootID: "boot-" + name, Version: "1"},
+		Host:     report.Host{Hostname: name, MachineID: strings.Repeat(name[len(name)-1:], 32), ProductUUID: "4c4c4544-0000-2010-8020-80c04f20213" + name[len(name)-1:]},
+		Previous: previous,
+	}
+	a := h.call(auth.Agent, "POST", "/api/v1/agent/enroll", zipped(h.t, req), "Content-Encoding", "gzip")
+	if a.status != http.StatusOK {
+		h.t.Fatalf("enrol: %d %s", a.status, a.body)
+	}
+	var r report.EnrollReply
+	h.must(json.Unmarshal([]byte(a.body), &r))
+	if r.Schedule.ReportSeconds != 60 {
+		h.t.Errorf("schedule %+v", r.Schedule)
+	}
+	h.tokens[auth.Role(name)] = r.Credential
+	return auth.Role(name), r.CI
+}
+
+func envelope(name string, seq uint64, packages ...report.Package) report.Envelope {
+	data := map[string]any{
+		report.SectionHost: report.Host{Hostname: name, MachineID: strings.Repeat(name[len(name)-1:], 32), ProductUUID: "4c4c4544-0000-2010-8020-80c04f20213" + name[len(name)-1:]},
+		report.SectionOS:   report.OS{Family: "linux", ID: "debian", Name: "Debian", Version: "12", Kernel: "6.1", Arch: "amd64"},
+	}
+	if packages != nil {
+		data[report.SectionPackages] = packages
+	}
+	env := report.Envelope{Agent: report.Agent{ID: "agent-" + name, BootID: "boot-" + name, Sequence: seq, Version: "1"}, Sections: map[string]report.Section{}}
+	for k, v := range data {
+		b, _ := json.Marshal(v)
+		env.Sections[k] = report.Section{Hash: fmt.Sprintf("%x", sha256.Sum256(b)), Data: b}
+	}
+	return env
+}
+
+// A credential speaks for its own host only; joining again ends the one before.
+func TestAgentCredentialsAreBound(t *testing.T) {
+	h := build(t)
+	one, ci := h.join("web1", "")
+	two, other := h.join("web2", "")
+	if ci == other {
+		t.Fatalf("two machines became %s", ci)
+	}
+	if a := h.call(one, "POST", "/api/v1/agent/reports", envelope("web1", 1)); a.status != http.StatusOK || !strings.Contains(a.body, ci) {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	// The thief of web1's credential reports web2's identity: whatever comes of it, web2 is not written.
+	before := h.call(auth.Viewer, "GET", "/api/v1/cis/"+other, nil).body
+	h.call(one, "POST", "/api/v1/agent/reports", envelope("web2", 2, report.Package{Type: "deb", Name: "backdoor", Version: "1"}))
+	if after := h.call(auth.Viewer, "GET", "/api/v1/cis/"+other, nil).body; after != before {
+		t.Errorf("web2 was written with the credential of web1:\n%s\n%s", before, after)
+	}
+	if p := h.call(auth.Agent, "POST", "/api/v1/agent/reports", envelope("web1", 3)).problem(t); p.Status != http.StatusForbidden || !strings.Contains(p.Detail, "join token") {
+		t.Errorf("a join token reports: %+v", p)
+	}
+	if p := h.call(two, "POST", "/api/v1/agent/enroll", report.EnrollRequest{}).problem(t); p.Status != http.StatusForbidden {
+		t.Errorf("a bound credential joins: %+v", p)
+	}
+	old := h.tokens[one]
+	if _, again := h.join("web1", old); again != ci {
+		t.Errorf("the same machine became %s", again)
+	}
+	h.tokens["old"] = old
+	if a := h.call("old", "POST", "/api/v1/agent/reports", envelope("web1", 4)); a.status != http.StatusUnauthorized {
+		t.Errorf("the earlier credential: %d", a.status)
+	}
+	for path, role := range map[string]auth.Role{"/api/v1/incidents": one, "/api/v1/ingest/alertmanager": one, "/api/v1/cis": one} {
+		if a := h.call(role, "GET", path, nil); a.status != http.StatusForbidden && a.status != http.StatusMethodNotAllowed {
+			t.Errorf("an agent reads %s: %d", path, a.status)
+		}
+	}
+	if tokens := get[Page[Token]](h, auth.Admin, "/api/v1/tokens"); strings.Contains(h.call(auth.Admin, "GET", "/api/v1/tokens", nil).body, ci) || len(tokens.Items) == 0 {
+		t.Error("credentials of agents flood the list of tokens")
+	}
+	if tokens := get[Page[Token]](h, auth.Admin, "/api/v1/tokens?agents=true&role=agent"); len(tokens.Items) != 4 {
+		t.Errorf("%d agent tokens, want the two join tokens and one for each host", len(tokens.Items))
+	}
+	if a := h.call(auth.Manager, "DELETE", "/api/v1/cis/"+other, nil); a.status != http.StatusNoContent {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := h.call(two, "POST", "/api/v1/agent/reports", envelope("web2", 9)); a.status != http.StatusUnauthorized {
+		t.Errorf("the credential of a removed host: %d", a.status)
+	}
+}
+
+func TestBadMachineBodies(t *testing.T) {
+	h := build(t)
+	one, _ := h.join("web1", "")
+	for _, c := range []struct {
+		role   auth.Role
+		path   string
+		body   string
+		header []string
+		status int
+	}{
+		{auth.Agent, "/api/v1/agent/enroll", `{"agent":`, nil, 400},
+		{auth.Agent, "/api/v1/agent/enroll", `{}`, nil, 400},
+		{auth.Agent, "/api/v1/agent/enroll", `{"agent":{"id":"x"},"host":{"hostname":"` + strings.Repeat("x", enrollMost) + `"}}`, nil, 413},
+		{one, "/api/v1/agent/reports", `not json`, nil, 400},
+		{one, "/api/v1/agent/reports", `not gzip`, []string{"Content-Encoding", "gzip"}, 400},
+		{one, "/api/v1/agent/reports", `{}`, []string{"Content-Encoding", "br"}, 400},
+		{one, "/api/v1/agent/reports", zipped(t, strings.Repeat(" ", reportMost+10)+"{}"), []string{"Content-Encoding", "gzip"}, 413},
+	} {
+		if p := h.call(c.role, "POST", c.path, c.body, c.header...).problem(t); p.Status != c.status {
+			t.Errorf("%s %.40q: %d %s, want %d", c.path, c.body, p.Status, p.Detail, c.status)
+		}
+	}
+}
+
+func TestInventory(t *testing.T) {
+	h := build(t)
+	one, ci := h.join("web1", "")
+	h.call(one, "POST", "/api/v1/agent/reports", envelope("web1", 1, report.Package{Type: "deb", Name: "openssl", Version: "3.0.11-1", Arch: "amd64"}))
+	list := get[CIPage](h, auth.Viewer, "/api/v1/cis?q=class:host")
+	if len(list.Items) != 1 || list.Total != 1 || list.Items[0].ID != ci || list.Items[0].Name != "web1" {
+		t.Fatalf("%+v", list)
+	}
+	if d := get[CIDetail](h, auth.Viewer, "/api/v1/cis/"+ci); d.Attributes.Text("os") != "debian" || len(d.Sections) == 0 {
+		t.Errorf("%+v", d)
+	}
+	if a := h.call(auth.Viewer, "GET", "/api/v1/cis/"+ci+"/sections/packages", nil); a.status != 200 || !strings.Contains(a.body, "openssl") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	soft := get[Page[inventory.Product]](h, auth.Viewer, "/api/v1/software?q=openssl")
+	if len(soft.Items) != 1 || soft.Items[0].Hosts != 1 || soft.Items[0].Versions[0].Version != "3.0.11-1" {
+		t.Errorf("%+v", soft)
+	}
+	// By hand: a service on the host, with an owner; then what fails with the host.
+	a := h.call(auth.Manager, "POST", "/api/v1/cis", map[string]any{"class": "application", "name": "shop", "attributes": map[string]any{"owner": "ada", "criticality": "high"}, "tags": []string{"gold"}})
+	var app CIDetail
+	h.must(json.Unmarshal([]byte(a.body), &app))
+	if a.status != http.StatusCreated || app.Attributes.Text("owner") != "ada" {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := h.call(auth.Manager, "POST", "/api/v1/relations", map[string]any{"from": map[string]any{"id": app.ID}, "type": "depends_on", "to": map[string]any{"class": "host", "name": "web1"}}); a.status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	impact := get[inventory.Impact](h, auth.Viewer, "/api/v1/cis/"+ci+"/impact")
+	if impact.Total != 1 || impact.Affected[0].Name != "shop" {
+		t.Errorf("%+v", impact)
+	}
+	graph := get[inventory.Graph](h, auth.Viewer, "/api/v1/cis/"+app.ID+"/graph?hops=1&direction=needs&types=depends_on")
+	if len(graph.Nodes) != 2 || len(graph.Edges) != 1 {
+		t.Errorf("%+v", graph)
+	}
+	if a := h.call(auth.Manager, "PATCH", "/api/v1/cis/"+app.ID, map[string]any{"attributes": map[string]any{"owner": nil, "team": "shop-team"}}); a.status != 200 || strings.Contains(a.body, `"owner":"ada"`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	hist := get[Page[inventory.Entry]](h, auth.Viewer, "/api/v1/cis/"+app.ID+"/history?field=owner")
+	if len(hist.Items) == 0 || hist.Items[0].Source != "person:token:test manager" {
+		t.Errorf("%+v", hist)
+	}
+	if rows := h.audit("kind:ci%20record:"+app.ID); len(rows.Items) != 3 {
+		t.Errorf("audit of the item: %+v", rows.Items)
+	}
+	svc := get[Page[Service]](h, auth.Viewer, "/api/v1/services")
+	if len(svc.Items) != 1 || svc.Items[0].Name != "shop" || svc.Items[0].State != "ok" {
+		t.Errorf("%+v", svc)
+	}
+	h.call(auth.Responder, "POST", "/api/v1/incidents", map[string]any{"title": "x", "impact": 1, "urgency": 1, "service": "shop", "ci": ci})
+	if svc := get[Page[Service]](h, auth.Viewer, "/api/v1/services?q=state:down"); len(svc.Items) != 1 || svc.Items[0].Open != 1 {
+		t.Errorf("%+v", svc)
+	}
+	byCI := get[Page[Incident]](h, auth.Viewer, "/api/v1/incidents?q=ci:"+ci)
+	if len(byCI.Items) != 1 || byCI.Items[0].Refs[ci] != (Ref{"host", "web1"}) {
+		t.Errorf("%+v", byCI.Items)
+	}
+	for path, field := range map[string]string{
+		"/api/v1/cis?q=class:host%20and(":      "q",
+		"/api/v1/cis?q=sofware:x":              "q",
+		"/api/v1/cis/" + ci + "/graph?hops=99": "hops",
+		"/api/v1/cis?cursor=!":                 "cursor",
+		"/api/v1/cis/" + ci + "/sections/none": "section",
+	} {
+		if p := h.call(auth.Viewer, "GET", path, nil).problem(t); p.Status != 400 || len(p.Errors) == 0 || p.Errors[0].Field != field {
+			t.Errorf("%s: %+v", path, p)
+		}
+	}
+	if a := h.call(auth.Viewer, "GET", "/api/v1/cis/none", nil); a.status != 404 {
+		t.Errorf("%d", a.status)
+	}
+}
+
+func TestInventoryExport(t *testing.T) {
+	h := build(t)
+	for _, name := range []string{"=cmd()", "b,c"} {
+		if a := h.call(auth.Manager, "POST", "/api/v1/cis", map[string]any{"class": "site", "name": name}); a.status != http.StatusCreated {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	a := h.call(auth.Viewer, "GET", "/api/v1/cis/export?columns=name,class&sort=-name", nil)
+	rows, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
+	if err != nil || len(rows) != 3 || rows[0][0] != "name" || rows[1][0] != "b,c" || rows[2][0] != "'=cmd()" {
+		t.Errorf("%v %v", rows, err)
+	}
+	if j := h.call(auth.Viewer, "GET", "/api/v1/cis/export?format=json&q=class:site", nil); strings.Count(j.body, "\n") != 2 {
+		t.Errorf("%s", j.body)
+	}
+	if bad := h.call(auth.Viewer, "GET", "/api/v1/cis/export?q=x:(", nil); bad.status != 400 {
+		t.Errorf("%d %s", bad.status, bad.body)
+	}
+}
+
+const recording = `{"at":"2026-05-04T09:00:00Z","kind":"ci","body":{"class":"host","name":"db1","attributes":{"hostname":"db1","addresses":["10.0.0.9"]}}}
+{"at":"2026-05-04T09:00:00Z","kind":"ci","body":{"class":"service","name":"orders","attributes":{"criticality":"high"}}}
+{"at":"2026-05-04T09:00:00Z","kind":"ci","body":{"class":"spaceship","name":"x"}}
+{"at":"2026-05-04T09:00:00Z","kind":"relation","body":{"from":{"class":"service","name":"orders"},"type":"runs_on","to":{"class":"host","name":"db1"}}}
+{"at":"2026-05-04T09:30:00Z","kind":"change","body":{"ci":{"class":"host","name":"db1"},"type":"deployed","summary":"orders 2.0"}}
+{"at":"2026-05-04T10:00:00Z","kind":"alertmanager","body":{"version":"4","groupKey":"k","status":"firing","receiver":"r","alerts":[{"status":"firing","labels":{"alertname":"Down","instance":"db1:9100","severity":"critical"},"annotations":{},"startsAt":"2026-05-04T09:59:00Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"00000000000000aa"}]}}
+`
+
+func TestImport(t *testing.T) {
+	h := build(t)
+	a := h.call(auth.Manager, "POST", "/api/v1/import", zipped(t, recording), "Content-Encoding", "gzip", "Content-Type", "application/x-ndjson")
+	var out Imported
+	h.must(json.Unmarshal([]byte(a.body), &out))
+	if a.status != 200 || out.Items != 2 || out.Relations != 1 || out.Events != 2 || out.WrongAll != 1 || out.Wrong[0].Line != 3 || !strings.Contains(out.Wrong[0].Message, "spaceship") {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	h.must(h.engine.CaughtUp(t.Context()))
+	alerts := get[Page[Alert]](h, auth.Viewer, "/api/v1/alerts")
+	if len(alerts.Items) != 1 || alerts.Items[0].Binding == nil || alerts.Items[0].Binding.Name != "db1" {
+		t.Errorf("%+v", alerts.Items)
+	}
+	i := get[Incident](h, auth.Viewer, "/api/v1/incidents/"+alerts.Items[0].Incident)
+	if len(i.Changes) != 1 || i.Changes[0].Name != "db1" {
+		t.Errorf("changes of the incident: %+v", i.Changes)
+	}
+	if p := h.call(auth.Manager, "POST", "/api/v1/import", recording, "Content-Type", "application/x-ndjson").problem(t); p.Status != http.StatusConflict || !strings.Contains(p.Detail, "line 5") {
+		t.Errorf("alerts into an installation with alerts: %+v", p)
+	}
+	if p := h.call(auth.Manager, "POST", "/api/v1/import", "{\"at\":\"x\"}\n", "Content-Type", "application/x-ndjson").problem(t); p.Status != 400 || !strings.Contains(p.Detail, "line 1") {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestBackupAndExport(t *testing.T) {
+	h := build(t)
+	h.open("x", 1, 1)
+	h.clock.add(time.Hour)
+	for _, path := range []string{"/api/v1/backup", "/api/v1/export"} {
+		a := h.call(auth.Admin, "GET", path, nil)
+		z, err := gzip.NewReader(strings.NewReader(a.body))
+		if err != nil || a.status != 200 || !strings.Contains(a.header.Get("Content-Disposition"), "watchbill-2026") {
+			t.Fatalf("%s: %d %v", path, a.status, err)
+		}
+		var b bytes.Buffer
+		if _, err := b.ReadFrom(z); err != nil || b.Len() == 0 {
+			t.Errorf("%s: %v, %d bytes", path, err, b.Len())
+		}
+		if path == "/api/v1/export" && (!strings.Contains(b.String(), `"kind":"config"`) || !strings.Contains(b.String(), `"verb":"create"`)) {
+			t.Errorf("export:\n%s", b.String())
+		}
+	}
+	if p := h.call(auth.Admin, "GET", "/api/v1/export?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", nil).problem(t); p.Errors[0].Field != "to" {
+		t.Errorf("%+v", p)
+	}
+}

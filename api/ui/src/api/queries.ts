@@ -1,0 +1,357 @@
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient, type QueryKey } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import type { IconName } from '../components/Icon';
+import type { Rows } from '../components/Table';
+import { api, must, type Schemas } from './client';
+
+export type Incident = Schemas['Incident'];
+export type Alert = Schemas['Alert'];
+export type Problem = Schemas['ProblemRecord'];
+export type TimelineEntry = Schemas['TimelineEntry'];
+export type Source = Schemas['Source'];
+export type Token = Schemas['Token'];
+export type User = Schemas['User'];
+export type Role = Schemas['Who']['role'];
+export type Verb = 'acknowledge' | 'assign' | 'hold' | 'resume' | 'resolve' | 'close' | 'reopen' | 'cancel' | 'notes' | 'merge' | 'split' | 'edit';
+
+export interface Me {
+  name: string;
+  user?: string;
+  role: Role;
+  password: boolean;
+  version: string;
+}
+
+export interface List {
+  q?: string;
+  sort?: string;
+  limit?: number;
+  cursor?: string;
+}
+export interface PageOf<T> {
+  items: T[];
+  next: string | null;
+  total?: number;
+}
+
+/** Who is signed in; null when nobody is. */
+export function useMe() {
+  return useQuery({
+    queryKey: ['me'],
+    queryFn: async (): Promise<Me> => {
+      const w = await must(api.GET('/api/v1/session'));
+      return { name: w.user || w.actor, user: w.user, role: w.role, password: w.password, version: w.version };
+    },
+    retry: false,
+    staleTime: 5 * 60_000,
+  });
+}
+
+const ranks: Role[] = ['viewer', 'responder', 'manager', 'admin'];
+
+/** Whether the signed-in person has at least the role. What they may not do is not offered. */
+export function useMay(role: Role): boolean {
+  const me = useMe();
+  return !!me.data && ranks.indexOf(me.data.role) >= ranks.indexOf(role);
+}
+
+export async function signOut() {
+  await api.POST('/api/v1/logout');
+  location.assign('/');
+}
+
+/** A list that grows by its cursor as the reader comes to its end. */
+export function usePaged<T>(key: QueryKey, fetch: (cursor: string | undefined) => Promise<PageOf<T>>, enabled = true): Rows<T> & { total?: number } {
+  const q = useInfiniteQuery({
+    queryKey: key,
+    queryFn: ({ pageParam }) => fetch(pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: keepPreviousData,
+    enabled,
+  });
+  return {
+    items: q.data?.pages.flatMap((p) => p.items) ?? [],
+    total: q.data?.pages[0]?.total,
+    loading: q.isPending && enabled,
+    error: q.error,
+    more: q.hasNextPage,
+    loadingMore: q.isFetchingNextPage || q.isPlaceholderData,
+    loadMore: () => void q.fetchNextPage(),
+    retry: () => void q.refetch(),
+  };
+}
+
+/** Reads a list to its end, for files. */
+export async function readAll<T>(fetch: (cursor: string | undefined) => Promise<PageOf<T>>, progress?: (n: number) => void): Promise<T[]> {
+  const out: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const p = await fetch(cursor);
+    out.push(...p.items);
+    progress?.(out.length);
+    cursor = p.next ?? undefined;
+  } while (cursor);
+  return out;
+}
+
+const clean = (l: List) => Object.fromEntries(Object.entries(l).filter(([, v]) => v !== undefined && v !== '')) as List;
+
+export const fetchIncidents = (l: List) => must(api.GET('/api/v1/incidents', { params: { query: clean(l) } }));
+export const fetchAlerts = (l: List) => must(api.GET('/api/v1/alerts', { params: { query: clean(l) } }));
+export const fetchProblems = (l: List) => must(api.GET('/api/v1/problems', { params: { query: clean(l) } }));
+
+export function useIncidents(l: List, enabled = true) {
+  return usePaged<Incident>(['incidents', l], (cursor) => fetchIncidents({ limit: 200, ...l, cursor }), enabled);
+}
+export function useAlerts(l: List, enabled = true) {
+  return usePaged<Alert>(['alerts', l], (cursor) => fetchAlerts({ limit: 200, ...l, cursor }), enabled);
+}
+export function useProblems(l: List) {
+  return usePaged<Problem>(['problems', l], (cursor) => fetchProblems({ limit: 200, ...l, cursor }));
+}
+
+/** How many incidents are open, and how many of them nobody has acknowledged; counted up to 500. */
+export function useOpenCount() {
+  const q = useQuery({ queryKey: ['incidents', 'count'], queryFn: () => fetchIncidents({ sort: 'attention', limit: 500 }), refetchInterval: 60_000 });
+  const items = q.data?.items ?? [];
+  return { total: items.length, unacknowledged: items.filter((i) => !i.acknowledged_at).length };
+}
+
+export function useIncident(id: string) {
+  return useQuery({ queryKey: ['incident', id], queryFn: () => must(api.GET('/api/v1/incidents/{id}', { params: { path: { id } } })) });
+}
+export function useIncidentAlerts(id: string) {
+  return usePaged<Alert>(['alerts', 'incident', id], (cursor) => must(api.GET('/api/v1/incidents/{id}/alerts', { params: { path: { id }, query: { limit: 500, cursor } } })));
+}
+export function useTimeline(kind: 'incidents' | 'problems', id: string) {
+  return useQuery({
+    queryKey: ['timeline', id],
+    queryFn: () => readAll<TimelineEntry>((cursor) => must(api.GET(`/api/v1/${kind}/{id}/timeline`, { params: { path: { id }, query: { limit: 1000, cursor } } }))),
+  });
+}
+export function useAlert(id: string) {
+  return useQuery({ queryKey: ['alert', id], queryFn: () => must(api.GET('/api/v1/alerts/{id}', { params: { path: { id } } })) });
+}
+export function useProblem(id: string) {
+  return useQuery({ queryKey: ['problem', id], queryFn: () => must(api.GET('/api/v1/problems/{id}', { params: { path: { id } } })) });
+}
+export function useProblemIncidents(id: string) {
+  return usePaged<Incident>(['incidents', 'problem', id], (cursor) => must(api.GET('/api/v1/problems/{id}/incidents', { params: { path: { id }, query: { limit: 200, cursor } } })));
+}
+
+/** Does a verb; what it changed is read anew. */
+export function useVerb(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ verb, body }: { verb: Verb; body?: Record<string, unknown> }): Promise<Incident> => {
+      const init = { params: { path: { id } }, body: (body ?? {}) as never };
+      if (verb === 'edit') return must(api.PATCH('/api/v1/incidents/{id}', init));
+      return must(api.POST(`/api/v1/incidents/{id}/${verb}` as '/api/v1/incidents/{id}/acknowledge', init));
+    },
+    onSuccess: (doc) => {
+      if (doc.id === id) client.setQueryData(['incident', id], doc);
+      void client.invalidateQueries({ queryKey: ['timeline', id] });
+      void client.invalidateQueries({ queryKey: ['incidents'] });
+      void client.invalidateQueries({ queryKey: ['alerts', 'incident', id] });
+    },
+    // A refusal means that somebody else was faster: show what is now.
+    onError: () => void client.invalidateQueries({ queryKey: ['incident', id] }),
+  });
+}
+
+export function useSources() {
+  return useQuery({ queryKey: ['sources'], queryFn: () => must(api.GET('/api/v1/sources')), refetchInterval: 30_000 });
+}
+export function useStatus() {
+  return useQuery({ queryKey: ['status'], queryFn: () => must(api.GET('/api/v1/status')), refetchInterval: 10_000 });
+}
+
+/** Records by a few letters, for the palette. */
+export interface Found {
+  to: string;
+  label: string;
+  description: string;
+  icon: IconName;
+}
+
+export function useFind(text: string): Found[] {
+  const [settled, setSettled] = useState('');
+  useEffect(() => {
+    const t = setTimeout(() => setSettled(text.trim()), 150);
+    return () => clearTimeout(t);
+  }, [text]);
+  const q = useQuery({
+    queryKey: ['find', settled],
+    enabled: settled.length > 1,
+    queryFn: async (): Promise<Found[]> => {
+      const words = settled.split(/\s+/).map(quoted).join(' ');
+      const [incidents, cis, problems] = await Promise.allSettled([fetchIncidents({ q: words, limit: 5 }), fetchCis({ q: words, limit: 5 }), fetchProblems({ q: words, limit: 3 })]);
+      const out: Found[] = [];
+      if (incidents.status === 'fulfilled') for (const i of incidents.value.items) out.push({ to: `/incidents/${i.id}`, label: `${i.id} ${i.title}`, description: `Incident · P${i.priority} · ${i.state.replace('_', ' ')}`, icon: 'now' });
+      if (cis.status === 'fulfilled') for (const c of cis.value.items) out.push({ to: `/inventory/${encodeURIComponent(c.id)}`, label: c.name, description: `Inventory · ${c.class}`, icon: 'inventory' });
+      if (problems.status === 'fulfilled') for (const p of problems.value.items) out.push({ to: `/problems/${p.id}`, label: `${p.id} ${p.title}`, description: 'Problem', icon: 'problems' });
+      return out;
+    },
+  });
+  return settled === text.trim() ? (q.data ?? none) : none;
+}
+const none: Found[] = [];
+
+/** A word as text of the filter language, whatever stands in it. */
+export function quoted(w: string): string {
+  return `"${w.replaceAll('\\', '').replaceAll('"', '')}"`;
+}
+
+// Inventory.
+
+export interface Ci {
+  id: string;
+  class: string;
+  name: string;
+  attributes?: Record<string, unknown>;
+  labels?: Record<string, string>;
+  tags?: string[];
+  aliases?: string[];
+  parent?: string;
+  source: string;
+  claims?: Record<string, { source: string; value: unknown; at: string }[]>;
+  first_seen: string;
+  last_seen: string;
+  liveness: string;
+  missing_since?: string;
+  merged_into?: string;
+  completeness: number;
+  incomplete?: string[];
+  parent_ref?: { class: string; name: string };
+  sections?: { name: string; received_at?: string; problems?: { reason: string; privilege?: string }[]; rejected?: string }[];
+}
+export interface GraphNode {
+  id: string;
+  class: string;
+  name: string;
+  liveness?: string;
+  criticality?: string;
+  hops: number;
+}
+export interface Graph {
+  nodes: GraphNode[];
+  edges: { from: string; type: string; to: string }[];
+  truncated?: boolean;
+}
+export interface HistoryEntry {
+  id: string;
+  at: string;
+  field: string;
+  old?: unknown;
+  new?: unknown;
+  source: string;
+}
+export interface Product {
+  type: string;
+  name: string;
+  hosts: number;
+  versions: { version: string; hosts: number }[];
+}
+
+/** A read whose route the generated client does not name. */
+async function read<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {
+  const s = new URLSearchParams(Object.entries(query).filter(([, v]) => v !== undefined && v !== '').map(([k, v]) => [k, String(v)])).toString();
+  return must(
+    (async () => {
+      const response = await fetch(s ? `${path}?${s}` : path, { credentials: 'same-origin', headers: { Accept: 'application/json' } });
+      const body: unknown = await response.json().catch(() => undefined);
+      return response.ok ? { data: body as T, response } : { error: body ?? {}, response };
+    })(),
+  );
+}
+
+export const fetchCis = (l: List) => read<PageOf<Ci>>('/api/v1/cis', { ...l });
+export const fetchSoftware = (l: List & { type?: string; cis?: string }) => read<PageOf<Product>>('/api/v1/software', { ...l });
+
+export function useCis(l: List, enabled = true) {
+  return usePaged<Ci>(['cis', l], (cursor) => fetchCis({ limit: 200, ...l, cursor }), enabled);
+}
+export function useCi(id: string) {
+  return useQuery({ queryKey: ['ci', id], queryFn: () => read<Ci>(`/api/v1/cis/${encodeURIComponent(id)}`) });
+}
+export function useGraph(id: string, hops: number, enabled = true) {
+  return useQuery({ queryKey: ['ci', id, 'graph', hops], enabled, retry: false, queryFn: () => read<Graph>(`/api/v1/cis/${encodeURIComponent(id)}/graph`, { hops, limit: 60 }) });
+}
+export function useHistory(id: string, enabled = true) {
+  return usePaged<HistoryEntry>(['ci', id, 'history'], (cursor) => read(`/api/v1/cis/${encodeURIComponent(id)}/history`, { limit: 200, cursor }), enabled);
+}
+export function useSection<T>(id: string, section: string, enabled = true) {
+  return useQuery({ queryKey: ['ci', id, 'section', section], enabled, queryFn: () => read<T>(`/api/v1/cis/${encodeURIComponent(id)}/sections/${section}`) });
+}
+export function useSoftware(l: List & { type?: string; cis?: string }) {
+  return usePaged<Product>(['software', l], (cursor) => fetchSoftware({ limit: 200, ...l, cursor }));
+}
+
+// KPIs.
+
+export interface Distribution {
+  count: number;
+  p50: number;
+  p90: number;
+  mean: number;
+  max: number;
+  sum: number;
+}
+export interface KpiGroup {
+  key: string;
+  counts: Record<string, number>;
+  clocks: Record<string, Distribution>;
+  sla?: Record<string, number>;
+  reopen_rate?: number;
+  recurrence_rate?: number;
+  first_contact_rate?: number;
+  sla_compliance?: number;
+  noise_reduction?: number;
+  alerts?: { received: number; episodes: number; fates: Record<string, number> };
+  backlog: { open: number; oldest?: string; age_seconds: Distribution; unacknowledged_age_seconds: Distribution };
+}
+export interface KpiReport {
+  from: string;
+  to: string;
+  by?: string;
+  total: KpiGroup;
+  groups: KpiGroup[];
+  services?: { service: string; agreed_seconds: number; downtime_seconds: number; failures: number; availability?: number; objective?: number; mtbf_seconds?: number }[];
+}
+
+export function useKpis(from: string, by: string) {
+  const tz = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return useQuery({ queryKey: ['kpis', from, by], queryFn: () => read<KpiReport>('/api/v1/kpis', { from, by, tz }), placeholderData: keepPreviousData, staleTime: 60_000 });
+}
+
+// Credentials and people.
+
+export function useTokens(agents: boolean) {
+  return usePaged<Token>(['tokens', agents], (cursor) => must(api.GET('/api/v1/tokens', { params: { query: { limit: 500, cursor, agents: agents || undefined } } })));
+}
+export function useUsers(enabled: boolean) {
+  return usePaged<User>(['users'], (cursor) => must(api.GET('/api/v1/users', { params: { query: { limit: 500, cursor } } })), enabled);
+}
+export function useAudit(l: List) {
+  return usePaged<Schemas['Audit']>(['audit', l], (cursor) => must(api.GET('/api/v1/audit', { params: { query: clean({ limit: 200, ...l, cursor }) } })));
+}
+
+export interface Classes {
+  classes: { name: string; description?: string; fields?: { name: string; type: string; required?: boolean }[] }[];
+  relations: { name: string; description: string }[];
+  fields: string[];
+}
+export function useClasses() {
+  return useQuery({ queryKey: ['classes'], queryFn: () => read<Classes>('/api/v1/classes'), staleTime: 10 * 60_000, retry: false });
+}
+export interface Impact {
+  affected: GraphNode[];
+  total: number;
+  by_criticality: Record<string, number>;
+  score: number;
+  truncated?: boolean;
+}
+export function useImpact(id: string, enabled = true) {
+  return useQuery({ queryKey: ['ci', id, 'impact'], enabled, retry: false, queryFn: () => read<Impact>(`/api/v1/cis/${encodeURIComponent(id)}/impact`) });
+}

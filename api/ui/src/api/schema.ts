@@ -1,0 +1,3208 @@
+// Written by scripts/client.mjs from the server's OpenAPI document; not by hand.
+export interface paths {
+    "/-/healthy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The process runs
+         * @description Needs no credential where the server listens on loopback; otherwise role viewer.
+         */
+        get: operations["healthy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/-/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The server can serve: 200, or 503 with the reason
+         * @description Needs no credential where the server listens on loopback; otherwise role viewer.
+         */
+        get: operations["ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List every received alert with its fate
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: bound (yes or no); canonical; ci (id or name); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); fingerprint; held (yes: waits now); id; incident; name (alertname); receipts; received (time of the last receipt); severity; source; started (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); annotation.NAME; label.NAME.
+         *
+         *     Order (sort): -fate, -id, -name, -received, -severity, -started, -status, fate, id, name, received, severity, started, status; without it -id.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One alert, with its fate, why, and evidence
+         * @description Role: viewer.
+         */
+        get: operations["get-alert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every privileged act, newest first
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: actor; at (time); kind; record; refused (yes or no); remote; verb.
+         *
+         *     Order (sort): -at, at; without it -at.
+         *
+         *     Role: manager.
+         */
+        get: operations["list-audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A consistent copy of everything, while the server runs
+         * @description Gzip; `watchbill restore` reads it. A copy that broke off is no whole gzip stream and is refused there.
+         *
+         *     Role: admin.
+         */
+        get: operations["backup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A recording of this installation's own past
+         * @description JSON lines, gzip. What was known before `from` (configuration, items, relations, maintenance) comes first, so that a replay stands on it.
+         *
+         *     Role: admin.
+         */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List incidents
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); closed (time); hold; id; impact; merged_into; onset (time); opened (time); opened_by; priority (1 critical to 5 planning); problem; reopened; resolved (time); seen_before (yes, no or an incident); service; severity; state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; urgency.
+         *
+         *     Order (sort): -alerts, -assignee, -opened, -priority, -resolved, -severity, -state, -title, alerts, assignee, attention, opened, priority, resolved, severity, state, title; without it -opened.
+         *
+         *     attention lists open ones only: unacknowledged first, then by priority, oldest first.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-incidents"];
+        put?: never;
+        /**
+         * Open an incident by hand
+         * @description Role: responder.
+         */
+        post: operations["create-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One incident, with causes, paths and legal verbs
+         * @description Role: viewer.
+         */
+        get: operations["get-incident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change title, impact or urgency
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        patch: operations["edit-incident"];
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Somebody works on it
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["acknowledge-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its alerts in the order of receipt, each with fate and evidence
+         * @description Role: viewer.
+         */
+        get: operations["list-incident-alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give it to a person or a team
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["assign-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It was none
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["cancel-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Nothing is left to do
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["close-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Wait for somebody else
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["hold-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Another incident takes its alerts over
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["merge-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write on the timeline
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["notes-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It was not over
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["reopen-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It works again
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["resolve-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go on after a hold
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["resume-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Some of its alerts become an incident of their own: that one is answered
+         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["split-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its timeline, oldest first
+         * @description Role: viewer.
+         */
+        get: operations["list-incident-timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ingest/alertmanager": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive Alertmanager's webhook, version 4
+         * @description Wants a token of role ingest; what it brings belongs to that token's source. 200 only after all of it is synced to disk. 400: the body is no webhook, and is kept in quarantine. 503: overloaded or the disk is full; Alertmanager tries again.
+         *
+         *     Role: ingest.
+         */
+        post: operations["ingest-alertmanager"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ingest/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive deployments and other changes
+         * @description One object or an array of them: {"ci": {"id"} or {"class", "name"}, "type": "deployed", "summary", "version"}. All are taken, or none.
+         *
+         *     Role: ingest.
+         */
+        post: operations["ingest-changes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log a browser in
+         * @description Sets the session cookie (HttpOnly, SameSite=Lax). Too many failures answer 429 with Retry-After.
+         *
+         *     Needs no credential.
+         */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/login-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a one-time login link
+         * @description Role: admin.
+         */
+        post: operations["create-login-link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End this browser session
+         * @description Role: viewer.
+         */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List problems
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: assignee; id; incidents; known_error (yes or no); last (time of the last incident); opened (time); priority; state (new, assess, root_cause, fix, resolved, closed; open is the first four); title.
+         *
+         *     Order (sort): -incidents, -last, -opened, -priority, -state, -title, incidents, last, opened, priority, state, title; without it -opened.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-problems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One problem
+         * @description Role: viewer.
+         */
+        get: operations["get-problem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The incidents that it explains, newest first
+         * @description Role: viewer.
+         */
+        get: operations["list-problem-incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its timeline, oldest first
+         * @description Role: viewer.
+         */
+        get: operations["list-problem-timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was received and could not be read, newest first
+         * @description Role: responder.
+         */
+        get: operations["list-quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who the caller is
+         * @description Role: viewer.
+         */
+        get: operations["get-session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set the caller's own password; ends their other sessions
+         * @description Role: viewer.
+         */
+        post: operations["set-own-password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Senders of alerts with their health
+         * @description Role: viewer.
+         */
+        get: operations["list-sources"];
+        put?: never;
+        /**
+         * Let a sender of alerts in: makes its ingest token
+         * @description Role: admin.
+         */
+        post: operations["create-source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the server does
+         * @description Role: viewer.
+         */
+        get: operations["get-status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Server-sent events of what changed
+         * @description `event` is the kind of record, `data` is {id, kind, position}, `id` is the position: a reader that comes back with Last-Event-ID gets what it missed. `event: reset` says that changes were lost: read everything anew. Comments are heartbeats.
+         *
+         *     Role: viewer.
+         */
+        get: operations["stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List tokens
+         * @description Credentials of joined agents are left out unless agents is true.
+         *
+         *     Role: admin.
+         */
+        get: operations["list-tokens"];
+        put?: never;
+        /**
+         * Make a token; its secret is shown once
+         * @description Role: admin.
+         */
+        post: operations["create-token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a token at once
+         * @description Role: admin.
+         */
+        delete: operations["revoke-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List people
+         * @description Role: manager.
+         */
+        get: operations["list-users"];
+        put?: never;
+        /**
+         * Add a person
+         * @description Role: admin.
+         */
+        post: operations["create-user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One person
+         * @description Role: manager.
+         */
+        get: operations["get-user"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a person with their tokens and sessions
+         * @description Role: admin.
+         */
+        delete: operations["delete-user"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a person; a changed role or password ends their sessions
+         * @description Role: admin.
+         */
+        patch: operations["edit-user"];
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        Alert: {
+            annotations: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            attached_at?: string;
+            /** @description The configuration item that it is about, and how that is known */
+            binding?: components["schemas"]["Binding"];
+            /** @description The alert that its replicas share */
+            canonical: string;
+            /** @description starts_at lay in the future or too far back */
+            clamped?: boolean;
+            /** Format: date-time */
+            ends_at?: string;
+            /** @description Why it is in its incident */
+            evidence: components["schemas"]["Evidence"][];
+            /**
+             * @description Its disposition at receipt
+             * @enum {string}
+             */
+            fate: "incident" | "duplicate" | "resolve" | "suppressed" | "held" | "invalid";
+            /**
+             * @description Where a held alert ended
+             * @enum {string}
+             */
+            final_fate?: "incident" | "duplicate" | "resolve" | "suppressed" | "held" | "invalid";
+            final_why?: string;
+            fingerprint: string;
+            /** Format: date-time */
+            first_received: string;
+            generator_url?: string;
+            id: string;
+            incident?: string;
+            labels: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            last_received: string;
+            /** @description Its alertname */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When the symptom began: starts_at less the rule's for
+             */
+            onset: string;
+            /**
+             * Format: int64
+             * @description How often it was received, as of the last written change
+             */
+            receipts: number;
+            severity: string;
+            source: string;
+            /** Format: date-time */
+            starts_at: string;
+            /** @enum {string} */
+            status: "firing" | "resolved" | "expired" | "stale" | "superseded";
+            why: string;
+        };
+        AssignArgs: {
+            assignee?: string;
+            note?: string;
+            team?: string;
+        };
+        Audit: {
+            actor: string;
+            after?: unknown;
+            args?: unknown;
+            /** Format: date-time */
+            at: string;
+            before?: unknown;
+            /** @description incident, problem, token, user, session, ... */
+            kind: string;
+            /** Format: int64 */
+            position: number;
+            record?: string;
+            /** @description Why it was not done */
+            refused?: string;
+            remote?: string;
+            verb: string;
+        };
+        Binding: {
+            ci: string;
+            class: string;
+            evidence: string;
+            label: string;
+            name: string;
+            /** Format: int64 */
+            score: number;
+            value: string;
+        };
+        Cause: {
+            ci: string;
+            class: string;
+            name: string;
+            path: string;
+            /** Format: double */
+            score: number;
+        };
+        EditArgs: {
+            /** Format: int64 */
+            impact?: number;
+            note?: string;
+            /** @description Why; needed to override the priority */
+            reason?: string;
+            title?: string;
+            /** Format: int64 */
+            urgency?: number;
+        };
+        Evidence: {
+            signal: string;
+            text: string;
+            /** Format: double */
+            weight: number;
+        };
+        FieldError: {
+            /**
+             * @description Path of the field, e.g. alerts[3].labels
+             * @example impact
+             */
+            field: string;
+            /** @description What is wrong and how to mend it */
+            message: string;
+        };
+        HoldArgs: {
+            note?: string;
+            /**
+             * @description Whom or what it waits for
+             * @enum {string}
+             */
+            reason: "caller" | "problem" | "vendor" | "change";
+        };
+        Incident: {
+            /** Format: date-time */
+            acknowledged_at?: string;
+            acknowledged_by?: string;
+            /** Format: int64 */
+            active_alerts: number;
+            /** Format: int64 */
+            alerts: number;
+            assignee?: string;
+            causes: components["schemas"]["Cause"][];
+            changes?: components["schemas"]["SuspectChange"][];
+            cis?: string[];
+            /** Format: date-time */
+            closed_at?: string;
+            derivation?: string;
+            description?: string;
+            /** Format: int64 */
+            entries: number;
+            /** Format: int64 */
+            handoffs?: number;
+            /** @enum {string} */
+            hold_reason?: "caller" | "problem" | "vendor" | "change";
+            id: string;
+            /** Format: int64 */
+            impact: number;
+            known_error?: boolean;
+            /** @description Verbs that the incident's state allows now */
+            legal: string[];
+            major?: boolean;
+            merged_into?: string;
+            /** Format: date-time */
+            onset: string;
+            /** Format: date-time */
+            opened_at: string;
+            opened_by: string;
+            overridden?: boolean;
+            /** Format: int64 */
+            priority: number;
+            problem?: string;
+            /** @description Names of the configuration items and services that the incident mentions, by id */
+            refs: {
+                [key: string]: components["schemas"]["Ref"];
+            };
+            /** Format: int64 */
+            reopened?: number;
+            resolution?: string;
+            /** Format: date-time */
+            resolved_at?: string;
+            resolved_by?: string;
+            /** Format: date-time */
+            responded_at?: string;
+            responded_by?: string;
+            /** Format: date-time */
+            restored_at?: string;
+            /**
+             * Format: int64
+             * @description For If-Match; not in lists
+             */
+            revision?: number;
+            roles?: {
+                [key: string]: string;
+            };
+            seen_before?: string;
+            services?: string[];
+            severity?: string;
+            /** @enum {string} */
+            state: "new" | "in_progress" | "on_hold" | "resolved" | "closed" | "canceled";
+            team?: string;
+            title: string;
+            titled?: boolean;
+            /** Format: int64 */
+            urgency: number;
+            /** Format: date-time */
+            work_started_at?: string;
+            workaround?: string;
+        };
+        Login: {
+            password: string;
+            user: string;
+        };
+        LoginLink: {
+            /** Format: date-time */
+            expires_at: string;
+            url: string;
+        };
+        MadeSource: {
+            /** @description Alertmanager configuration with the ready receiver */
+            alertmanager: string;
+            /** @description Of role agent: the only item it may report for; without one it joins new agents */
+            ci?: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            expired?: boolean;
+            /** Format: date-time */
+            expires_at?: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the hour
+             */
+            last_used_at?: string;
+            name: string;
+            role: string;
+            /** @description Of role ingest: the alert source */
+            source?: string;
+            /** @description The bearer secret. It is shown this once */
+            token: string;
+            /** @description Whose acts it does */
+            user?: string;
+        };
+        MadeToken: {
+            /** @description Of role agent: the only item it may report for; without one it joins new agents */
+            ci?: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            expired?: boolean;
+            /** Format: date-time */
+            expires_at?: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the hour
+             */
+            last_used_at?: string;
+            name: string;
+            /** @enum {string} */
+            role: "viewer" | "responder" | "manager" | "admin" | "ingest" | "agent";
+            /** @description Of role ingest: the alert source */
+            source?: string;
+            /** @description The bearer secret. It is shown this once */
+            token: string;
+            /** @description Whose acts it does */
+            user?: string;
+        };
+        MergeArgs: {
+            /** @description Id of the incident that takes over */
+            into: string;
+            reason?: string;
+        };
+        NewIncident: {
+            assignee?: string;
+            /** @description Id of the configuration item that it is about */
+            ci?: string;
+            description?: string;
+            /**
+             * Format: int64
+             * @description 1 high to 3 low
+             */
+            impact: number;
+            /** @description Id of the service that it concerns */
+            service?: string;
+            team?: string;
+            title: string;
+            /**
+             * Format: int64
+             * @description 1 high to 3 low
+             */
+            urgency: number;
+        };
+        NewLoginLink: {
+            user: string;
+        };
+        NewSource: {
+            /** @description What it is, e.g. Alertmanager of cluster a */
+            name: string;
+            /** @description Its name in alerts; give an existing one for the other half of a pair */
+            source?: string;
+        };
+        NewToken: {
+            /**
+             * Format: date-time
+             * @description Until when it is good
+             */
+            expires_at?: string;
+            /**
+             * @description How long it is good: 12h, 30d
+             * @example 30d
+             */
+            expires_in?: string;
+            /** @description What it is for */
+            name: string;
+            /** @enum {string} */
+            role: "viewer" | "responder" | "manager" | "admin" | "ingest" | "agent";
+            /** @description Of role ingest: the alert source; tokens of one Alertmanager pair share it. Without one the token's id */
+            source?: string;
+            /** @description Whose acts it does; without one records name the token */
+            user?: string;
+        };
+        NewUser: {
+            display?: string;
+            /** @description a-z, 0-9 and . _ @ - */
+            name: string;
+            /** @description At least 12 characters */
+            password?: string;
+            /** @enum {string} */
+            role: "viewer" | "responder" | "manager" | "admin";
+        };
+        NoteArgs: {
+            /** @description Goes onto the timeline */
+            note?: string;
+        };
+        PageAlert: {
+            items: components["schemas"]["Alert"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageAudit: {
+            items: components["schemas"]["Audit"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageIncident: {
+            items: components["schemas"]["Incident"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageProblemRecord: {
+            items: components["schemas"]["ProblemRecord"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageQuarantined: {
+            items: components["schemas"]["Quarantined"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageSource: {
+            items: components["schemas"]["Source"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageTimelineEntry: {
+            items: components["schemas"]["TimelineEntry"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageToken: {
+            items: components["schemas"]["Token"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageUser: {
+            items: components["schemas"]["User"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PasswordChange: {
+            /** @description Needed where one is set */
+            current?: string;
+            /** @description At least 12 characters */
+            new: string;
+        };
+        Problem: {
+            /** @description What is wrong and how to mend it */
+            detail?: string;
+            /** @description What is wrong with which field */
+            errors?: components["schemas"]["FieldError"][];
+            /** @description The verbs that the record allows now */
+            legal?: string[];
+            /** @description Names this call in the server's log */
+            request_id?: string;
+            /**
+             * Format: int64
+             * @description The record's current revision, where If-Match named another one
+             */
+            revision?: number;
+            /**
+             * Format: int64
+             * @description HTTP status
+             */
+            status: number;
+            /** @description The status in words */
+            title: string;
+            /**
+             * @description What kind of problem it is: urn:watchbill:problem:KIND
+             * @example urn:watchbill:problem:conflict
+             */
+            type: string;
+        };
+        ProblemRecord: {
+            assignee?: string;
+            /** Format: date-time */
+            closed_at?: string;
+            description?: string;
+            /** Format: int64 */
+            entries: number;
+            fix?: string;
+            id: string;
+            /** Format: int64 */
+            incidents: number;
+            known_error?: boolean;
+            /** Format: date-time */
+            last_incident_at?: string;
+            /** Format: date-time */
+            opened_at: string;
+            opened_by: string;
+            /** Format: int64 */
+            priority: number;
+            /** Format: int64 */
+            reopened?: number;
+            /** Format: date-time */
+            resolved_at?: string;
+            /**
+             * Format: int64
+             * @description For If-Match; not in lists
+             */
+            revision?: number;
+            root_cause?: string;
+            signature?: string;
+            /** @enum {string} */
+            state: "new" | "assess" | "root_cause" | "fix" | "resolved" | "closed";
+            team?: string;
+            title: string;
+            why?: string;
+            workaround?: string;
+        };
+        Quarantined: {
+            /** Format: date-time */
+            at: string;
+            /** @description As received, at most 64 KiB */
+            raw: string;
+            reason: string;
+            source: string;
+        };
+        ReasonArgs: {
+            note?: string;
+            reason?: string;
+        };
+        Ref: {
+            class: string;
+            name: string;
+        };
+        ResolveArgs: {
+            note?: string;
+            /** @description What mended it */
+            resolution?: string;
+        };
+        Source: {
+            /** Format: date-time */
+            last_heard_at?: string;
+            /** @description Its name in alerts */
+            source: string;
+            /**
+             * @description never heard since it exists, heard of late, or silent for longer than an alert may go unmentioned
+             * @enum {string}
+             */
+            state: "never" | "healthy" | "silent";
+            /** @description The credentials it may use; empty: all were revoked */
+            tokens: components["schemas"]["Token"][];
+        };
+        SplitArgs: {
+            /** @description Ids of the alerts that leave */
+            alerts: string[];
+            reason?: string;
+        };
+        State: {
+            status: string;
+        };
+        Status: {
+            /** @description How many received alerts ended how; their sum is alerts_received */
+            alert_fates: {
+                [key: string]: number;
+            };
+            /** Format: int64 */
+            alerts_firing: number;
+            /** Format: int64 */
+            alerts_held: number;
+            /** Format: int64 */
+            alerts_received: number;
+            /** Format: int64 */
+            alerts_stale: number;
+            /**
+             * Format: int64
+             * @description Journaled events that are not decided yet
+             */
+            backlog: number;
+            /** Format: int64 */
+            open_incidents: number;
+            /**
+             * Format: int64
+             * @description Newest decided event of the journal
+             */
+            position: number;
+            /** Format: date-time */
+            started_at: string;
+            version: string;
+        };
+        StreamEvent: {
+            /** @description The record that changed */
+            id: string;
+            /** @enum {string} */
+            kind: "incident" | "alert" | "problem";
+            /**
+             * Format: int64
+             * @description Of the event in the journal that changed it
+             */
+            position: number;
+        };
+        SuspectChange: {
+            /** Format: date-time */
+            at: string;
+            ci: string;
+            name: string;
+            summary: string;
+            type: string;
+            version?: string;
+        };
+        Taken: {
+            /** Format: int64 */
+            accepted: number;
+            /** @enum {string} */
+            status: "ok";
+        };
+        TextArgs: {
+            note: string;
+        };
+        TimelineEntry: {
+            actor: string;
+            /** Format: date-time */
+            at: string;
+            /** @description opened, alert, state, note, priority, acknowledged, assigned, merge, ... */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Of the event in the journal that caused it
+             */
+            position: number;
+            /**
+             * Format: int64
+             * @description From 1, without gaps
+             */
+            seq: number;
+            text: string;
+        };
+        Token: {
+            /** @description Of role agent: the only item it may report for; without one it joins new agents */
+            ci?: string;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            expired?: boolean;
+            /** Format: date-time */
+            expires_at?: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the hour
+             */
+            last_used_at?: string;
+            name: string;
+            /** @enum {string} */
+            role: "viewer" | "responder" | "manager" | "admin" | "ingest" | "agent";
+            /** @description Of role ingest: the alert source */
+            source?: string;
+            /** @description Whose acts it does */
+            user?: string;
+        };
+        User: {
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            disabled: boolean;
+            display?: string;
+            name: string;
+            /** @description Whether one is set; without one only login links let them in */
+            password: boolean;
+            /** @enum {string} */
+            role: "viewer" | "responder" | "manager" | "admin";
+        };
+        UserEdit: {
+            disabled?: boolean;
+            display?: string;
+            /** @description At least 12 characters; empty takes it away */
+            password?: string;
+            /** @enum {string} */
+            role?: "viewer" | "responder" | "manager" | "admin";
+        };
+        Who: {
+            /** @description How records name the caller */
+            actor: string;
+            password: boolean;
+            /** @enum {string} */
+            role: "viewer" | "responder" | "manager" | "admin";
+            user?: string;
+            /** @description Of the server */
+            version: string;
+            /** @enum {string} */
+            via: "session" | "token";
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    healthy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-alerts": {
+        parameters: {
+            query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAlert"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-alert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-audit": {
+        parameters: {
+            query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAudit"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The copy */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                /** @description First instant; without it from the journal's begin */
+                from?: string;
+                /** @description End, exclusive; without it up to now */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The recording */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-incidents": {
+        parameters: {
+            query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageIncident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-incident": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewIncident"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-incident": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "edit-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EditArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "acknowledge-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NoteArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-incident-alerts": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageAlert"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "assign-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AssignArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "cancel-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "close-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NoteArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "hold-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["HoldArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "merge-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MergeArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notes-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TextArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reopen-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resolve-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResolveArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resume-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NoteArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "split-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SplitArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-incident-timeline": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTimelineEntry"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "ingest-alertmanager": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The body that Alertmanager posts; unknown fields are fine */
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Taken"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "ingest-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description One change or an array of changes */
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Taken"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Login"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Who"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-login-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLoginLink"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginLink"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-problems": {
+        parameters: {
+            query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-problem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-problem-incidents": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageIncident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-problem-timeline": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTimelineEntry"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-quarantine": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageQuarantined"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Who"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-own-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Who"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageSource"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSource"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeSource"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stream: {
+        parameters: {
+            query?: {
+                /** @description Only these kinds, separated by commas */
+                kinds?: string;
+            };
+            header?: {
+                /** @description The id of the last event that was seen */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-tokens": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                role?: "viewer" | "responder" | "manager" | "admin" | "ingest" | "agent";
+                /** @description Also the credentials of agents that joined */
+                agents?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageToken"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeToken"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "revoke-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-users": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageUser"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "edit-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}

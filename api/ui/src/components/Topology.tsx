@@ -1,0 +1,69 @@
+import { useMemo } from 'react';
+import { useLocation } from 'wouter';
+import type { Graph } from '../api/queries';
+import { layered } from '../lib/layout';
+import { words } from '../lib/text';
+
+const size = { width: 148, height: 40, gapX: 18, gapY: 44 };
+
+/** A picture of a small part of the estate: what needs others stands above what it needs. */
+export function Topology({ graph, causes, affected, self, label }: { graph: Graph; causes?: Set<string>; affected?: Set<string>; self?: string; label: string }) {
+  const [, go] = useLocation();
+  const { placed, width, height } = useMemo(() => layered(graph.nodes, graph.edges, size), [graph]);
+  const at = new Map(placed.map((p) => [p.id, p]));
+  const byId = new Map(graph.nodes.map((n) => [n.id, n]));
+  const w = Math.max(width, 460) + 8;
+  const dx = (w - width) / 2;
+  return (
+    <svg className="topology" viewBox={`0 -4 ${w} ${height + 8}`} role="group" aria-label={label}>
+      {graph.edges.map((e) => {
+        const a = at.get(e.from);
+        const b = at.get(e.to);
+        if (!a || !b) return null;
+        const x1 = a.x + size.width / 2 + dx;
+        const y1 = a.y + size.height;
+        const x2 = b.x + size.width / 2 + dx;
+        const y2 = b.y;
+        const mid = (y1 + y2) / 2;
+        const hot = (causes?.has(e.from) || affected?.has(e.from)) && (causes?.has(e.to) || affected?.has(e.to));
+        return (
+          <path key={`${e.from} ${e.type} ${e.to}`} className={`edge ${hot ? 'hot' : ''}`} d={`M${x1} ${y1} C${x1} ${mid} ${x2} ${mid} ${x2} ${y2}`}>
+            <title>{`${byId.get(e.from)?.name} ${words(e.type).toLowerCase()} ${byId.get(e.to)?.name}`}</title>
+          </path>
+        );
+      })}
+      {placed.map((p) => {
+        const n = byId.get(p.id)!;
+        const kind = causes?.has(p.id) ? 'cause' : affected?.has(p.id) ? 'affected' : '';
+        const to = `/inventory/${encodeURIComponent(p.id)}`;
+        return (
+          <a
+            key={p.id}
+            href={to}
+            className={`node ${kind} ${p.id === self ? 'self' : ''}`}
+            aria-label={`${n.name}, ${n.class}${kind === 'cause' ? ', suspected cause' : kind === 'affected' ? ', affected' : ''}`}
+            onClick={(e) => {
+              if (e.metaKey || e.ctrlKey) return;
+              e.preventDefault();
+              go(to);
+            }}
+          >
+            <rect className="box" x={p.x + dx} y={p.y} width={size.width} height={size.height} rx="7" />
+            <text x={p.x + dx + 10} y={p.y + 17}>
+              {short(n.name, 20)}
+            </text>
+            <text className="cls" x={p.x + dx + 10} y={p.y + 31}>
+              {n.class.replaceAll('_', ' ')}
+            </text>
+            <title>{n.name}</title>
+          </a>
+        );
+      })}
+    </svg>
+  );
+}
+
+/** The two ends of a long name say more than its beginning. */
+function short(s: string, n: number) {
+  return s.length <= n ? s : `${s.slice(0, Math.ceil(n / 2) - 1)}…${s.slice(-Math.floor(n / 2))}`;
+}

@@ -1,0 +1,326 @@
+import { Button } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { Link, useLocation } from 'wouter';
+import { Fault } from '../api/client';
+import { fetchIncidents, quoted, useGraph, useIncident, useIncidentAlerts, useMay, useTimeline, useVerb, type Incident as Doc, type Verb } from '../api/queries';
+import { useQuery } from '@tanstack/react-query';
+import { AlertsByCi } from '../components/AlertsByCi';
+import { Card, CiLink, Meter, Priority, StateChip } from '../components/bits';
+import { Failed, Loading } from '../components/State';
+import { Timeline } from '../components/Timeline';
+import { Topology } from '../components/Topology';
+import { between } from '../lib/layout';
+import { useKeys } from '../lib/keys';
+import { count, words } from '../lib/text';
+import { duration, known, Time } from '../lib/time';
+import { useTitle } from '../lib/title';
+import { VerbDialog } from './VerbDialog';
+
+/** The verbs that have a button, in order, with their keys. */
+const buttons: [Verb, string, string][] = [
+  ['acknowledge', 'Acknowledge', 'a'],
+  ['resume', 'Resume', 'u'],
+  ['assign', 'Assign', 's'],
+  ['hold', 'Hold', 'h'],
+  ['resolve', 'Resolve', 'r'],
+  ['close', 'Close', 'c'],
+  ['reopen', 'Reopen', 'o'],
+  ['edit', 'Edit', 'e'],
+  ['merge', 'Merge', 'm'],
+  ['split', 'Split', 'p'],
+  ['cancel', 'Cancel', 'x'],
+];
+/** Verbs that need no more words. */
+const atOnce = new Set<Verb>(['acknowledge', 'resume', 'close']);
+
+export default function Incident({ id }: { id: string }) {
+  const [, go] = useLocation();
+  const q = useIncident(id);
+  const alerts = useIncidentAlerts(id);
+  const timeline = useTimeline('incidents', id);
+  const may = useMay('responder');
+  const act = useVerb(id);
+  const [dialog, setDialog] = useState<Verb>();
+  const note = useRef<HTMLTextAreaElement>(null);
+  useTitle(q.data ? `${id} ${q.data.title}` : id);
+
+  const legal = new Set(may ? (q.data?.legal ?? []) : []);
+  const doVerb = (verb: Verb) => {
+    if (!atOnce.has(verb)) return setDialog(verb);
+    act.mutate({ verb }, { onSuccess: () => say(verb), onError: (e) => notifications.show({ color: 'red', title: `Not done: ${verb}`, message: Fault.of(e).message }) });
+  };
+  useKeys({
+    ...Object.fromEntries(buttons.filter(([v]) => legal.has(v)).map(([v, , key]) => [key, () => doVerb(v)])),
+    n: legal.has('notes') ? () => note.current?.focus() : undefined,
+    b: () => go('/'),
+  });
+
+  if (q.error && !q.data) return <Failed error={q.error} retry={() => void q.refetch()} />;
+  if (!q.data) return <Loading lines={10} />;
+  const i = q.data;
+  const primary: Verb | undefined = legal.has('acknowledge') ? 'acknowledge' : legal.has('resume') ? 'resume' : legal.has('resolve') ? 'resolve' : legal.has('close') ? 'close' : undefined;
+
+  return (
+    <div className="page">
+      <div className="headline">
+        <Priority value={i.priority} />
+        <h1>{i.title}</h1>
+      </div>
+      <div className="meta">
+        <code>{i.id}</code>
+        <StateChip state={i.state} reason={i.hold_reason} />
+        <span>
+          opened <Time at={i.opened_at} />
+          {i.opened_by !== 'watchbill' && ` by ${i.opened_by}`}
+        </span>
+        <span>{i.acknowledged_at ? <>acknowledged by {i.acknowledged_by}</> : i.legal.includes('acknowledge') ? <strong style={{ color: 'var(--p1)' }}>nobody has acknowledged it</strong> : 'not acknowledged'}</span>
+        {(i.assignee || i.team) && <span>assigned to {[i.assignee, i.team].filter(Boolean).join(', ')}</span>}
+        <span>{count(i.alerts, 'alert')}{i.active_alerts > 0 ? `, ${i.active_alerts} active` : ''}</span>
+        {i.services?.length ? <span>service {i.services.map((s) => i.refs[s]?.name ?? s).join(', ')}</span> : null}
+      </div>
+      {may && legal.size > 0 && (
+        <div className="actions" role="group" aria-label="What can be done">
+          {buttons
+            .filter(([v]) => legal.has(v))
+            .map(([v, label, key]) => (
+              <Button key={v} variant={v === primary ? 'filled' : 'default'} loading={act.isPending && act.variables.verb === v} onClick={() => doVerb(v)} aria-keyshortcuts={key}>
+                {label}
+                <span className="btn-key" aria-hidden="true">
+                  {key}
+                </span>
+              </Button>
+            ))}
+        </div>
+      )}
+      {!may && <p className="note small">You are signed in as a viewer: you see everything here, a responder can act.</p>}
+      {i.merged_into && (
+        <p className="note">
+          Merged into <Link href={`/incidents/${i.merged_into}`}>{i.merged_into}</Link>, where its alerts are now.
+        </p>
+      )}
+      {i.resolution && <p className="note">Resolved{i.resolved_by ? ` by ${i.resolved_by}` : ''}: {i.resolution}</p>}
+      {i.restored_at && i.state !== 'resolved' && i.state !== 'closed' && (
+        <p className="note">
+          All alerts are clear since <Time at={i.restored_at} mode="clock" />. It resolves by itself if that lasts.
+        </p>
+      )}
+
+      <div className="detail three">
+        <div>
+          <Causes i={i} />
+          {i.changes && i.changes.length > 0 && (
+            <Card title="Changes on the way" id="changes">
+              <ul className="stack">
+                {i.changes.map((c, n) => (
+                  <li key={n}>
+                    <Time at={c.at} /> · <strong>{words(c.type)}</strong> on <CiLink id={c.ci} name={c.name} />: {c.summary} {c.version && <code>{c.version}</code>}
+                  </li>
+                ))}
+              </ul>
+            </Card>
+          )}
+          <Card title={`Alerts by item (${i.alerts})`} flush id="alerts">
+            <AlertsByCi rows={alerts} />
+          </Card>
+        </div>
+        <div>
+          <AffectedTopology i={i} />
+          <Card title="Timeline" id="timeline">
+            {legal.has('notes') && <NoteBox ref={note} send={(text) => act.mutateAsync({ verb: 'notes', body: { note: text } })} />}
+            {timeline.error ? <Failed error={timeline.error} /> : timeline.data ? <Timeline entries={timeline.data} /> : <Loading lines={5} />}
+          </Card>
+        </div>
+        <div>
+          <Card title="Why this priority" id="priority">
+            <dl className="facts">
+              <dt>Priority</dt>
+              <dd>
+                {i.priority} = impact {i.impact} + urgency {i.urgency} − 1
+              </dd>
+              <dt>Derivation</dt>
+              <dd>{i.derivation || 'not given'}</dd>
+            </dl>
+          </Card>
+          <Card title="Clocks" id="clocks">
+            <Clocks i={i} />
+          </Card>
+          <Similar i={i} />
+          {i.description && (
+            <Card title="Description" id="description">
+              <p className="wrap" style={{ whiteSpace: 'pre-wrap' }}>{i.description}</p>
+            </Card>
+          )}
+        </div>
+      </div>
+      {dialog && <VerbDialog verb={dialog} incident={i} alerts={alerts.items} close={() => setDialog(undefined)} act={act} done={(to) => (to && to !== id ? go(`/incidents/${to}`) : say(dialog))} />}
+    </div>
+  );
+}
+
+function say(verb: Verb) {
+  const past: Partial<Record<Verb, string>> = { acknowledge: 'Acknowledged: it is yours', resume: 'Back in progress', close: 'Closed', notes: 'Note written', assign: 'Assigned', hold: 'On hold', resolve: 'Resolved', reopen: 'Reopened', cancel: 'Canceled', merge: 'Merged', split: 'Split', edit: 'Changed' };
+  notifications.show({ message: past[verb] ?? verb });
+}
+
+function Causes({ i }: { i: Doc }) {
+  return (
+    <Card title="Suspected cause" id="causes">
+      {i.causes.length === 0 ? (
+        <p className="muted">{i.alerts === 0 ? 'It was opened without alerts: nothing points to a cause.' : 'The evidence does not single out a cause, so none is named.'}</p>
+      ) : (
+        <ol>
+          {i.causes.map((c, n) => (
+            <li key={c.ci} className={`cause ${n === 0 ? 'first' : ''}`}>
+              <span className="rank">{n + 1}</span>
+              <span className="name">
+                <CiLink id={c.ci} name={c.name} /> <span className="muted small">{c.class.replaceAll('_', ' ')}</span>
+              </span>
+              <Meter value={c.score} />
+              <span className="path">{c.path}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </Card>
+  );
+}
+
+function Clocks({ i }: { i: Doc }) {
+  const from = new Date(i.opened_at).getTime();
+  const line = (label: string, at?: string | null) =>
+    known(at) && (
+      <>
+        <dt>{label}</dt>
+        <dd>
+          <Time at={at} mode="clock" />{' '}
+          {at !== i.opened_at && <span className="muted">{new Date(at).getTime() < from ? `${duration((from - new Date(at).getTime()) / 1000)} before` : `+${duration((new Date(at).getTime() - from) / 1000)}`}</span>}
+        </dd>
+      </>
+    );
+  return (
+    <dl className="facts">
+      {line('Onset', i.onset)}
+      {line('Opened', i.opened_at)}
+      {line('Acknowledged', i.acknowledged_at)}
+      {line('Work started', i.work_started_at)}
+      {line('Restored', i.restored_at)}
+      {line('Resolved', i.resolved_at)}
+      {line('Closed', i.closed_at)}
+      {i.reopened ? (
+        <>
+          <dt>Reopened</dt>
+          <dd>{count(i.reopened, 'time')}</dd>
+        </>
+      ) : null}
+    </dl>
+  );
+}
+
+/** What was like it: the one that the correlator recognised, the problem's others, and those with the same cause. */
+function Similar({ i }: { i: Doc }) {
+  const cause = i.causes[0]?.name;
+  const q = useQuery({
+    queryKey: ['incidents', 'similar', i.id, cause, i.problem],
+    enabled: !!cause || !!i.problem,
+    staleTime: 60_000,
+    queryFn: async () => (await fetchIncidents({ q: i.problem ? `problem:${i.problem}` : `cause:${quoted(cause!)}`, sort: '-opened', limit: 8 })).items,
+  });
+  const others = (q.data ?? []).filter((o) => o.id !== i.id).slice(0, 6);
+  return (
+    <Card title="Seen before" id="similar" extra={i.problem && <Link href={`/problems/${i.problem}`} className="small">{i.problem}</Link>}>
+      {i.seen_before && (
+        <p style={{ marginBottom: others.length ? 10 : 0 }}>
+          Same cause and alerts as <Link href={`/incidents/${i.seen_before}`}>{i.seen_before}</Link>.
+        </p>
+      )}
+      {others.length > 0 ? (
+        <ul className="stack" style={{ gap: 8 }}>
+          {others.map((o) => (
+            <li key={o.id} className="small">
+              <Link href={`/incidents/${o.id}`}>{o.title}</Link>
+              <div className="muted">
+                {o.id} · <Time at={o.opened_at} /> {o.resolution && `· ${o.resolution}`}
+              </div>
+            </li>
+          ))}
+        </ul>
+      ) : (
+        !i.seen_before && <p className="muted">{q.isFetching ? 'Looking…' : 'No earlier incident looks like this one.'}</p>
+      )}
+    </Card>
+  );
+}
+
+function AffectedTopology({ i }: { i: Doc }) {
+  const centre = i.causes[0]?.ci ?? i.cis?.[0];
+  const graph = useGraph(centre ?? '', 4, !!centre);
+  const part = useMemo(() => {
+    if (!graph.data || !centre) return undefined;
+    const keep = between(centre, [...(i.cis ?? []), ...i.causes.slice(0, 3).map((c) => c.ci)], graph.data.nodes, graph.data.edges, 18);
+    const nodes = graph.data.nodes.filter((n) => keep.has(n.id));
+    return { nodes, edges: graph.data.edges.filter((e) => keep.has(e.from) && keep.has(e.to)) };
+  }, [graph.data, centre, i]);
+  if (!part || part.nodes.length < 2) return null;
+  return (
+    <Card title="Affected part of the estate" flush id="topology">
+      <div style={{ padding: 14 }}>
+        <Topology graph={part} label="Topology around the suspected cause" causes={new Set(i.causes.slice(0, 1).map((c) => c.ci))} affected={new Set(i.cis ?? [])} />
+      </div>
+      <div className="legend">
+        <span><i className="c" />suspected cause</span>
+        <span><i className="a" />affected</span>
+        <span><i />on the way</span>
+        <span>What needs others stands above what it needs.</span>
+      </div>
+    </Card>
+  );
+}
+
+function NoteBox({ send, ref }: { send: (text: string) => Promise<unknown>; ref: React.RefObject<HTMLTextAreaElement | null> }) {
+  const [text, setText] = useState('');
+  const [state, setState] = useState<'idle' | 'sending' | string>('idle');
+  useEffect(() => setState('idle'), [text]);
+  const submit = async () => {
+    if (!text.trim()) return;
+    setState('sending');
+    try {
+      await send(text);
+      setText('');
+      ref.current?.blur();
+    } catch (e) {
+      setState(Fault.of(e).message);
+    }
+  };
+  return (
+    <form
+      style={{ marginBottom: 14 }}
+      onSubmit={(e) => {
+        e.preventDefault();
+        void submit();
+      }}
+    >
+      <textarea
+        ref={ref}
+        className="notebox"
+        aria-label="Write a note"
+        placeholder="Write a note (n) — Ctrl Enter sends"
+        rows={text ? 3 : 1}
+        value={text}
+        onChange={(e) => setText(e.currentTarget.value)}
+        onKeyDown={(e) => {
+          if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) void submit();
+          if (e.key === 'Escape') e.currentTarget.blur();
+        }}
+      />
+      {text && (
+        <div className="row" style={{ marginTop: 6 }}>
+          <Button type="submit" loading={state === 'sending'}>
+            Write note
+          </Button>
+          {state !== 'idle' && state !== 'sending' && <span role="alert" style={{ color: 'var(--p1)' }}>{state}</span>}
+        </div>
+      )}
+    </form>
+  );
+}

@@ -1,0 +1,82 @@
+import { Link } from 'wouter';
+import { useProblem, useProblemIncidents, useTimeline } from '../api/queries';
+import { Card, Priority, StateChip } from '../components/bits';
+import { Failed, Loading, State } from '../components/State';
+import { Table } from '../components/Table';
+import { Timeline } from '../components/Timeline';
+import { useTitle } from '../lib/title';
+import { Time } from '../lib/time';
+import { incidentColumns } from './Incidents';
+
+const shown = ['priority', 'title', 'state', 'age', 'cause', 'resolved'];
+const columns = incidentColumns.filter((c) => shown.includes(c.id)).map((c) => ({ ...c, optional: false, sort: undefined }));
+
+export default function Problem({ id }: { id: string }) {
+  const q = useProblem(id);
+  const incidents = useProblemIncidents(id);
+  const timeline = useTimeline('problems', id);
+  useTitle(q.data ? `${id} ${q.data.title}` : id);
+  if (q.error) return <Failed error={q.error} retry={() => void q.refetch()} />;
+  if (!q.data) return <Loading />;
+  const p = q.data;
+  return (
+    <div className="page">
+      <div className="headline">
+        <Priority value={p.priority} />
+        <h1>{p.title}</h1>
+      </div>
+      <div className="meta">
+        <code>{p.id}</code>
+        <StateChip state={p.state} />
+        {p.known_error && <span className="chip warn">known error</span>}
+        <span>
+          {p.incidents} incidents, the last <Time at={p.last_incident_at} />
+        </span>
+        <span>
+          opened <Time at={p.opened_at} /> by {p.opened_by}
+        </span>
+        {p.assignee && <span>assigned to {p.assignee}</span>}
+      </div>
+      <div className="detail">
+        <div>
+          {p.workaround && (
+            <Card title="Workaround" id="workaround">
+              <p className="wrap">{p.workaround}</p>
+            </Card>
+          )}
+          {p.root_cause && (
+            <Card title="Root cause" id="root-cause">
+              <p className="wrap">{p.root_cause}</p>
+            </Card>
+          )}
+          {p.fix && (
+            <Card title="Fix" id="fix">
+              <p className="wrap">{p.fix}</p>
+            </Card>
+          )}
+          {p.why && (
+            <Card title="Why it was opened" id="why">
+              <p className="wrap">{p.why}</p>
+              {p.signature && (
+                <p className="small muted" style={{ marginTop: 8 }}>
+                  Signature: <code>{p.signature}</code>
+                </p>
+              )}
+            </Card>
+          )}
+          <Card title="Its incidents" flush id="its-incidents">
+            <Table name="problem-incidents" label="Incidents of this problem" short columns={columns} rows={incidents} rowKey={(i) => i.id} href={(i) => `/incidents/${i.id}`} empty={<State title="No incident names it" />} />
+          </Card>
+        </div>
+        <div>
+          <Card title="Timeline" id="timeline">
+            {timeline.error ? <Failed error={timeline.error} /> : timeline.data ? <Timeline entries={timeline.data} /> : <Loading lines={4} />}
+          </Card>
+          <p className="small">
+            <Link href="/problems">← All problems</Link>
+          </p>
+        </div>
+      </div>
+    </div>
+  );
+}

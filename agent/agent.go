@@ -61,7 +61,7 @@ type Options struct {
 	Peers  <-chan report.Peer
 	// GoingDown says whether the host itself is being shut down; nil for never.
 	GoingDown func() bool
-	// Rest is called after a full round, when the loop idles; nil for nothing.
+	// Rest is called after a round, before the loop idles for long; nil for nothing.
 	Rest func()
 }
 
@@ -210,14 +210,14 @@ func (a *Agent) Step(ctx context.Context, now time.Time) (time.Time, error) {
 		}
 		if isFull {
 			a.nextFull = a.phase(now, full)
-			if a.options.Rest != nil {
-				a.options.Rest()
-			}
 		}
 		a.nextReport = a.phase(now, each)
 		a.nextSample = now.Add(sample)
 		if err := a.hand(ctx, now); err != nil {
 			return now, err
+		}
+		if a.options.Rest != nil {
+			a.options.Rest()
 		}
 	}
 	if !now.Before(a.nextSample) {

@@ -244,7 +244,19 @@ func (s *State) adjacency(c *canonical, g *group) (ratio float64, beside string)
 
 // broad says whether an alert names no item but at most a place that holds many.
 func broad(c *canonical) bool {
-	return c.Binding == nil || c.Binding.Class == "namespace" && slices.Contains(platform, c.Binding.Name[strings.LastIndexByte(c.Binding.Name, '/')+1:]) || c.Binding.Class == "cluster"
+	b := c.Binding
+	switch {
+	case b == nil || b.Class == "cluster":
+		return true
+	case b.Class == "namespace":
+		// The namespace of a scrape job is where the watched thing lives, all over
+		// the cluster; that of kube-state-metrics' objects is their own.
+		if job := c.Labels.Get("job"); job != "" && job != "kube-state-metrics" {
+			return true
+		}
+		return slices.Contains(platform, b.Name[strings.LastIndexByte(b.Name, '/')+1:])
+	}
+	return b.Everywhere
 }
 
 // sharesCluster compares how much of a group is of the alert's cluster with how

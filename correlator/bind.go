@@ -75,7 +75,7 @@ func (g *graph) bindLoopback(c candidate, generatorURL string) *Binding {
 // refine goes from a machine to the service that listens on the port, if exactly
 // one is known there.
 func (g *graph) refine(n *node, c candidate, labels event.Labels, evidence string) *Binding {
-	b := &Binding{CI: n.ID, Class: n.Class, Name: n.Name, Label: c.label, Value: c.value, Evidence: evidence, Score: c.score}
+	b := &Binding{CI: n.ID, Class: n.Class, Name: n.Name, Label: c.label, Value: c.value, Evidence: evidence, Score: c.score, Everywhere: n.Kind == "daemonset" && c.label != "daemonset"}
 	if c.port == 0 || !slices.Contains(machines, n.Class) {
 		return b
 	}

@@ -72,6 +72,9 @@ type Binding struct {
 	Value    string `json:"value"`    // and its value
 	Evidence string `json:"evidence"` // a sentence
 	Score    int    `json:"score"`    // 0–100: how surely
+	// Everywhere says that the item runs on all machines of a cluster, so that it
+	// names no place.
+	Everywhere bool `json:"everywhere,omitempty"`
 }
 
 // Evidence is one reason for a decision, as a sentence and as a number.

@@ -34,11 +34,12 @@ type group struct {
 	Beat       string         `json:"beat,omitempty"`   // the silent heartbeat that opened it
 	Last       Assessment     `json:"last"`
 	Assessed   int            `json:"assessed,omitempty"` // members at the last assessment
-	Signature  string         `json:"sig,omitempty"`
+	Alike      float64        `json:"alike,omitempty"`    // to SeenBefore
 	Problem    string         `json:"problem,omitempty"`
 	SeenBefore string         `json:"seen,omitempty"`
 	Due        time.Time      `json:"due,omitzero"`
 	HoldDue    time.Time      `json:"hold_due,omitzero"`
+	SettleDue  time.Time      `json:"settle_due,omitzero"`
 	ViewDue    time.Time      `json:"view_due,omitzero"`
 
 	items   map[int32]int // members by item
@@ -191,7 +192,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		f := s.fitness(c, g, reaches)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > tImm || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > tImm || broad(c) && f.place > -1 || s.holdOf(c) <= 0) {
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f
@@ -376,8 +377,9 @@ func (s *State) open(g *group, why string) *group {
 	g.Last = s.assess(g)
 	g.Assessed = len(g.Members)
 	s.emit(IncidentOpened{g.ID, g.Last, why})
-	s.recognise(g)
-	s.touchGroup(g.ID, "")
+	told := s.recognise(g)
+	s.schedule(dueSettle, g.ID, &g.SettleDue, s.now.Add(settleAfter))
+	s.touchGroup(g.ID, told)
 	for _, m := range g.Members {
 		if c := s.alerts.Get(m); c != nil {
 			s.releaseRecords(c, "joined "+g.ID)
@@ -429,6 +431,8 @@ func (s *State) absorb(g, h *group, why string) {
 	}
 	if opened {
 		h.Members = nil
+		s.forgetProfile(h.ID)
+		s.schedule(dueSettle, h.ID, &h.SettleDue, time.Time{})
 		s.emit(IncidentMerged{h.ID, g.ID, why})
 		s.Closed(h.ID, s.now)
 	} else {
@@ -517,6 +521,7 @@ func (s *State) groupDue(id string) {
 				s.cameAlone(c)
 			}
 		}
+		s.settle(g)
 		s.emit(IncidentQuiet{id, g.Recovered})
 	case !g.live():
 		s.dropGroup(g)
@@ -638,8 +643,10 @@ func (s *State) reassess(id, text string) {
 	}
 	g.Last = a
 	s.groups.Touch(id)
-	s.emit(IncidentChanged{id, a, text})
-	s.recognise(g)
+	if told := s.recognise(g); told != "" {
+		text = strings.TrimPrefix(text+"; "+told, "; ")
+	}
+	s.emit(IncidentChanged{id, g.Last, text})
 }
 
 // forced asks for an assessment although the group is large.

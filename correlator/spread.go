@@ -415,6 +415,7 @@ func (g *graph) prior(i int32) float64 {
 	}
 	class := g.classCount[n.Class]
 	if n.serves() {
+		w = tPlat
 		class = len(g.platforms[n.Cluster]) * len(g.platforms)
 	}
 	return w / float64(max(3, class))

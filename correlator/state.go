@@ -28,7 +28,7 @@ type State struct {
 	episodes *paged.Table[episode]
 	alerts   *paged.Table[canonical]
 	groups   *paged.Table[group]
-	sigs     *paged.Table[signature]
+	profiles *paged.Table[profile]
 	windows  *paged.Table[window]
 	beats    *paged.Table[heartbeat]
 	changes  *paged.Table[change]
@@ -40,9 +40,10 @@ type State struct {
 	byIdentity map[string]string   // labels without replica labels → canonical alert
 	bySeries   map[string][]string // source and fingerprint → keys of episodes that are not ended
 	due        dueHeap
-	recent     []*group           // live groups by their last join, latest last
-	bySuspect  map[int32][]*group // live groups by what they suspect most
-	byItem     map[int32][]*group // live groups by the items of their alerts
+	recent     []*group            // live groups by their last join, latest last
+	bySuspect  map[int32][]*group  // live groups by what they suspect most
+	byItem     map[int32][]*group  // live groups by the items of their alerts
+	byProfile  map[string][]string // incidents by what they were suspected of and their commonest class
 	search     uint64
 
 	// of the event being stepped
@@ -71,10 +72,10 @@ func New(cfg Config, seq Sequence) *State {
 		cfg: cfg, seq: seq, g: newGraph(),
 		sources: paged.NewTable[source]("source"), episodes: paged.NewTable[episode]("episode"),
 		alerts: paged.NewTable[canonical]("canonical"), groups: paged.NewTable[group]("group"),
-		sigs: paged.NewTable[signature]("signature"), windows: paged.NewTable[window]("window"),
+		profiles: paged.NewTable[profile]("profile"), windows: paged.NewTable[window]("window"),
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"),
-		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{},
+		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{},
 	}
 }
 
@@ -179,9 +180,10 @@ const (
 	dueEpisode
 	dueBeat
 	dueGroup
-	dueSignature
+	dueProfile
 	dueView
 	dueHabit
+	dueSettle
 )
 
 type due struct {
@@ -244,6 +246,10 @@ func (s *State) dueOf(d due) *time.Time {
 		if x := s.groups.Get(d.key); x != nil {
 			return &x.ViewDue
 		}
+	case dueSettle:
+		if x := s.groups.Get(d.key); x != nil {
+			return &x.SettleDue
+		}
 	case dueHabit:
 		if x := s.habits.Get(d.key); x != nil {
 			return &x.Due
@@ -260,8 +266,8 @@ func (s *State) dueOf(d due) *time.Time {
 		if x := s.groups.Get(d.key); x != nil {
 			return &x.Due
 		}
-	case dueSignature:
-		if x := s.sigs.Get(d.key); x != nil {
+	case dueProfile:
+		if x := s.profiles.Get(d.key); x != nil {
 			return &x.Due
 		}
 	}
@@ -304,11 +310,13 @@ func (s *State) workOff() {
 		case dueGroup:
 			s.groups.Touch(d.key)
 			s.groupDue(d.key)
-		case dueSignature:
-			s.sigs.Delete(d.key)
+		case dueProfile:
+			s.forgetProfile(d.key)
 		case dueView:
 			s.groups.Touch(d.key)
 			s.touchGroup(d.key, forced)
+		case dueSettle:
+			s.settle(s.groups.Get(d.key))
 		case dueHabit:
 			s.habits.Delete(d.key)
 		}
@@ -317,7 +325,7 @@ func (s *State) workOff() {
 
 // tables in a fixed order, for snapshots
 func (s *State) tables() []saver {
-	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.sigs, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits}
+	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits}
 }
 
 type saver interface {
@@ -379,6 +387,7 @@ func (s *State) Loaded() {
 		s.reschedule(dueGroup, k, g.Due)
 		s.reschedule(dueHold, k, g.HoldDue)
 		s.reschedule(dueView, k, g.ViewDue)
+		s.reschedule(dueSettle, k, g.SettleDue)
 		order := g.Order
 		g.Order = 0
 		for _, m := range g.Members {
@@ -413,8 +422,10 @@ func (s *State) Loaded() {
 	for _, k := range s.beats.Keys() {
 		s.reschedule(dueBeat, k, s.beats.Get(k).Due)
 	}
-	for _, k := range s.sigs.Keys() {
-		s.reschedule(dueSignature, k, s.sigs.Get(k).Due)
+	for _, k := range s.profiles.Keys() {
+		p := s.profiles.Get(k)
+		s.reschedule(dueProfile, k, p.Due)
+		s.indexProfile(k, p)
 	}
 }
 

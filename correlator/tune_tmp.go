@@ -27,6 +27,8 @@ var (
 	tPace  = env("PACE", 0.5)
 	tP1    = env("P1", 0.35)
 	tP2    = env("P2", 0.45)
+	tAlike = env("ALIKE", 0.6)
+	tPlat  = env("PLAT", 0.5)
 	tA     = env("TA", 1)
 	tB     = env("TB", 0)
 )

@@ -138,14 +138,16 @@ func (i *Incident) MergeInto(other, actor, why string, now time.Time) Change {
 	return c
 }
 
-// Recur notes that the same disturbance was seen before in another incident.
+// Recur notes that the same disturbance was seen before in another incident; an
+// empty one takes that back, where it turned out to be another thing. It counts
+// once: a counter cannot go back.
 func (i *Incident) Recur(before string, now time.Time) Change {
 	var c Change
-	if before == "" || i.SeenBefore != "" {
-		return c
-	}
 	i.SeenBefore = before
-	c.measure(MRecurring, 1)
+	if before != "" && !i.Recurred {
+		i.Recurred = true
+		c.measure(MRecurring, 1)
+	}
 	return c
 }
 

@@ -86,6 +86,7 @@ type Incident struct {
 	Active     int             `json:"active_alerts"`
 	Problem    string          `json:"problem,omitempty"`
 	SeenBefore string          `json:"seen_before,omitempty"`
+	Recurred   bool            `json:"recurred,omitempty"`    // SeenBefore was set once: it counts as a recurrence
 	Workaround string          `json:"workaround,omitempty"`  // of the known problem
 	KnownError bool            `json:"known_error,omitempty"` // the problem's cause is known
 	MergedInto string          `json:"merged_into,omitempty"`

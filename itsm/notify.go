@@ -8,19 +8,20 @@ import (
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
-// Notify says when people are told. Who is told, and how, is the routes' matter,
+// Notify says when people are told. No field with a default is left out of the
+// JSON: rules are journaled and read over the defaults again. Who is told, and how, is the routes' matter,
 // which are no part of the decisions.
 type Notify struct {
 	// Enabled is set where receivers are configured; without it no message is made.
-	Enabled bool `json:"enabled,omitempty"`
+	Enabled bool `json:"enabled"`
 	// Priorities are those that people are told of.
-	Priorities []int `json:"priorities,omitempty"`
+	Priorities []int `json:"priorities"`
 	// Escalation takes DefaultEscalation where it is absent; an empty list is none.
 	Escalation []Escalation `json:"escalation"`
 	Quiet      *Quiet       `json:"quiet,omitempty"`
 	// Limit is the most pages within Window; what exceeds it is told in one summary.
-	Limit  int      `json:"limit,omitempty"`
-	Window Duration `json:"window,omitempty"`
+	Limit  int      `json:"limit"`
+	Window Duration `json:"window"`
 }
 
 // Escalation tells again, one level higher, until a person acknowledges.

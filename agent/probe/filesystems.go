@@ -30,6 +30,15 @@ func (t Tree) mounts() []mount {
 	return parseMounts(string(data))
 }
 
+// hostMounts reads the mount table as the init process sees it. The agent's own
+// may be another one: a hardened unit sees every file system read-only.
+func (t Tree) hostMounts() []mount {
+	if data, err := t.read("/proc/1/mounts"); err == nil && len(data) > 0 {
+		return parseMounts(string(data))
+	}
+	return t.mounts()
+}
+
 func parseMounts(data string) []mount {
 	var out []mount
 	for line := range strings.Lines(data) {
@@ -89,11 +98,14 @@ func Filesystems(ctx context.Context, t Tree) ([]report.Filesystem, []report.Pro
 	var p problems
 	out := []report.Filesystem{}
 	seen := make(map[string]bool)
+	container := t.container().isContainer()
 	all := t.mounts()
+	if !container {
+		all = t.hostMounts()
+	}
 	if all == nil {
 		p.add("", "file systems: the mount table cannot be read")
 	}
-	container := t.container().isContainer()
 	for _, m := range all {
 		if !storing[m.kind] && !remote[m.kind] || m.kind == "overlay" && m.point != "/" {
 			continue

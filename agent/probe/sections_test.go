@@ -249,3 +249,19 @@ func TestHardwareFromFiles(t *testing.T) {
 		t.Errorf("%+v %v", got, problems)
 	}
 }
+
+func TestFilesystemsThatStoreSomething(t *testing.T) {
+	machine := tree(t, map[string]string{
+		"/proc/2/comm": "kthreadd\n", "/proc/self/mounts": "/dev/sda1 / ext4 ro 0 0\n",
+		"/proc/1/mounts": "proc /proc proc rw 0 0\n/dev/sda1 / ext4 rw,relatime 0 0\n/dev/sda2 /data\\040disk xfs ro 0 0\n/dev/sda1 /var/lib/docker/bind ext4 rw 0 0\n" +
+			"overlay /var/lib/docker/overlay2/x/merged overlay rw 0 0\ntmpfs /run tmpfs rw 0 0\n/dev/loop3 /snap/core squashfs ro 0 0\n",
+		"/data disk/x": "",
+	})
+	got, problems := probe.Filesystems(t.Context(), machine)
+	if len(got) != 2 || got[0].Mountpoint != "/" || got[0].ReadOnly || got[0].SizeBytes == 0 || got[1].Mountpoint != "/data disk" || !got[1].ReadOnly || got[1].Type != "xfs" {
+		t.Errorf("%+v", got)
+	}
+	if len(problems) != 0 {
+		t.Errorf("problems %v", problems)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/internal/engine/fold"
+	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/internal/store"
 	"github.com/watchbill/watchbill/itsm"
 )
@@ -26,7 +27,9 @@ type Records struct {
 	hours      *store.Collection[itsm.Hour]
 	windows    *store.Collection[itsm.Maintenance]
 	reviews    *store.Collection[itsm.Review]
-	outbox     *store.Collection[fold.Message]
+	outbox     *store.Collection[outboxRow]
+	deliveries *store.Collection[notify.Delivery]
+	threads    *store.Collection[threadRow]
 }
 
 func one(ok bool, parts ...any) [][]byte {
@@ -75,7 +78,11 @@ func NewRecords(db store.DB) *Records {
 				return one(m.State == itsm.WindowPlanned || m.State == itsm.WindowActive, m.StartsAt)
 			}}),
 		reviews: store.NewCollection("review", func(v itsm.Review) string { return v.Incident }),
-		outbox:  store.NewCollection("outbox", func(m fold.Message) string { return rowID(m.Position, m.Seq) }),
+		outbox: store.NewCollection("outbox", func(m outboxRow) string { return rowID(m.Position, m.Seq) },
+			store.Index[outboxRow]{Name: "pending", Keys: func(m outboxRow) [][]byte { return one(m.DoneAt == nil, rowID(m.Position, m.Seq)) }},
+			store.Index[outboxRow]{Name: "record", Keys: func(m outboxRow) [][]byte { return one(m.Record != "", m.Record) }}),
+		deliveries: store.NewCollection("delivery", func(d notify.Delivery) string { return d.Message + "/" + string(d.Lane) }),
+		threads:    store.NewCollection("thread", func(t threadRow) string { return t.ID }),
 	}
 }
 

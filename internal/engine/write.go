@@ -107,7 +107,12 @@ func (r *Records) write(tx store.Tx, e fold.Effect, body []byte) error {
 	case fold.QuarantineRow:
 		return r.quarantine.Put(tx, b)
 	case fold.Message:
-		return r.outbox.Put(tx, b)
+		// A message that is there already may be delivered already: a commit that a
+		// crash cut in two is repeated.
+		if _, ok, err := r.outbox.Find(tx, rowID(b.Position, b.Seq)); err != nil || ok {
+			return err
+		}
+		return r.outbox.Put(tx, outboxRow{Message: b})
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
@@ -72,6 +74,9 @@ func Open(o Options) (*DB, error) {
 	if o.Dir != "" {
 		bo = bo.WithValueThreshold(bigValue) // in memory there is no value log
 	}
+	if err := dropUnborn(o.Dir); err != nil {
+		return nil, fmt.Errorf("open database in %s: %w", o.Dir, err)
+	}
 	b, err := badger.Open(bo)
 	if err != nil {
 		return nil, fmt.Errorf("open database in %s: %w", o.Dir, err)
@@ -93,6 +98,30 @@ func (db *DB) enter() error {
 		return store.ErrClosed
 	}
 	db.users.Add(1)
+	return nil
+}
+
+// dropUnborn removes log files of no length. A process that is killed between
+// creating such a file and sizing it leaves one behind, and Badger then refuses to
+// open ("Create a new file") although it holds nothing.
+func dropUnborn(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	for _, pattern := range []string{"*.mem", "*.vlog"} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if st, err := os.Stat(f); err != nil || st.Size() > 0 {
+				continue
+			}
+			if err := os.Remove(f); err != nil {
+				return fmt.Errorf("remove the empty file that a crash left: %w", err)
+			}
+		}
+	}
 	return nil
 }
 

@@ -1,0 +1,243 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/alertmanager/alert"
+	"github.com/prometheus/alertmanager/config"
+	"github.com/prometheus/alertmanager/config/receiver"
+	"github.com/prometheus/alertmanager/dispatch"
+	"github.com/prometheus/alertmanager/nflog"
+	amnotify "github.com/prometheus/alertmanager/notify"
+	"github.com/prometheus/alertmanager/notify/webhook"
+	"github.com/prometheus/alertmanager/template"
+	"github.com/prometheus/alertmanager/timeinterval"
+	commoncfg "github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
+
+	"github.com/watchbill/watchbill/internal/fault"
+)
+
+// Receivers are the routes, receivers, templates and time intervals of a file in
+// Alertmanager's configuration syntax. What has a meaning only for grouping alerts
+// (group_by, group_wait, repeat_interval, inhibit_rules) is not used: messages are
+// one per incident and step. Immutable; safe for concurrent use.
+type Receivers struct {
+	config *config.Config
+	root   *dispatch.Route
+	tmpl   *template.Template
+	mutes  *timeinterval.Intervener
+	log    *slog.Logger
+}
+
+// LoadReceivers reads the file and everything it names. external is the address
+// under which people reach the server, for links in messages.
+func LoadReceivers(file string, external *url.URL, log *slog.Logger) (*Receivers, error) {
+	c, err := config.LoadFile(file)
+	if err != nil {
+		return nil, fault.Invalidf(file, "%v", err)
+	}
+	return NewReceivers(c, external, log)
+}
+
+// ParseReceivers is LoadReceivers for text at hand.
+func ParseReceivers(text string, external *url.URL, log *slog.Logger) (*Receivers, error) {
+	c, err := config.Load(text)
+	if err != nil {
+		return nil, fault.Invalidf("receivers", "%v", err)
+	}
+	return NewReceivers(c, external, log)
+}
+
+// NewReceivers makes receivers of a read configuration. Every integration is built
+// once, so that what cannot work fails here and not at the first page.
+func NewReceivers(c *config.Config, external *url.URL, log *slog.Logger) (*Receivers, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	t, err := template.FromGlobs(c.Templates)
+	if err != nil {
+		return nil, fault.Invalidf("templates", "%v", err)
+	}
+	t.ExternalURL = external
+	if t.ExternalURL == nil {
+		t.ExternalURL = &url.URL{}
+	}
+	intervals := map[string][]timeinterval.TimeInterval{}
+	for _, i := range c.MuteTimeIntervals {
+		intervals[i.Name] = i.TimeIntervals
+	}
+	for _, i := range c.TimeIntervals {
+		intervals[i.Name] = i.TimeIntervals
+	}
+	r := &Receivers{config: c, root: dispatch.NewRoute(c.Route, nil), tmpl: t, mutes: timeinterval.NewIntervener(intervals), log: log}
+	for _, rc := range c.Receivers {
+		if _, err := receiver.BuildReceiverIntegrations(rc, t, log); err != nil {
+			return nil, fault.Invalidf("receivers."+rc.Name, "%v", err)
+		}
+	}
+	return r, nil
+}
+
+// stop is one place that a message goes to.
+type stop struct {
+	lane     Lane
+	receiver string
+	index    int // of the integration among the receiver's
+	route    *dispatch.RouteOpts
+}
+
+// stops finds where a message goes, each lane once.
+func (r *Receivers) stops(m Message) []stop {
+	labels := labelSet(m.Labels)
+	var out []stop
+	seen := map[Lane]bool{}
+	for _, route := range r.root.Match(labels) {
+		name := route.RouteOpts.Receiver
+		rc := r.receiver(name)
+		if rc == nil {
+			continue
+		}
+		ints, err := receiver.BuildReceiverIntegrations(*rc, r.tmpl, r.log)
+		if err != nil {
+			continue // built before
+		}
+		for n := range ints {
+			lane := Lane(name + "/" + ints[n].String())
+			if !seen[lane] {
+				seen[lane] = true
+				out = append(out, stop{lane, name, n, &route.RouteOpts})
+			}
+		}
+	}
+	return out
+}
+
+func (r *Receivers) receiver(name string) *config.Receiver {
+	if n := slices.IndexFunc(r.config.Receivers, func(c config.Receiver) bool { return c.Name == name }); n >= 0 {
+		return &r.config.Receivers[n]
+	}
+	return nil
+}
+
+// muted says whether the route's time intervals hold it back at now.
+func (r *Receivers) muted(o *dispatch.RouteOpts, now time.Time) bool {
+	if m, _, err := r.mutes.Mutes(o.MuteTimeIntervals, now); err == nil && m {
+		return true
+	}
+	if len(o.ActiveTimeIntervals) == 0 {
+		return false
+	}
+	active, _, err := r.mutes.Mutes(o.ActiveTimeIntervals, now)
+	return err == nil && !active
+}
+
+// errRefused marks an error that no retry will mend.
+var errRefused = errors.New("refused")
+
+// result of one attempt.
+type result struct {
+	outcome  Outcome
+	note     string            // which templates failed
+	remember map[string]string // of the thread
+}
+
+// threadKeys are what integrations remember of a thread.
+var threadKeys = []string{"threadTs", "channelId"}
+
+// send makes one attempt. Errors that errors.Is errRefused need no other.
+func (r *Receivers) send(ctx context.Context, m Message, s stop, remember map[string]string, now time.Time) (result, error) {
+	rc := r.receiver(s.receiver)
+	if rc == nil {
+		return result{}, fmt.Errorf("%w: receiver %s is not configured any more", errRefused, s.receiver)
+	}
+	a := &alert.Alert{Alert: model.Alert{
+		Labels: labelSet(m.Labels), Annotations: labelSet(m.Annotations), StartsAt: m.StartsAt, EndsAt: m.EndsAt, GeneratorURL: m.Annotations["link"],
+	}, UpdatedAt: m.At}
+	if m.EndsAt.IsZero() {
+		a.EndsAt = now.Add(24 * time.Hour) // Alertmanager takes an end in the past for resolved
+	}
+	group := model.LabelSet{"incident": model.LabelValue(m.Key)}
+	data := r.tmpl.Data(s.receiver, group, nil, "", a)
+	repaired, failed := r.withoutBrokenTemplates(*rc, data, m.Plain)
+	withKey(&repaired, m.ID)
+	ints, err := receiver.BuildReceiverIntegrations(repaired, r.tmpl, r.log, commoncfg.WithKeepAlivesDisabled())
+	if err != nil || s.index >= len(ints) {
+		return result{}, fmt.Errorf("%w: build the integration: %v", errRefused, err)
+	}
+	in := ints[s.index]
+	if !m.EndsAt.IsZero() && !in.SendResolved() {
+		return result{outcome: Skipped}, nil
+	}
+	store := nflog.NewStore(nil)
+	for k, v := range remember {
+		store.SetStr(k, v)
+	}
+	ctx = amnotify.WithReceiverName(ctx, s.receiver)
+	ctx = amnotify.WithGroupKey(ctx, m.Key)
+	ctx = amnotify.WithGroupLabels(ctx, group)
+	ctx = amnotify.WithRouteLabels(ctx, model.LabelSet{})
+	ctx = amnotify.WithNow(ctx, now)
+	ctx = amnotify.WithRepeatInterval(ctx, 4*time.Hour)
+	ctx = amnotify.WithNotificationReason(ctx, amnotify.ReasonFirstNotification)
+	ctx = amnotify.WithNflogStore(ctx, store)
+	again, err := in.Notify(ctx, a)
+	if err != nil {
+		if !again && ctx.Err() == nil {
+			err = fmt.Errorf("%w: %w", errRefused, err)
+		}
+		return result{}, err
+	}
+	out := result{outcome: Delivered, note: failed, remember: map[string]string{}}
+	if failed != "" {
+		out.outcome = Plainly
+	}
+	for _, k := range threadKeys {
+		if v, ok := store.GetStr(k); ok {
+			out.remember[k] = v
+		}
+	}
+	if maps.Equal(out.remember, remember) {
+		out.remember = nil
+	}
+	return out, nil
+}
+
+// withKey gives webhooks a header by which the other side knows a repeat.
+func withKey(rc *config.Receiver, key string) {
+	hooks := make([]*webhook.WebhookConfig, len(rc.WebhookConfigs))
+	for n, w := range rc.WebhookConfigs {
+		c := *w
+		h := commoncfg.DefaultHTTPClientConfig
+		if c.HTTPConfig != nil {
+			h = *c.HTTPConfig
+		}
+		headers := map[string]commoncfg.Header{}
+		if h.HTTPHeaders != nil {
+			maps.Copy(headers, h.HTTPHeaders.Headers)
+		}
+		headers["Idempotency-Key"] = commoncfg.Header{Values: []string{key}}
+		h.HTTPHeaders = &commoncfg.Headers{Headers: headers}
+		c.HTTPConfig = &h
+		hooks[n] = &c
+	}
+	rc.WebhookConfigs = hooks
+}
+
+func labelSet(m map[string]string) model.LabelSet {
+	out := make(model.LabelSet, len(m))
+	for k, v := range m {
+		if v != "" {
+			out[model.LabelName(k)] = model.LabelValue(strings.ToValidUTF8(v, "\uFFFD"))
+		}
+	}
+	return out
+}

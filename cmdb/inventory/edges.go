@@ -222,7 +222,7 @@ func (b *batch) join(id string, linger bool) error {
 		}
 		byKey[e.key] = ch
 		want[edge{ch, o, run}] = ""
-		for _, p := range b.ports(ch) {
+		for _, p := range b.inv.portsOf(ch) {
 			byPort[p] = ch
 		}
 	}
@@ -505,9 +505,9 @@ func (b *batch) serviceAt(machine uint32, port uint16) (uint32, bool) {
 	return hit, found && !twice
 }
 
-// ports of an item, from the index.
-func (b *batch) ports(o uint32) []uint16 {
-	m := b.inv.mem
+// portsOf an item, from the index.
+func (inv *Inventory) portsOf(o uint32) []uint16 {
+	m := inv.mem
 	col := m.columns["ports"]
 	if col == nil {
 		return nil

@@ -356,6 +356,9 @@ func versionHolds(ecosystem, have, op, want string) bool {
 	if op == "=" && (have == want || strings.HasPrefix(have, want+"-")) {
 		return true // a product's version without the packager's revision
 	}
+	if e, rest, ok := strings.Cut(have, ":"); ok && !strings.Contains(want, ":") && strings.Trim(e, "0123456789") == "" {
+		have = rest // who asks for vim<9 does not know that the packager's epoch is 2
+	}
 	c := cmdb.CompareVersions(ecosystem, strings.ToLower(have), want)
 	switch op {
 	case "<":

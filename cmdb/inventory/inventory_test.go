@@ -456,7 +456,7 @@ func TestCloneForks(t *testing.T) {
 		if r := clone.send(); !r.Forked {
 			t.Fatal("other hardware with the same agent id must fork at once")
 		}
-		if got := l.get(a.ci).Attributes.Text("serial_number"); got != "sn-70001" {
+		if got := l.get(a.ci).Attributes.Text("serial_number"); got != "SN-70001" {
 			t.Errorf("the original took the clone's serial: %s", got)
 		}
 	})

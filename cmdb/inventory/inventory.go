@@ -132,6 +132,9 @@ func New(ctx context.Context, o Options) (*Inventory, error) {
 		view:     store.NewCollection("ciview", func(v View) string { return v.Name }),
 		seen:     store.NewCollection("ciseen", func(s seenDoc) string { return s.CI }),
 	}
+	for _, t := range inv.registry.Relations() {
+		inv.mem.kind(t.Name) // all of them now: readers ask without the writers' lock
+	}
 	if err := inv.load(ctx); err != nil {
 		return nil, fmt.Errorf("open inventory: %w", err)
 	}

@@ -20,10 +20,9 @@ type suspicion struct {
 	Gain float64 `json:"g"`
 }
 
-var unknownCause = tUnk
-var stray = tStray
-
 const (
+	unknownCause = 0.02
+	stray        = 0.08
 	// stray is how likely an alert of an incident is to come from an item that
 	// nothing known connects with the cause: relations are missing and wrong.
 	// unknownCause weighs that the cause is nothing the CMDB holds.
@@ -100,7 +99,7 @@ func (s *State) pace(g *group) float64 {
 	d := s.now.Sub(g.PaceAt)
 	rate := max(decayed(g.Fast, d, fastTau)/fastTau.Minutes(), 0.5*decayed(g.Slow, d, slowTau)/slowTau.Minutes())
 	if len(g.Members) == 1 {
-		rate *= tPace // it may be alone
+		rate *= 0.5 // it may be alone
 	}
 	return max(rate, 1e-4)
 }
@@ -139,7 +138,7 @@ func (f fit) total() float64 { return quantise(f.time + f.place + f.class + f.ag
 // fitness weighs an alert against a group.
 func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	f := fit{g: g}
-	f.time = math.Min(tCap, math.Log(s.pace(g)/(s.aloneRate()+failureRate)))
+	f.time = math.Log(s.pace(g) / (s.aloneRate() + failureRate))
 	if broad(c) {
 		reaches = nil
 	}
@@ -171,7 +170,7 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	if ratio < adjacent {
 		f.via, f.beside = "", beside
 	}
-	f.place = math.Log(max(0.7*ratio+tAdj*adjacent, 1e-3))
+	f.place = math.Log(max(0.7*ratio+adjacentShare*adjacent, 1e-3))
 	// class
 	f.class = s.classFit(c, g)
 	// An alert older than the failure is no effect of it.
@@ -207,7 +206,7 @@ func (s *State) neighboursOf(c *canonical) []reach {
 	}
 	for n, e := range s.g.needed[id] {
 		if from := s.g.nodes.Get(e.From); from != nil && tight(e, s.g) && n < fanMax {
-			out = append(out, reach{s.g.index[e.From], tRev})
+			out = append(out, reach{s.g.index[e.From], 0.6})
 		}
 	}
 	return out
@@ -225,7 +224,7 @@ func (s *State) adjacency(c *canonical, g *group) (ratio float64, beside string)
 	}
 	var sum float64
 	if g.items[i] > 0 && !broad(c) {
-		sum, beside = tSame, c.Binding.CI
+		sum, beside = 2, c.Binding.CI
 	}
 	for _, r := range s.neighboursOf(c) {
 		if g.items[r.at] == 0 {
@@ -279,11 +278,11 @@ func (s *State) classFit(c *canonical, g *group) float64 {
 	q := s.classShare(class)
 	n, k := float64(len(g.Members)), float64(g.Classes[class])
 	// How varied the group is says how likely a class is that it has not had.
-	variety := max(0.3, float64(len(g.Classes))/math.Log(2+n)*tA)
+	variety := max(0.3, float64(len(g.Classes))/math.Log(2+n))
 	if k == 0 {
-		return math.Log(variety/(n+variety)) * tNeg
+		return math.Log(variety/(n+variety)) * 0.5
 	}
-	return max(0, math.Log((k+variety*q)/(n+variety)/q)) * tPos
+	return max(0, math.Log((k+variety*q)/(n+variety)/q)) * 0.8
 }
 
 // evidence tells a fit in sentences.

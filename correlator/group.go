@@ -17,10 +17,11 @@ type group struct {
 	Classes    map[string]int `json:"classes"`            // members by class
 	Clusters   map[string]int `json:"clusters,omitempty"` // members by cluster label
 	Suspects   []suspicion    `json:"suspects,omitempty"`
-	Evidence   float64        `json:"evidence"` // weight of the members, as believe counts it
-	Bond       float64        `json:"bond"`     // how well the members fit each other, summed
-	Onset      time.Time      `json:"onset"`    // earliest of its members
-	Middle     time.Time      `json:"middle"`   // mean of when its members were first heard
+	Ranked     []suspicion    `json:"ranked,omitempty"` // causes at the last assessment, told or not
+	Evidence   float64        `json:"evidence"`         // weight of the members, as believe counts it
+	Bond       float64        `json:"bond"`             // how well the members fit each other, summed
+	Onset      time.Time      `json:"onset"`            // earliest of its members
+	Middle     time.Time      `json:"middle"`           // mean of when its members were first heard
 	OpenedAt   time.Time      `json:"opened"`
 	LastJoined time.Time      `json:"joined"`
 	Fast       float64        `json:"fast"`
@@ -50,7 +51,8 @@ type group struct {
 // live says whether the group still takes alerts.
 func (g *group) live() bool { return g.ResolvedAt.IsZero() && !g.Closed }
 
-var attachOdds = tOdds
+// attachOdds is the log odds from which an alert joins a group.
+const attachOdds = 1.0
 
 // heldPrefix begins the internal ids of groups that are held.
 const heldPrefix = "held/"
@@ -192,7 +194,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		f := s.fitness(c, g, reaches)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > tImm || broad(c) && f.place > -1 || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > 0 || broad(c) && f.place > -1 || s.holdOf(c) <= 0) {
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f
@@ -355,6 +357,21 @@ func (s *State) seat(g *group, c *canonical) int {
 		s.byItem[i] = append(s.byItem[i], g)
 	}
 	return g.items[i]
+}
+
+// unseat takes back what seat noted, of an alert that is forgotten.
+func (s *State) unseat(g *group, c *canonical) {
+	if c.Binding == nil {
+		return
+	}
+	i, ok := s.g.index[c.Binding.CI]
+	if !ok || g.items[i] == 0 {
+		return
+	}
+	if g.items[i]--; g.items[i] == 0 {
+		delete(g.items, i)
+		drop(s.byItem, i, g)
+	}
 }
 
 // open makes an incident of a held group.

@@ -7,16 +7,20 @@ import (
 	"time"
 )
 
+const (
+	// promising is the share of a class's alerts that began incidents from which a
+	// lone one is not kept waiting; shortHold is how long it waits then.
+	promising = 0.35
+	shortHold = 100 * time.Second
+)
+
 // holdOf is how long an alert waits for company before it opens an incident by itself.
 // Where experience says that alerts of its class mostly begin incidents, it waits less.
 func (s *State) holdOf(c *canonical) time.Duration {
 	hold := time.Duration(s.cfg.Hold[c.Severity])
 	if c.Severity.Rank() > Major.Rank() {
-		switch p := s.promise(classOf(c)); {
-		case p >= tP1:
-			hold = min(hold, 100*time.Second)
-		case p >= tP2:
-			hold = min(hold, 10*time.Minute)
+		if s.promise(classOf(c)) >= promising {
+			hold = min(hold, shortHold)
 		}
 	}
 	return hold
@@ -257,8 +261,10 @@ func (s *State) accuses(g *group, c *canonical) bool {
 	return false
 }
 
-// mergeOdds is how much likelier one failure must be than two.
-var mergeOdds = tMerge
+// mergeOdds is how likely one failure must be against two for groups to merge. It
+// is below even odds because one failure in two records costs its reader more than
+// what a merge that has to be split again does.
+const mergeOdds = -1.0
 
 // maybeMerge joins two groups where one failure explains both better than two do.
 // It returns the group that holds g's alerts afterwards.

@@ -120,7 +120,7 @@ func (g *graph) towardsCause(n *node, mode uint8, start bool, out []move) []move
 			out = append(out, move{from, final, 0.35}) // a batch that overloads it
 		case !start:
 		case e.Type == "runs_on" && machineClass(n.Class) && engineClass(from.Class):
-			out = append(out, move{from, final, 0.55})
+			out = append(out, move{from, final, 0.3})
 		case e.Type == "runs_on" && machineClass(n.Class) && (from.Class == "service" || from.Class == "workload"):
 			out = append(out, move{from, final, 0.3})
 		case e.Type == "replicates":
@@ -410,12 +410,14 @@ func (g *graph) prior(i int32) float64 {
 	switch n.Class {
 	case "site":
 		return 0
-	case "pod", "rack", "pdu", "cluster":
+	case "pod", "cluster":
 		w = 0.2 // seldom the cause itself: others contain or run them
+	case "rack", "pdu":
+		w = 0.2
 	}
 	class := g.classCount[n.Class]
 	if n.serves() {
-		w = tPlat
+		w = 0.5
 		class = len(g.platforms[n.Cluster]) * len(g.platforms)
 	}
 	return w / float64(max(3, class))

@@ -1,9 +1,14 @@
 package app
 
 import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
 	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine/fold"
+	"github.com/watchbill/watchbill/internal/fault"
 )
 
 // Rules turns a configuration into what the fold decides by: the built-in rules,
@@ -55,5 +60,26 @@ func Rules(c config.Config) (fold.Rules, error) {
 	}
 	r.AutoClose = correlator.Duration(c.Incidents.AutoClose)
 	r.Archive = correlator.Duration(c.Incidents.Archive)
+	if err := desk(c, &r); err != nil {
+		return r, err
+	}
 	return r, r.Validate()
+}
+
+// desk reads the desk's section over the built-in rules, by the names that the
+// rules have in the journal.
+func desk(c config.Config, r *fold.Rules) error {
+	if c.Desk != nil {
+		b, err := json.Marshal(c.Desk)
+		if err != nil {
+			return fault.Invalidf("desk", "%v", err)
+		}
+		d := json.NewDecoder(bytes.NewReader(b))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&r.Desk); err != nil {
+			return fault.Invalidf("desk", "%s", strings.TrimPrefix(err.Error(), "json: "))
+		}
+	}
+	r.Desk.Notify.Enabled = c.Notifications.ConfigFile != ""
+	return nil
 }

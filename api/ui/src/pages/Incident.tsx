@@ -56,7 +56,7 @@ export default function Incident({ id }: { id: string }) {
     b: () => go('/'),
   });
 
-  if (q.error && !q.data) return <Failed error={q.error} retry={() => void q.refetch()} />;
+  if (q.error && !q.data) return <Failed page error={q.error} retry={() => void q.refetch()} />;
   if (!q.data) return <Loading lines={10} />;
   const i = q.data;
   const primary: Verb | undefined = legal.has('acknowledge') ? 'acknowledge' : legal.has('resume') ? 'resume' : legal.has('resolve') ? 'resolve' : legal.has('close') ? 'close' : undefined;
@@ -77,7 +77,7 @@ export default function Incident({ id }: { id: string }) {
         <span>{i.acknowledged_at ? <>acknowledged by {i.acknowledged_by}</> : i.legal.includes('acknowledge') ? <strong style={{ color: 'var(--p1)' }}>nobody has acknowledged it</strong> : 'not acknowledged'}</span>
         {(i.assignee || i.team) && <span>assigned to {[i.assignee, i.team].filter(Boolean).join(', ')}</span>}
         <span>{count(i.alerts, 'alert')}{i.active_alerts > 0 ? `, ${i.active_alerts} active` : ''}</span>
-        {i.services?.length ? <span>service {i.services.map((s) => i.refs[s]?.name ?? s).join(', ')}</span> : null}
+        {i.services?.length ? <span title={i.services.map((s) => i.refs[s]?.name ?? s).join(', ')}>service {i.services.slice(0, 3).map((s) => i.refs[s]?.name ?? s).join(', ')}{i.services.length > 3 && ` and ${i.services.length - 3} more`}</span> : null}
       </div>
       {may && legal.size > 0 && (
         <div className="actions" role="group" aria-label="What can be done">

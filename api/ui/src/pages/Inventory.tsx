@@ -59,7 +59,7 @@ export default function Inventory() {
   const q = params.get('q');
   // A text with "or" in it must not swallow the other terms.
   const list = { q: terms(cls !== 'all' && `class:${cls}`, params.get('stale') && 'liveness:stale', q && (/\bor\b/i.test(q) ? `(${q})` : q)), sort: params.get('sort') ?? undefined };
-  const rows = useCis(list);
+  const rows = useCis(list, true, 30_000);
   const others = (classes.data?.classes ?? []).map((c) => c.name).filter((n) => !quick.includes(n));
   return (
     <div className="page fill">

@@ -16,7 +16,7 @@ export default function Problem({ id }: { id: string }) {
   const incidents = useProblemIncidents(id);
   const timeline = useTimeline('problems', id);
   useTitle(q.data ? `${id} ${q.data.title}` : id);
-  if (q.error) return <Failed error={q.error} retry={() => void q.refetch()} />;
+  if (q.error) return <Failed page error={q.error} retry={() => void q.refetch()} />;
   if (!q.data) return <Loading />;
   const p = q.data;
   return (

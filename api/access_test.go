@@ -147,7 +147,7 @@ func TestTokensAreShownOnceScopedExpiringRevocable(t *testing.T) {
 	if strings.Contains(h.log.String(), made.Secret) {
 		t.Error("a secret stands in the log")
 	}
-	rows := h.audit("kind:token%20record:"+made.ID)
+	rows := h.audit("kind:token%20record:" + made.ID)
 	if len(rows.Items) != 2 || rows.Items[0].Verb != "revoke" || rows.Items[0].Refused != "" {
 		t.Errorf("audit: %+v", rows.Items)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/watchbill/watchbill/collector"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/journal"
+	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/internal/store"
 )
 
@@ -41,6 +42,8 @@ type Options struct {
 	Inventory Inventory
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
+	// Links verifies links in messages; nil leaves their pages out.
+	Links *notify.Links
 	// Reload reads the configuration anew; nil leaves the route out.
 	Reload func(ctx context.Context) error
 	// Ready returns why the server cannot serve yet or any more; nil: it always can.
@@ -103,6 +106,7 @@ func New(o Options) (*API, error) {
 	a.incidentRoutes()
 	a.alertRoutes()
 	a.problemRoutes()
+	a.deskRoutes()
 	a.auditRoutes()
 	a.tokenRoutes()
 	a.userRoutes()

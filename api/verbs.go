@@ -96,7 +96,7 @@ func perform[B any](ctx context.Context, a *API, v verbOf, in *verbInput[B]) (st
 }
 
 // unversioned verbs have no revision among their arguments.
-var unversioned = map[string]bool{"merge": true, "split": true, "link": true, "unlink": true}
+var unversioned = map[string]bool{"merge": true, "split": true, "link": true, "unlink": true, "review": true}
 
 func (a *API) revision(ctx context.Context, record, id string) (uint64, error) {
 	if record == "problem" {

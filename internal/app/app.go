@@ -64,6 +64,8 @@ type server struct {
 	auth      *auth.Store
 	collector *collector.Collector
 	api       *api.API
+	metrics   *api.Metrics
+	tell      teller
 	reload    chan chan error
 	tls       bool
 	url       string
@@ -134,6 +136,9 @@ func (s *server) open(ctx context.Context) (err error) {
 		Journal: s.journal, Quarantine: s.engine.Records(), Lag: s.engine.Lag, Room: space.check, Now: time.Now, Logger: s.log,
 		MaxBody: s.cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(s.cfg.Ingest.MaxBacklog),
 	})
+	if err := s.openTeller(ctx); err != nil {
+		return err
+	}
 	started, err := s.openAPI(ctx, space)
 	if err != nil {
 		return err
@@ -142,6 +147,9 @@ func (s *server) open(ctx context.Context) (err error) {
 		return fmt.Errorf("begin to listen: %w", err)
 	}
 	s.life.background("engine", s.failed, s.engine.Run)
+	if err := s.startTelling(s.cfg.Notifications); err != nil {
+		return err
+	}
 	s.life.background("housekeeping", s.failed, s.housekeeping)
 	s.serve(l)
 	s.welcome(started)
@@ -250,9 +258,14 @@ func (s *server) load(ctx context.Context) error {
 	if cfg.Storage != s.cfg.Storage || cfg.Ingest != s.cfg.Ingest || cfg.Agents != s.cfg.Agents {
 		s.log.Warn("changes to storage, ingest and agents take effect with the next start")
 	}
+	receivers, err := s.loadReceivers(cfg.Notifications)
+	if err != nil {
+		return err
+	}
 	if err := s.engine.Reload(ctx, rules); err != nil {
 		return err
 	}
+	s.retell(receivers)
 	cfg.Storage, cfg.Ingest, cfg.Agents = s.cfg.Storage, s.cfg.Ingest, s.cfg.Agents
 	s.cfg = cfg
 	s.log.Info("configuration reloaded", "file", s.o.ConfigFile)

@@ -20,13 +20,12 @@ func (s *server) openAPI(ctx context.Context, space *room) (auth.Started, error)
 	if err != nil {
 		return started, err
 	}
-	metrics, err := api.NewMetrics(ctx, s.engine, s.o.Version, time.Now)
-	if err != nil {
+	if s.metrics, err = api.NewMetrics(ctx, s.engine, s.o.Version, time.Now); err != nil {
 		return started, fmt.Errorf("read the measures of the event log: %w", err)
 	}
 	pages, _ := ui.Files()
 	s.api, err = api.New(api.Options{
-		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Metrics: metrics.Handler(), Reload: s.Reload,
+		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Metrics: s.metrics.Handler(), Links: s.tell.links, Reload: s.Reload,
 		Ready: func() error { return s.ready(space) }, Listen: s.o.ListenAddress, TLS: s.tls, URL: s.url, Version: s.o.Version,
 		Now: time.Now, Rand: rand.Reader, Logger: s.log, Pages: pages,
 	})

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -71,6 +72,22 @@ type Config struct {
 	Correlation Correlation `yaml:"correlation"`
 	Incidents   Incidents   `yaml:"incidents"`
 	Agents      Agents      `yaml:"agents"`
+	// Desk holds calendars, services, service levels, and when people are told; its
+	// fields are those of itsm.Rules.
+	Desk          Section       `yaml:"desk"`
+	Notifications Notifications `yaml:"notifications"`
+}
+
+// Notifications say how people are told. Without a receivers file nobody is.
+type Notifications struct {
+	// ReceiversFile has routes, receivers, templates and time intervals in
+	// Alertmanager's configuration syntax; relative to this file.
+	ReceiversFile string `yaml:"receivers_file"`
+	// ExternalURL is where people reach this server, for links in messages.
+	ExternalURL string `yaml:"external_url"`
+	// HeartbeatURL is called as long as the server is well, for an outside watchdog.
+	HeartbeatURL      string   `yaml:"heartbeat_url"`
+	HeartbeatInterval Duration `yaml:"heartbeat_interval"`
 }
 
 // Storage says how long things are kept.
@@ -134,6 +151,7 @@ func Default() Config {
 			SampleInterval: Duration(15 * time.Second), ReportInterval: Duration(time.Minute), FullInterval: Duration(time.Hour),
 			StaleAfter: Duration(15 * time.Minute), GoneAfter: Duration(60 * day),
 		},
+		Notifications: Notifications{HeartbeatInterval: Duration(time.Minute)},
 	}
 }
 
@@ -256,6 +274,14 @@ func (c Config) Validate() error {
 		if d.v.Std() < time.Second {
 			bad(d.field, "must be at least 1s")
 		}
+	}
+	for _, u := range []struct{ field, v string }{{"external_url", c.Notifications.ExternalURL}, {"heartbeat_url", c.Notifications.HeartbeatURL}} {
+		if x, err := url.Parse(u.v); u.v != "" && (err != nil || x.Host == "" || x.Scheme != "http" && x.Scheme != "https") {
+			bad("notifications."+u.field, "want an address such as https://watchbill.example.org, got %q", u.v)
+		}
+	}
+	if c.Notifications.HeartbeatInterval.Std() < 5*time.Second {
+		bad("notifications.heartbeat_interval", "must be at least 5s")
 	}
 	return l.Err()
 }

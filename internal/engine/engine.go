@@ -336,6 +336,13 @@ func (e *Engine) Position() uint64 {
 	return e.position
 }
 
+// NextDeadline returns when something is due without an event, if anything is.
+func (e *Engine) NextDeadline() (time.Time, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state.NextDeadline()
+}
+
 // Lag returns how many events are journaled and not yet decided.
 func (e *Engine) Lag() uint64 {
 	end, _ := e.o.Journal.End()

@@ -18,6 +18,16 @@ import (
 type suspicion struct {
 	CI   string  `json:"ci"`
 	Gain float64 `json:"g"`
+	at   int32   // the item's index in the graph
+}
+
+// posterior is what a group's suspicions amount to, kept until it or the topology
+// changes.
+type posterior struct {
+	epoch         uint64
+	weights       []float64
+	unknown, best float64
+	valid         bool
 }
 
 const (
@@ -43,43 +53,76 @@ func (s *State) believe(g *group, c *canonical, weight float64) {
 	if c.Binding == nil {
 		return
 	}
-	at := make(map[string]int, len(g.Suspects))
-	for i, x := range g.Suspects {
-		at[x.CI] = i
+	reaches := s.reachesOf(c)
+	if len(reaches) == 0 {
+		g.belief.valid = false
+		return
 	}
-	for _, r := range s.reachesOf(c) {
-		gain := weight * s.shownAt(r)
-		id := s.g.ids[r.at]
-		if i, ok := at[id]; ok {
-			g.Suspects[i].Gain = quantise(g.Suspects[i].Gain + gain)
-		} else {
-			g.Suspects = append(g.Suspects, suspicion{id, quantise(gain)})
+	s.fill(reaches)
+	for n := range g.Suspects {
+		x := &g.Suspects[n]
+		if gain := s.lookup(reaches, x.at); gain > 0 {
+			x.Gain = quantise(x.Gain + weight*math.Log(1+(1-stray)/stray*gain))
+			s.scratch[x.at] = -gain // taken
 		}
 	}
-	rank := func(x suspicion) float64 { return x.Gain + math.Log(s.g.prior(s.g.index[x.CI])+1e-6) }
+	for _, r := range reaches {
+		if s.scratch[r.at] > 0 {
+			g.Suspects = append(g.Suspects, suspicion{s.g.ids[r.at], quantise(weight * s.shownAt(r)), r.at})
+		}
+	}
+	for _, r := range reaches {
+		s.scratch[r.at] = math.Abs(s.scratch[r.at])
+	}
+	g.belief.valid = false
 	slices.SortFunc(g.Suspects, func(a, b suspicion) int {
-		if x, y := quantise(rank(a)), quantise(rank(b)); x != y {
+		if x, y := quantise(a.Gain+s.g.logPrior(a.at)), quantise(b.Gain+s.g.logPrior(b.at)); x != y {
 			return cmp.Compare(y, x)
 		}
 		return strings.Compare(a.CI, b.CI)
 	})
 	if most := min(64, 16+16*len(g.Members)); len(g.Suspects) > most {
-		g.Suspects = slices.Clip(g.Suspects[:most])
+		g.Suspects = slices.Clone(g.Suspects[:most])
 	}
+}
+
+// lookup returns how much better than even the item at i explains an alert with
+// these reaches: a table of the whole topology that is filled once per alert.
+func (s *State) lookup(reaches []reach, i int32) float64 {
+	if len(reaches) == 0 {
+		return 0
+	}
+	s.fill(reaches)
+	return s.scratch[i]
+}
+
+func (s *State) fill(reaches []reach) {
+	if n := len(s.g.ids) - len(s.scratch); n > 0 {
+		s.scratch = append(s.scratch, make([]float64, n)...)
+	}
+	if s.scratchOf == &reaches[0] {
+		return
+	}
+	for _, r := range s.scratchSet {
+		s.scratch[r.at] = 0
+	}
+	for _, r := range reaches {
+		s.scratch[r.at] = float64(s.size()) * r.strength / s.g.mass(r.at)
+	}
+	s.scratchOf, s.scratchSet = &reaches[0], reaches
 }
 
 // posterior is the share of belief in each suspect, in their order, and in an
 // unknown cause; best is the log weight of the strongest explanation.
 func (s *State) posterior(g *group) (w []float64, unknown, best float64) {
-	w = make([]float64, len(g.Suspects))
+	p := &g.belief
+	if p.valid && p.epoch == s.g.epoch {
+		return p.weights, p.unknown, p.best
+	}
+	w = slices.Grow(p.weights[:0], len(g.Suspects))[:len(g.Suspects)]
 	best = math.Log(unknownCause)
 	for i, x := range g.Suspects {
-		n, ok := s.g.index[x.CI]
-		if !ok {
-			w[i] = math.Inf(-1)
-			continue
-		}
-		w[i] = math.Log(s.g.prior(n)+1e-9) + x.Gain + g.Evidence*logStray
+		w[i] = s.g.logPrior(x.at) + x.Gain + g.Evidence*logStray
 		best = max(best, w[i])
 	}
 	unknown = math.Exp(math.Log(unknownCause) - best)
@@ -91,7 +134,8 @@ func (s *State) posterior(g *group) (w []float64, unknown, best float64) {
 	for i := range w {
 		w[i] /= sum
 	}
-	return w, unknown / sum, best
+	*p = posterior{s.g.epoch, w, unknown / sum, best, true}
+	return w, p.unknown, best
 }
 
 // pace is how many further alerts a minute a group is expected to bring now.
@@ -151,16 +195,10 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 			if w[i] < 1e-4 {
 				continue
 			}
-			p := stray
-			for _, r := range reaches {
-				if s.g.ids[r.at] == x.CI {
-					p += (1 - stray) * float64(s.size()) * r.strength / s.g.mass(r.at)
-					break
-				}
-			}
-			ratio += w[i] * p
-			if w[i]*p > most {
-				most, f.via = w[i]*p, x.CI
+			p := w[i] * (stray + (1-stray)*s.lookup(reaches, x.at))
+			ratio += p
+			if p > most {
+				most, f.via = p, x.CI
 			}
 		}
 	} else {

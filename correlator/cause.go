@@ -209,7 +209,7 @@ func (s *State) causes(g *group) []Cause {
 	top := list[0].log
 	g.Ranked = g.Ranked[:0]
 	for _, r := range list[:min(len(list), 3)] {
-		g.Ranked = append(g.Ranked, suspicion{s.g.ids[r.at], quantise(math.Exp((r.log - top) / 4))})
+		g.Ranked = append(g.Ranked, suspicion{CI: s.g.ids[r.at], Gain: quantise(math.Exp((r.log - top) / 4))})
 	}
 	if s.doubtful(g, seen, list[0].at, list[0].log, list[min(1, len(list)-1)].log, evidence, list[0].explained, list[0].items) {
 		return nil

@@ -43,6 +43,7 @@ type group struct {
 	SettleDue  time.Time      `json:"settle_due,omitzero"`
 	ViewDue    time.Time      `json:"view_due,omitzero"`
 
+	belief  posterior
 	items   map[int32]int // members by item
 	indexed []int32       // suspects under which it is found
 	mark    uint64        // last search that saw it
@@ -66,28 +67,43 @@ const (
 
 // relist keeps the order of latest activity and the index by suspect.
 func (s *State) relist(g *group) {
-	s.unlist(g)
+	listed := g.Order > 0
+	if n, ok := s.placeOf(g); ok {
+		s.recent = slices.Delete(s.recent, n, n+1)
+	}
 	l := s.books()
 	l.Order++
 	s.totals.Touch(ledgerKey)
 	g.Order = l.Order
 	s.recent = append(s.recent, g)
-	for i := range g.items {
-		s.byItem[i] = append(s.byItem[i], g)
+	if !listed {
+		for i := range g.items {
+			s.byItem[i] = append(s.byItem[i], g)
+		}
 	}
 	s.reindexGroup(g)
 }
 
+// placeOf finds a group among the latest.
+func (s *State) placeOf(g *group) (int, bool) {
+	if g.Order == 0 {
+		return 0, false
+	}
+	return slices.BinarySearchFunc(s.recent, g.Order, func(x *group, o uint64) int { return cmp.Compare(x.Order, o) })
+}
+
 func (s *State) reindexGroup(g *group) {
+	top := g.Suspects[:min(len(g.Suspects), indexTop)]
+	if slices.EqualFunc(top, g.indexed, func(x suspicion, i int32) bool { return x.at == i }) {
+		return
+	}
 	for _, i := range g.indexed {
 		s.unindex(i, g)
 	}
 	g.indexed = g.indexed[:0]
-	for _, x := range g.Suspects[:min(len(g.Suspects), indexTop)] {
-		if i, ok := s.g.index[x.CI]; ok {
-			g.indexed = append(g.indexed, i)
-			s.bySuspect[i] = append(s.bySuspect[i], g)
-		}
+	for _, x := range top {
+		g.indexed = append(g.indexed, x.at)
+		s.bySuspect[x.at] = append(s.bySuspect[x.at], g)
 	}
 }
 
@@ -111,7 +127,7 @@ func (s *State) unlist(g *group) {
 	if g.Order == 0 {
 		return
 	}
-	if n, ok := slices.BinarySearchFunc(s.recent, g.Order, func(x *group, o uint64) int { return cmp.Compare(x.Order, o) }); ok {
+	if n, ok := s.placeOf(g); ok {
 		s.recent = slices.Delete(s.recent, n, n+1)
 	}
 	for _, i := range g.indexed {
@@ -634,7 +650,7 @@ func (s *State) openBeat(b *heartbeat) string {
 // alert would make a storm cost its square.
 const (
 	viewEvery  = 15 * time.Second
-	largeGroup = 24
+	largeGroup = 16
 )
 
 // reassess recomputes what is known of an incident and tells if it changed.

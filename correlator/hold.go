@@ -201,8 +201,8 @@ func (s *State) sweep(g *group) *group {
 	w, _, _ := s.posterior(g)
 	var at []reach
 	for i, x := range g.Suspects {
-		if n, ok := s.g.index[x.CI]; ok && w[i] > 0.02 && len(at) < 8 {
-			at = append(at, reach{n, 1})
+		if w[i] > 0.02 && len(at) < 8 {
+			at = append(at, reach{x.at, 1})
 		}
 	}
 	for _, h := range s.nearby(at, nil, g) {
@@ -274,19 +274,16 @@ func (s *State) maybeMerge(g, h *group) *group {
 	}
 	_, _, bg := s.posterior(g)
 	_, _, bh := s.posterior(h)
-	gain := make(map[string]float64, len(h.Suspects))
-	for _, x := range h.Suspects {
-		gain[x.CI] = x.Gain
-	}
 	best, cause := math.Inf(-1), ""
 	for _, x := range g.Suspects {
-		v, both := gain[x.CI]
-		n, ok := s.g.index[x.CI]
-		if !both || !ok {
-			continue
-		}
-		if l := math.Log(s.g.prior(n)+1e-9) + x.Gain + v + (g.Evidence+h.Evidence)*logStray; l > best {
-			best, cause = l, x.CI
+		for _, y := range h.Suspects {
+			if x.at != y.at {
+				continue
+			}
+			if l := s.g.logPrior(x.at) + x.Gain + y.Gain + (g.Evidence+h.Evidence)*logStray; l > best {
+				best, cause = l, x.CI
+			}
+			break
 		}
 	}
 	if cause == "" {

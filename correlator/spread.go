@@ -317,7 +317,10 @@ const massMax = 1500
 // needs it. A failure of an item with a large mass shows at many places, so few
 // alerts below it speak against it.
 func (g *graph) mass(i int32) float64 {
-	if m, ok := g.massCache[i]; ok {
+	if int(i) >= len(g.massCache) {
+		g.massCache = append(g.massCache, make([]float64, len(g.ids)-len(g.massCache))...)
+	}
+	if m := g.massCache[i]; m != 0 {
 		return m
 	}
 	m := g.weighDependants(g.ids[i])
@@ -421,6 +424,19 @@ func (g *graph) prior(i int32) float64 {
 		class = len(g.platforms[n.Cluster]) * len(g.platforms)
 	}
 	return w / float64(max(3, class))
+}
+
+// logPrior is the logarithm of prior, kept.
+func (g *graph) logPrior(i int32) float64 {
+	if int(i) >= len(g.priorCache) {
+		g.priorCache = append(g.priorCache, make([]float64, len(g.ids)-len(g.priorCache))...)
+	}
+	if l := g.priorCache[i]; l != 0 {
+		return l
+	}
+	l := math.Log(g.prior(i) + 1e-9)
+	g.priorCache[i] = l
+	return l
 }
 
 // way tells how a failure of cause shows at id, for people: "api-1 depends_on db-1".

@@ -337,4 +337,3 @@ func (c *checkCmd) Run(io streams) error {
 	_, err = fmt.Fprintf(io.out, "%s: fine\n", c.File)
 	return err
 }
-

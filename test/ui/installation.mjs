@@ -68,6 +68,8 @@ export async function installation() {
     started.push(one);
     return one;
   };
+  // Whatever ends this program, nothing of it stays behind.
+  process.once('exit', () => started.forEach((s) => s.p.kill('SIGKILL')));
   const x = {
     url, token, admin, dir,
     server: undefined,

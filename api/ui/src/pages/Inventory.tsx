@@ -1,7 +1,7 @@
 import { Button, Select } from '@mantine/core';
 import { Link } from 'wouter';
 import { fetchCis, readAll, useCis, useClasses, type Ci } from '../api/queries';
-import { CiLink, Meter, Toggle } from '../components/bits';
+import { CiLink, Toggle } from '../components/bits';
 import { FilterText, FilterToggle, terms } from '../components/Filter';
 import { State } from '../components/State';
 import { Table, type Column } from '../components/Table';
@@ -42,7 +42,7 @@ const columns: Column<Ci>[] = [
   attribute('serial_number', 'Serial', { optional: true }),
   attribute('lifecycle', 'Lifecycle', { optional: true }),
   attribute('environment', 'Environment', { optional: true }),
-  { id: 'complete', label: 'Complete', width: 'fit', cell: (c) => <span title={c.incomplete?.length ? `missing: ${c.incomplete.join(', ')}` : 'every required field has a value'}><Meter value={c.completeness} /></span>, text: (c) => c.completeness },
+  { id: 'complete', label: 'Complete', width: 'fit', align: 'end', cell: (c) => <span title={c.incomplete?.length ? `missing: ${c.incomplete.join(', ')}` : 'every required field has a value'}>{Math.round(c.completeness * 100)} %</span>, text: (c) => c.completeness },
   { id: 'liveness', label: 'State', width: 'fit', bare: true, cell: (c) => <Liveness ci={c} />, text: (c) => c.liveness },
   { id: 'seen', label: 'Seen', width: 'fit', sort: 'seen', bare: true, cell: (c) => <Time at={c.last_seen} />, text: (c) => c.last_seen },
   { id: 'first_seen', label: 'First seen', width: 'fit', sort: 'first_seen', optional: true, cell: (c) => <Time at={c.first_seen} />, text: (c) => c.first_seen },

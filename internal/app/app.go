@@ -143,7 +143,7 @@ func (s *server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.collector = collector.New(collector.Options{
-		Journal: s.journal, Quarantine: s.engine.Records(), Lag: s.engine.Lag, Room: s.space.check, Now: s.now, Logger: s.log,
+		Journal: s.journal, Quarantine: s.engine.Records(), Lag: s.engine.Lag, Room: s.space.check, Now: s.now, Find: s.inventory.Find, Logger: s.log,
 		MaxBody: s.cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(s.cfg.Ingest.MaxBacklog),
 	})
 	if err := s.openTeller(ctx); err != nil {

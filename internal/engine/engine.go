@@ -315,6 +315,8 @@ func (e *Engine) publish(effects []fold.Effect) {
 			changes = append(changes, Change{f.Cause, "incident", b.Incident.ID})
 		case fold.PutProblem:
 			changes = append(changes, Change{f.Cause, "problem", b.Problem.ID})
+		case fold.PutMaintenance:
+			changes = append(changes, Change{f.Cause, "maintenance", b.Maintenance.ID})
 		case fold.PutAlert:
 			changes = append(changes, Change{f.Cause, "alert", b.Alert.ID})
 		}

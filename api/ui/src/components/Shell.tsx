@@ -145,11 +145,13 @@ function Account({ me, help, more }: { me: Me; help: () => void; more?: boolean 
             </Menu.Item>
           ))}
         {more && <Menu.Divider />}
-        {(['auto', 'light', 'dark'] as const).map((s) => (
-          <Menu.Item key={s} role="menuitemradio" aria-checked={colorScheme === s} leftSection={<Icon name="theme" size={16} />} rightSection={colorScheme === s ? <Icon name="check" size={14} /> : null} onClick={() => setColorScheme(s)}>
-            {s === 'auto' ? 'As the system' : words(s)}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={colorScheme} onChange={(v) => setColorScheme(v as 'auto')}>
+          {(['auto', 'light', 'dark'] as const).map((s) => (
+            <Menu.RadioItem key={s} value={s}>
+              {s === 'auto' ? 'As the system' : words(s)}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
         <Menu.Divider />
         <Menu.Item leftSection={<Icon name="help" size={16} />} onClick={help}>
           Keyboard shortcuts

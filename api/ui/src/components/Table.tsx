@@ -1,4 +1,4 @@
-import { Checkbox, Menu } from '@mantine/core';
+import { Menu } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { useLocation } from 'wouter';
@@ -252,15 +252,9 @@ function ColumnChoice<T>({ name, all, shown, set }: { name: string; all: Column<
         {all
           .filter((c) => c.width !== 'lead')
           .map((c) => (
-            <Menu.Item
-              key={c.id}
-              role="menuitemcheckbox"
-              aria-checked={ids.includes(c.id)}
-              leftSection={<Checkbox.Indicator size="xs" checked={ids.includes(c.id)} />}
-              onClick={() => choose(ids.includes(c.id) ? ids.filter((i) => i !== c.id) : [...ids, c.id])}
-            >
+            <Menu.CheckboxItem key={c.id} checked={ids.includes(c.id)} onChange={(on) => choose(on ? [...ids, c.id] : ids.filter((i) => i !== c.id))}>
               {c.label}
-            </Menu.Item>
+            </Menu.CheckboxItem>
           ))}
       </Menu.Dropdown>
     </Menu>

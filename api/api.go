@@ -39,6 +39,8 @@ type Options struct {
 	Ingest  Ingest
 	// Inventory of configuration items; nil leaves its routes out.
 	Inventory Inventory
+	// Links checks the signed links in messages; nil leaves them out.
+	Links Links
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
 	// Reload reads the configuration anew; nil leaves the route out.
@@ -103,6 +105,8 @@ func New(o Options) (*API, error) {
 	a.incidentRoutes()
 	a.alertRoutes()
 	a.problemRoutes()
+	a.maintenanceRoutes()
+	a.reviewRoutes()
 	a.auditRoutes()
 	a.tokenRoutes()
 	a.userRoutes()

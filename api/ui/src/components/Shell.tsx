@@ -46,9 +46,9 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
     <Link key={p.to} href={p.to} className={`nav-link ${p.wide ? 'wide' : ''}`} aria-current={here(path, p.to) ? 'page' : undefined} title={p.keys ? `${p.label} (${p.keys})` : p.label}>
       <Icon name={p.icon} />
       {p.label}
-      {p.to === '/' && open.total > 0 && (
-        <span className={`count ${open.unacknowledged > 0 ? 'hot' : ''}`} title={`${open.unacknowledged} unacknowledged of ${open.total} open`}>
-          {open.unacknowledged > 0 ? open.unacknowledged : open.total}
+      {p.to === '/' && open.badge !== '0' && (
+        <span className={`count ${open.unacknowledged > 0 ? 'hot' : ''}`} title={`${open.total} open`}>
+          {open.badge}
           <span className="sr">{open.unacknowledged > 0 ? ' unacknowledged' : ' open'}</span>
         </span>
       )}

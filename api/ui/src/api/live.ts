@@ -1,4 +1,4 @@
-import type { QueryClient } from '@tanstack/react-query';
+import type { Query, QueryClient } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 
 export type LiveState = 'connecting' | 'live' | 'lost';
@@ -52,6 +52,7 @@ export function follow(url: string, client: QueryClient): () => void {
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let flush: ReturnType<typeof setTimeout> | undefined;
+  let again: ReturnType<typeof setTimeout> | undefined;
   let wait = 1000;
   let opened = false;
   let fresh = true;
@@ -64,7 +65,18 @@ export function follow(url: string, client: QueryClient): () => void {
       flush = undefined;
       const keys = touched(waiting);
       waiting = [];
-      for (const queryKey of keys) void client.invalidateQueries({ queryKey });
+      let later = false;
+      // A list that was scrolled far is read anew page by page: not more often than it may cost.
+      const predicate = (q: Query) => {
+        const far = ((q.state.data as { pages?: unknown[] } | undefined)?.pages?.length ?? 0) > 3 && Date.now() - q.state.dataUpdatedAt < 30_000;
+        later ||= far;
+        return !far;
+      };
+      for (const queryKey of keys) void client.invalidateQueries({ queryKey, predicate });
+      if (later && !ended) again ??= setTimeout(() => {
+        again = undefined;
+        void client.invalidateQueries({ predicate: (q) => ((q.state.data as { pages?: unknown[] } | undefined)?.pages?.length ?? 0) > 3 });
+      }, 30_000);
     }, 500);
   };
   const heard = (e: MessageEvent<string>) => {
@@ -102,6 +114,7 @@ export function follow(url: string, client: QueryClient): () => void {
     ended = true;
     clearTimeout(timer);
     clearTimeout(flush);
+    clearTimeout(again);
     source?.close();
     become('connecting');
   };

@@ -1,5 +1,5 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient, type QueryKey } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import type { IconName } from '../components/Icon';
 import type { Rows } from '../components/Table';
 import { api, must, type Schemas } from './client';
@@ -71,8 +71,9 @@ export function usePaged<T>(key: QueryKey, fetch: (cursor: string | undefined) =
     enabled,
     refetchInterval,
   });
+  const items = useMemo(() => q.data?.pages.flatMap((p) => p.items) ?? [], [q.data]);
   return {
-    items: q.data?.pages.flatMap((p) => p.items) ?? [],
+    items,
     total: q.data?.pages[0]?.total,
     loading: q.isPending && enabled,
     error: q.error,
@@ -106,7 +107,7 @@ export const fetchAlerts = (l: List) => must(api.GET('/api/v1/alerts', { params:
 export const fetchProblems = (l: List) => must(api.GET('/api/v1/problems', { params: { query: clean(l) } }));
 
 export function useIncidents(l: List, enabled = true) {
-  return usePaged<Incident>(['incidents', l], (cursor) => fetchIncidents({ limit: 200, ...l, cursor }), enabled);
+  return usePaged<Incident>(['incidents', l], (cursor) => fetchIncidents({ limit: 100, ...l, cursor }), enabled);
 }
 export function useAlerts(l: List, enabled = true) {
   return usePaged<Alert>(['alerts', l], (cursor) => fetchAlerts({ limit: 200, ...l, cursor }), enabled);
@@ -115,11 +116,13 @@ export function useProblems(l: List) {
   return usePaged<Problem>(['problems', l], (cursor) => fetchProblems({ limit: 200, ...l, cursor }));
 }
 
-/** How many incidents are open, and how many of them nobody has acknowledged; counted up to 500. */
+/** How many incidents are open, and how many of them nobody has acknowledged, in words short enough for a badge. */
 export function useOpenCount() {
-  const q = useQuery({ queryKey: ['incidents', 'count'], queryFn: () => fetchIncidents({ sort: 'attention', limit: 500 }), refetchInterval: 60_000 });
-  const items = q.data?.items ?? [];
-  return { total: items.length, unacknowledged: items.filter((i) => !i.acknowledged_at).length };
+  const most = 20;
+  const status = useStatus();
+  const q = useQuery({ queryKey: ['incidents', 'count'], queryFn: () => fetchIncidents({ sort: 'attention', q: 'acknowledged:no', limit: most }), refetchInterval: 60_000 });
+  const n = q.data?.items.length ?? 0;
+  return { total: status.data?.open_incidents ?? 0, unacknowledged: n, badge: n > 0 ? `${n}${q.data?.next ? '+' : ''}` : String(status.data?.open_incidents ?? 0) };
 }
 
 export function useIncident(id: string) {

@@ -224,6 +224,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cis/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a query may go on at a position
+         * @description Role: viewer.
+         */
+        get: operations["complete-query"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import items from CSV, or with dry_run tell line by line what would happen
+         * @description Columns are class, name, id, tags, label.NAME or fields; an empty cell says nothing. Each line is taken whole or not at all.
+         *
+         *     Role: manager.
+         */
+        post: operations["import-cis"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change every item that matches, or with dry_run tell what would change
+         * @description Role: manager.
+         */
+        post: operations["edit-cis"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cis/export": {
         parameters: {
             query?: never;
@@ -274,6 +336,26 @@ export interface paths {
         patch: operations["edit-ci"];
         trace?: never;
     };
+    "/api/v1/cis/{id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What differs between an item and another one, or itself at another time
+         * @description Role: viewer.
+         */
+        get: operations["diff-ci"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cis/{id}/graph": {
         parameters: {
             query?: never;
@@ -286,6 +368,26 @@ export interface paths {
          * @description Role: viewer.
          */
         get: operations["get-ci-graph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a service stands by what it needs, open incidents included
+         * @description Role: viewer.
+         */
+        get: operations["get-ci-health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -336,6 +438,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cis/{id}/past": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An item as it was at a time, rebuilt from its history
+         * @description Role: viewer.
+         */
+        get: operations["get-ci-past"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/sbom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The software bill of a host or a service, CycloneDX 1.6
+         * @description 404 where it leads to no host with a package list.
+         *
+         *     Role: viewer.
+         */
+        get: operations["get-ci-sbom"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cis/{id}/sections/{section}": {
         parameters: {
             query?: never;
@@ -358,6 +502,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cis/{id}/single-points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What an item needs and has only once, worst first
+         * @description Role: viewer.
+         */
+        get: operations["list-single-points"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/classes": {
         parameters: {
             query?: never;
@@ -370,6 +534,46 @@ export interface paths {
          * @description Role: viewer.
          */
         get: operations["list-classes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Purchase prices added up by a field and currency
+         * @description Role: viewer.
+         */
+        get: operations["list-costs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/endings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What ends: warranties, support, certificates, contracts; what is over comes first
+         * @description Role: viewer.
+         */
+        get: operations["list-endings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -696,6 +900,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/{id}/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was told about it, and when all receivers had it
+         * @description Role: viewer.
+         */
+        get: operations["list-incident-notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents/{id}/reopen": {
         parameters: {
             query?: never;
@@ -756,6 +980,30 @@ export interface paths {
          *     Role: responder.
          */
         post: operations["resume-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its post-incident review: as a person finished it, or a draft from the records
+         * @description Role: viewer.
+         */
+        get: operations["get-incident-review"];
+        /**
+         * Finish the review of an incident that is over
+         * @description Role: responder.
+         */
+        put: operations["write-incident-review"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -927,6 +1175,180 @@ export interface paths {
          */
         post: operations["logout"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List maintenance windows, newest first; open ones by their begin
+         * @description Role: viewer.
+         */
+        get: operations["list-maintenance"];
+        put?: never;
+        /**
+         * Plan a window: alerts about what it covers open nothing meanwhile
+         * @description Role: responder.
+         */
+        post: operations["create-maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One window
+         * @description Role: viewer.
+         */
+        get: operations["get-maintenance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It does not take place
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["cancel-maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It is done before its time
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["end-maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It ends later, or sooner
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["extend-maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its timeline, oldest first
+         * @description Role: viewer.
+         */
+        get: operations["list-maintenance-timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/merges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Items that were made one; each can be taken back
+         * @description Role: viewer.
+         */
+        get: operations["list-merges"];
+        put?: never;
+        /**
+         * Make two items one
+         * @description Role: manager.
+         */
+        post: operations["merge-cis"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/merges/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a merge back; id is the item that went
+         * @description Role: manager.
+         */
+        delete: operations["unmerge-cis"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1290,6 +1712,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How well the inventory is kept: completeness, staleness, orphans, duplicates
+         * @description Role: viewer.
+         */
+        get: operations["get-quality"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/quarantine": {
         parameters: {
             query?: never;
@@ -1330,6 +1772,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/service-proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Services that could be composed of what runs together
+         * @description Role: viewer.
+         */
+        get: operations["list-service-proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/services": {
         parameters: {
             query?: never;
@@ -1345,7 +1807,11 @@ export interface paths {
          */
         get: operations["list-services"];
         put?: never;
-        post?: never;
+        /**
+         * Compose a service of items
+         * @description Role: manager.
+         */
+        post: operations["create-service"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1616,6 +2082,50 @@ export interface paths {
         patch: operations["edit-user"];
         trace?: never;
     };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Saved lists
+         * @description Role: viewer.
+         */
+        get: operations["list-views"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Save a list under a name
+         * @description Role: viewer.
+         */
+        put: operations["save-view"];
+        post?: never;
+        /**
+         * Forget a saved list
+         * @description Role: viewer.
+         */
+        delete: operations["delete-view"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -1750,12 +2260,30 @@ export interface components {
         Binding: {
             ci: string;
             class: string;
+            everywhere?: boolean;
             evidence: string;
             label: string;
             name: string;
             /** Format: int64 */
             score: number;
             value: string;
+        };
+        BulkEdit: {
+            add_tags?: string[];
+            /** @description Tell what would change, and change nothing */
+            dry_run?: boolean;
+            /**
+             * Format: int64
+             * @description Refuse the whole where more items match; without it 10000
+             */
+            max?: number;
+            /** @description The items that are changed */
+            q: string;
+            remove_tags?: string[];
+            /** @description Fields to set; null takes back what you said before */
+            set?: {
+                [key: string]: unknown;
+            };
         };
         CI: {
             aliases?: string[];
@@ -1919,6 +2447,29 @@ export interface components {
         "Close-taskRequest": {
             decision: string;
         };
+        Completion: {
+            /**
+             * Format: int64
+             * @description First byte of the query that a proposal replaces
+             */
+            from: number;
+            proposals: string[];
+            /** Format: int64 */
+            to: number;
+        };
+        Cost: {
+            currency: string;
+            group: string;
+            /** Format: int64 */
+            items: number;
+            /** Format: double */
+            total: number;
+        };
+        Difference: {
+            field: string;
+            new: unknown;
+            old: unknown;
+        };
         Distribution: {
             /** Format: int64 */
             count: number;
@@ -1933,6 +2484,11 @@ export interface components {
             /** Format: double */
             sum: number;
         };
+        Duplicate: {
+            cis: string[];
+            field: string;
+            value: string;
+        };
         EditArgs: {
             description?: string;
             /** Format: int64 */
@@ -1943,6 +2499,16 @@ export interface components {
             title?: string;
             /** Format: int64 */
             urgency?: number;
+        };
+        Ending: {
+            ci: string;
+            class: string;
+            date: string;
+            /** Format: int64 */
+            days: number;
+            field: string;
+            name: string;
+            owner?: string;
         };
         Entry: {
             /** Format: date-time */
@@ -1959,6 +2525,11 @@ export interface components {
             text: string;
             /** Format: double */
             weight: number;
+        };
+        ExtendArgs: {
+            /** Format: date-time */
+            ends_at: string;
+            reason?: string;
         };
         Field: {
             counter?: boolean;
@@ -2003,6 +2574,23 @@ export interface components {
             liveness: string;
             name: string;
             via?: string;
+        };
+        Health: {
+            /** Format: int64 */
+            checked: number;
+            status: string;
+            troubled?: components["schemas"]["HealthNode"][];
+        };
+        HealthNode: {
+            class: string;
+            criticality?: string;
+            /** Format: int64 */
+            hops: number;
+            id: string;
+            liveness: string;
+            name: string;
+            via?: string;
+            why: string;
         };
         HoldArgs: {
             note?: string;
@@ -2051,6 +2639,18 @@ export interface components {
             /** Format: int64 */
             total: number;
             truncated?: boolean;
+        };
+        ImportReport: {
+            /** Format: int64 */
+            changed: number;
+            /** Format: int64 */
+            created: number;
+            dry_run?: boolean;
+            /** Format: int64 */
+            failed: number;
+            lines: components["schemas"]["LineReport"][];
+            /** Format: int64 */
+            unchanged: number;
         };
         Imported: {
             /**
@@ -2106,6 +2706,7 @@ export interface components {
             /** Format: int64 */
             priority: number;
             problem?: string;
+            recurred?: boolean;
             /** @description Class and name of the configuration items that the incident mentions, by id */
             refs: {
                 [key: string]: components["schemas"]["Ref"];
@@ -2173,6 +2774,15 @@ export interface components {
             root_cause?: string;
             workaround?: string;
         };
+        LineReport: {
+            changes?: components["schemas"]["Difference"][];
+            ci?: string;
+            errors?: string[];
+            /** Format: int64 */
+            line: number;
+            name?: string;
+            outcome: string;
+        };
         LinkArgs: {
             incident: string;
             reason?: string;
@@ -2237,6 +2847,33 @@ export interface components {
             /** @description Whose acts it does */
             user?: string;
         };
+        Maintenance: {
+            cis?: string[];
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** Format: date-time */
+            ends_at: string;
+            /** Format: int64 */
+            entries: number;
+            id: string;
+            /** @description Verbs that the window's state allows now */
+            legal: string[];
+            query?: string;
+            /** @description Class and name of the items that it covers, by id */
+            refs: {
+                [key: string]: components["schemas"]["Ref"];
+            };
+            /** Format: int64 */
+            revision: number;
+            services?: string[];
+            /** Format: date-time */
+            starts_at: string;
+            state: string;
+            summary: string;
+            /** Format: int64 */
+            suppressed: number;
+        };
         MajorArgs: {
             note?: string;
             reason?: string;
@@ -2251,10 +2888,24 @@ export interface components {
             note?: string;
             root_cause?: string;
         };
+        Merge: {
+            actor: string;
+            /** Format: date-time */
+            at: string;
+            id: string;
+            survivor: string;
+            /** Format: date-time */
+            undone_at?: string;
+        };
         MergeArgs: {
             /** @description Id of the incident that takes over */
             into: string;
             reason?: string;
+        };
+        MergeWish: {
+            /** @description The one that stays; of two of which one reports, that one does */
+            keep: string;
+            other: string;
         };
         Named: {
             class?: string;
@@ -2284,6 +2935,23 @@ export interface components {
         NewLoginLink: {
             user: string;
         };
+        NewMaintenance: {
+            /** @description Items that are worked on, by id or class:name */
+            cis?: string[];
+            /** Format: date-time */
+            ends_at: string;
+            /** @description Items that match this query now are covered too */
+            query?: string;
+            /** @description Services that are worked on, by name */
+            services?: string[];
+            /**
+             * Format: date-time
+             * @description Without it: now
+             */
+            starts_at?: string;
+            /** @description What is done */
+            summary: string;
+        };
         NewProblem: {
             assignee?: string;
             description?: string;
@@ -2296,6 +2964,16 @@ export interface components {
             priority?: number;
             team?: string;
             title: string;
+        };
+        NewService: {
+            attributes?: {
+                [key: string]: unknown;
+            };
+            /** @description Without it: service */
+            class?: string;
+            /** @description Ids of the items that it is composed of */
+            members: string[];
+            name: string;
         };
         NewSource: {
             /** @description What it is, e.g. Alertmanager of cluster a */
@@ -2332,6 +3010,11 @@ export interface components {
             /** @enum {string} */
             role: "viewer" | "responder" | "manager" | "admin";
         };
+        NewView: {
+            columns?: string[];
+            q: string;
+            sort?: string;
+        };
         NoteArgs: {
             /** @description Goes onto the timeline */
             note?: string;
@@ -2346,6 +3029,21 @@ export interface components {
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
+        PageCost: {
+            items: components["schemas"]["Cost"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageDifference: {
+            items: components["schemas"]["Difference"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageEnding: {
+            items: components["schemas"]["Ending"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
         PageEntry: {
             items: components["schemas"]["Entry"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
@@ -2353,6 +3051,16 @@ export interface components {
         };
         PageIncident: {
             items: components["schemas"]["Incident"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageMaintenance: {
+            items: components["schemas"]["Maintenance"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageMerge: {
+            items: components["schemas"]["Merge"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
@@ -2366,6 +3074,11 @@ export interface components {
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
+        PageProposal: {
+            items: components["schemas"]["Proposal"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
         PageQuarantined: {
             items: components["schemas"]["Quarantined"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
@@ -2373,6 +3086,11 @@ export interface components {
         };
         PageService: {
             items: components["schemas"]["Service"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageSinglePoint: {
+            items: components["schemas"]["SinglePoint"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
@@ -2396,8 +3114,18 @@ export interface components {
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
+        PageTold: {
+            items: components["schemas"]["Told"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
         PageUser: {
             items: components["schemas"]["User"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageView: {
+            items: components["schemas"]["View"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
@@ -2486,6 +3214,35 @@ export interface components {
             type: string;
             versions: components["schemas"]["Version"][];
         };
+        Proposal: {
+            calls?: string[];
+            class: string;
+            members: string[];
+            name: string;
+            names: string[];
+            why: string;
+        };
+        Quality: {
+            duplicates: components["schemas"]["Duplicate"][];
+            groups: components["schemas"]["QualityGroup"][];
+            missing: {
+                [key: string]: number;
+            };
+        };
+        QualityGroup: {
+            class: string;
+            /** Format: int64 */
+            complete: number;
+            /** Format: int64 */
+            gone: number;
+            /** Format: int64 */
+            items: number;
+            /** Format: int64 */
+            orphans: number;
+            owner: string;
+            /** Format: int64 */
+            stale: number;
+        };
         Quarantined: {
             /** Format: date-time */
             at: string;
@@ -2555,6 +3312,18 @@ export interface components {
             /** @description What mended it */
             resolution?: string;
         };
+        Review: {
+            /** Format: date-time */
+            at?: string;
+            by?: string;
+            draft?: boolean;
+            incident: string;
+            text: string;
+        };
+        ReviewText: {
+            /** @description Markdown; begin from the draft */
+            text: string;
+        };
         SectionState: {
             name: string;
             problems?: components["schemas"]["ReportProblem"][];
@@ -2586,6 +3355,28 @@ export interface components {
              */
             state: "ok" | "degraded" | "down";
             team?: string;
+        };
+        SinglePoint: {
+            class: string;
+            criticality?: string;
+            /** Format: int64 */
+            cuts: number;
+            /** Format: int64 */
+            hops: number;
+            id: string;
+            liveness: string;
+            name: string;
+            via?: string;
+        };
+        Snapshot: {
+            /** Format: date-time */
+            at: string;
+            ci: components["schemas"]["CI"];
+            exists: boolean;
+            relations?: string[];
+            software?: {
+                [key: string]: string;
+            };
         };
         Source: {
             /** Format: date-time */
@@ -2641,7 +3432,7 @@ export interface components {
             /** @description The record that changed */
             id: string;
             /** @enum {string} */
-            kind: "incident" | "alert" | "problem";
+            kind: "incident" | "alert" | "problem" | "maintenance";
             /**
              * Format: int64
              * @description Of the event in the journal that changed it
@@ -2725,6 +3516,14 @@ export interface components {
             /** @description Whose acts it does */
             user?: string;
         };
+        Told: {
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            done_at?: string;
+            id: string;
+            step: string;
+        };
         User: {
             /** Format: date-time */
             created_at: string;
@@ -2759,6 +3558,13 @@ export interface components {
             hosts: number;
             version: string;
         };
+        View: {
+            columns?: string[];
+            name: string;
+            owner?: string;
+            q: string;
+            sort?: string;
+        };
         Who: {
             /** @description How records name the caller */
             actor: string;
@@ -2770,6 +3576,9 @@ export interface components {
             version: string;
             /** @enum {string} */
             via: "session" | "token";
+        };
+        WhyArgs: {
+            reason?: string;
         };
         WrongLine: {
             /** Format: int64 */
@@ -3149,6 +3958,112 @@ export interface operations {
             };
         };
     };
+    "complete-query": {
+        parameters: {
+            query?: {
+                q?: string;
+                /** @description Byte of the query; without it its end */
+                at?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Completion"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "import-cis": {
+        parameters: {
+            query?: {
+                /** @description Whose words these are */
+                source?: string;
+                /** @description For files without a column class */
+                class?: string;
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "edit-cis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "export-cis": {
         parameters: {
             query?: {
@@ -3280,6 +4195,44 @@ export interface operations {
             };
         };
     };
+    "diff-ci": {
+        parameters: {
+            query?: {
+                /** @description The other item; without it the same one */
+                with?: string;
+                /** @description Time of the first; without it now */
+                at?: string;
+                /** @description Time of the other; without it now */
+                with_at?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageDifference"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-ci-graph": {
         parameters: {
             query?: {
@@ -3306,6 +4259,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Graph"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci-health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
                 };
             };
             /** @description A problem */
@@ -3394,6 +4378,70 @@ export interface operations {
             };
         };
     };
+    "get-ci-past": {
+        parameters: {
+            query: {
+                at: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci-sbom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bill */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.cyclonedx+json": Record<string, never>;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-ci-section": {
         parameters: {
             query?: never;
@@ -3426,6 +4474,39 @@ export interface operations {
             };
         };
     };
+    "list-single-points": {
+        parameters: {
+            query?: {
+                hops?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageSinglePoint"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-classes": {
         parameters: {
             query?: never;
@@ -3442,6 +4523,76 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Classes"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-costs": {
+        parameters: {
+            query?: {
+                /** @description Only items that match */
+                q?: string;
+                /** @description owner, team, location, class, ... */
+                by?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageCost"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-endings": {
+        parameters: {
+            query?: {
+                /** @description Only items that match */
+                q?: string;
+                /** @description How far to look: 90d, 52w */
+                within?: string;
+                /** @description Only these date fields, separated by commas */
+                fields?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageEnding"];
                 };
             };
             /** @description A problem */
@@ -4056,6 +5207,42 @@ export interface operations {
             };
         };
     };
+    "list-incident-notifications": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTold"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "reopen-incident": {
         parameters: {
             query?: never;
@@ -4160,6 +5347,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-incident-review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "write-incident-review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewText"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
                 };
             };
             /** @description A problem */
@@ -4440,6 +5693,360 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-maintenance": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description Only planned and active ones */
+                open?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageMaintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMaintenance"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "cancel-maintenance": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WhyArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "end-maintenance": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WhyArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "extend-maintenance": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ExtendArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-maintenance-timeline": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTimelineEntry"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-merges": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageMerge"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "merge-cis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeWish"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Merge"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "unmerge-cis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CI"];
+                };
             };
             /** @description A problem */
             default: {
@@ -5136,6 +6743,35 @@ export interface operations {
             };
         };
     };
+    "get-quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quality"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-quarantine": {
         parameters: {
             query?: {
@@ -5201,6 +6837,37 @@ export interface operations {
             };
         };
     };
+    "list-service-proposals": {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageProposal"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-services": {
         parameters: {
             query?: {
@@ -5220,6 +6887,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageService"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-service": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewService"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CIDetail"];
                 };
             };
             /** @description A problem */
@@ -5786,6 +7488,99 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageView"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "save-view": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewView"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-view": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             default: {

@@ -10,11 +10,11 @@ const H = 130;
 const pad = { left: 46, right: 6, top: 8, bottom: 20 };
 
 /** Round numbers for an axis that begins at 0. */
-export function ticks(max: number, n = 3): number[] {
+export function ticks(max: number, n = 3, whole = false): number[] {
   if (max <= 0) return [0];
   const raw = max / n;
   const base = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((m) => m * base).find((s) => s >= raw)!;
+  const step = Math.max(whole ? 1 : 0, [1, 2, 5, 10].map((m) => m * base).find((s) => s >= raw)!);
   const out: number[] = [];
   for (let v = 0; v < max + step * 0.999; v += step) out.push(v);
   return out;
@@ -36,7 +36,8 @@ export function timeTicks(max: number, n = 3): number[] {
  */
 export function Chart({ kind, labels, series, format, time, label }: { kind: 'line' | 'bar'; labels: string[]; series: Series[]; format: (v: number) => string; time?: boolean; label: string }) {
   const all = series.flatMap((s) => s.values).filter((v): v is number => v !== undefined);
-  const axis = (time ? timeTicks : ticks)(Math.max(0, ...all));
+  const most = Math.max(0, ...all);
+  const axis = time ? timeTicks(most) : ticks(most, 3, kind === 'bar');
   const top = axis.at(-1) || 1;
   const [ref, W] = useWidth();
   const inner = W - pad.left - pad.right;
@@ -65,7 +66,7 @@ export function Chart({ kind, labels, series, format, time, label }: { kind: 'li
         {kind === 'bar'
           ? series[0]!.values.map((v, i) =>
               v ? (
-                <rect key={i} className="bar" x={x(i) - slot * 0.36} width={Math.max(1, slot * 0.72)} y={y(v)} height={Math.max(0.5, H - pad.bottom - y(v))} rx="1.5">
+                <rect key={i} className="column" x={x(i) - slot * 0.36} width={Math.max(1, slot * 0.72)} y={y(v)} height={Math.max(0.5, H - pad.bottom - y(v))} rx="1.5">
                   <title>{`${labels[i]}: ${format(v)}`}</title>
                 </rect>
               ) : null,

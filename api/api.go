@@ -21,7 +21,6 @@ import (
 	"github.com/watchbill/watchbill/collector"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/journal"
-	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/internal/store"
 )
 
@@ -40,10 +39,10 @@ type Options struct {
 	Ingest  Ingest
 	// Inventory of configuration items; nil leaves its routes out.
 	Inventory Inventory
+	// Links checks the signed links in messages; nil leaves them out.
+	Links Links
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
-	// Links verifies links in messages; nil leaves their pages out.
-	Links *notify.Links
 	// Reload reads the configuration anew; nil leaves the route out.
 	Reload func(ctx context.Context) error
 	// Ready returns why the server cannot serve yet or any more; nil: it always can.
@@ -106,7 +105,8 @@ func New(o Options) (*API, error) {
 	a.incidentRoutes()
 	a.alertRoutes()
 	a.problemRoutes()
-	a.deskRoutes()
+	a.maintenanceRoutes()
+	a.reviewRoutes()
 	a.auditRoutes()
 	a.tokenRoutes()
 	a.userRoutes()

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +22,6 @@ import (
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/engine/fold"
 	"github.com/watchbill/watchbill/internal/journal"
-	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/internal/store"
 	"github.com/watchbill/watchbill/internal/store/badgerdb"
 )
@@ -59,7 +57,6 @@ type house struct {
 	log     *lockedBuffer
 	tokens  map[auth.Role]string
 	started auth.Started
-	links   *notify.Links
 	dir     string
 }
 
@@ -109,11 +106,8 @@ func build(t *testing.T, change ...func(*Options)) *house {
 	h.inv, err = inventory.New(ctx, inventory.Options{DB: db, Journal: j, Now: h.clock.now, NewID: func() string { n++; return fmt.Sprintf("CI%04d", n) }, Logger: log,
 		Schedule: report.Schedule{SampleSeconds: 15, ReportSeconds: 60, FullSeconds: 3600}})
 	h.must(err)
-	links, err := notify.NewLinks(&url.URL{Scheme: "http", Host: "127.0.0.1:7470"}, []byte(strings.Repeat("k", 32)))
-	h.must(err)
-	h.links = links
 	o := Options{
-		Links: links, Inventory: h.inv, Engine: h.engine, Journal: j, DB: db, Auth: h.auth, Ingest: c, Listen: "127.0.0.1:7470", URL: "http://127.0.0.1:7470", Version: "test",
+		Inventory: h.inv, Engine: h.engine, Journal: j, DB: db, Auth: h.auth, Ingest: c, Listen: "127.0.0.1:7470", URL: "http://127.0.0.1:7470", Version: "test",
 		Now: h.clock.now, Rand: rand.Reader, Logger: log,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "# none\n") }),
 		Reload:  func(context.Context) error { return nil },

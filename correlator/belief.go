@@ -18,12 +18,21 @@ import (
 type suspicion struct {
 	CI   string  `json:"ci"`
 	Gain float64 `json:"g"`
+	at   int32   // the item's index in the graph
 }
 
-var unknownCause = tUnk
-var stray = tStray
+// posterior is what a group's suspicions amount to, kept until it or the topology
+// changes.
+type posterior struct {
+	epoch         uint64
+	weights       []float64
+	unknown, best float64
+	valid         bool
+}
 
 const (
+	unknownCause = 0.02
+	stray        = 0.08
 	// stray is how likely an alert of an incident is to come from an item that
 	// nothing known connects with the cause: relations are missing and wrong.
 	// unknownCause weighs that the cause is nothing the CMDB holds.
@@ -44,43 +53,76 @@ func (s *State) believe(g *group, c *canonical, weight float64) {
 	if c.Binding == nil {
 		return
 	}
-	at := make(map[string]int, len(g.Suspects))
-	for i, x := range g.Suspects {
-		at[x.CI] = i
+	reaches := s.reachesOf(c)
+	if len(reaches) == 0 {
+		g.belief.valid = false
+		return
 	}
-	for _, r := range s.reachesOf(c) {
-		gain := weight * s.shownAt(r)
-		id := s.g.ids[r.at]
-		if i, ok := at[id]; ok {
-			g.Suspects[i].Gain = quantise(g.Suspects[i].Gain + gain)
-		} else {
-			g.Suspects = append(g.Suspects, suspicion{id, quantise(gain)})
+	s.fill(reaches)
+	for n := range g.Suspects {
+		x := &g.Suspects[n]
+		if gain := s.lookup(reaches, x.at); gain > 0 {
+			x.Gain = quantise(x.Gain + weight*math.Log(1+(1-stray)/stray*gain))
+			s.scratch[x.at] = -gain // taken
 		}
 	}
-	rank := func(x suspicion) float64 { return x.Gain + math.Log(s.g.prior(s.g.index[x.CI])+1e-6) }
+	for _, r := range reaches {
+		if s.scratch[r.at] > 0 {
+			g.Suspects = append(g.Suspects, suspicion{s.g.ids[r.at], quantise(weight * s.shownAt(r)), r.at})
+		}
+	}
+	for _, r := range reaches {
+		s.scratch[r.at] = math.Abs(s.scratch[r.at])
+	}
+	g.belief.valid = false
 	slices.SortFunc(g.Suspects, func(a, b suspicion) int {
-		if x, y := quantise(rank(a)), quantise(rank(b)); x != y {
+		if x, y := quantise(a.Gain+s.g.logPrior(a.at)), quantise(b.Gain+s.g.logPrior(b.at)); x != y {
 			return cmp.Compare(y, x)
 		}
 		return strings.Compare(a.CI, b.CI)
 	})
 	if most := min(64, 16+16*len(g.Members)); len(g.Suspects) > most {
-		g.Suspects = slices.Clip(g.Suspects[:most])
+		g.Suspects = slices.Clone(g.Suspects[:most])
 	}
+}
+
+// lookup returns how much better than even the item at i explains an alert with
+// these reaches: a table of the whole topology that is filled once per alert.
+func (s *State) lookup(reaches []reach, i int32) float64 {
+	if len(reaches) == 0 {
+		return 0
+	}
+	s.fill(reaches)
+	return s.scratch[i]
+}
+
+func (s *State) fill(reaches []reach) {
+	if n := len(s.g.ids) - len(s.scratch); n > 0 {
+		s.scratch = append(s.scratch, make([]float64, n)...)
+	}
+	if s.scratchOf == &reaches[0] {
+		return
+	}
+	for _, r := range s.scratchSet {
+		s.scratch[r.at] = 0
+	}
+	for _, r := range reaches {
+		s.scratch[r.at] = float64(s.size()) * r.strength / s.g.mass(r.at)
+	}
+	s.scratchOf, s.scratchSet = &reaches[0], reaches
 }
 
 // posterior is the share of belief in each suspect, in their order, and in an
 // unknown cause; best is the log weight of the strongest explanation.
 func (s *State) posterior(g *group) (w []float64, unknown, best float64) {
-	w = make([]float64, len(g.Suspects))
+	p := &g.belief
+	if p.valid && p.epoch == s.g.epoch {
+		return p.weights, p.unknown, p.best
+	}
+	w = slices.Grow(p.weights[:0], len(g.Suspects))[:len(g.Suspects)]
 	best = math.Log(unknownCause)
 	for i, x := range g.Suspects {
-		n, ok := s.g.index[x.CI]
-		if !ok {
-			w[i] = math.Inf(-1)
-			continue
-		}
-		w[i] = math.Log(s.g.prior(n)+1e-9) + x.Gain + g.Evidence*logStray
+		w[i] = s.g.logPrior(x.at) + x.Gain + g.Evidence*logStray
 		best = max(best, w[i])
 	}
 	unknown = math.Exp(math.Log(unknownCause) - best)
@@ -92,7 +134,8 @@ func (s *State) posterior(g *group) (w []float64, unknown, best float64) {
 	for i := range w {
 		w[i] /= sum
 	}
-	return w, unknown / sum, best
+	*p = posterior{s.g.epoch, w, unknown / sum, best, true}
+	return w, p.unknown, best
 }
 
 // pace is how many further alerts a minute a group is expected to bring now.
@@ -100,7 +143,7 @@ func (s *State) pace(g *group) float64 {
 	d := s.now.Sub(g.PaceAt)
 	rate := max(decayed(g.Fast, d, fastTau)/fastTau.Minutes(), 0.5*decayed(g.Slow, d, slowTau)/slowTau.Minutes())
 	if len(g.Members) == 1 {
-		rate *= tPace // it may be alone
+		rate *= 0.5 // it may be alone
 	}
 	return max(rate, 1e-4)
 }
@@ -139,7 +182,7 @@ func (f fit) total() float64 { return quantise(f.time + f.place + f.class + f.ag
 // fitness weighs an alert against a group.
 func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	f := fit{g: g}
-	f.time = math.Min(tCap, math.Log(s.pace(g)/(s.aloneRate()+failureRate)))
+	f.time = math.Log(s.pace(g) / (s.aloneRate() + failureRate))
 	if broad(c) {
 		reaches = nil
 	}
@@ -152,16 +195,10 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 			if w[i] < 1e-4 {
 				continue
 			}
-			p := stray
-			for _, r := range reaches {
-				if s.g.ids[r.at] == x.CI {
-					p += (1 - stray) * float64(s.size()) * r.strength / s.g.mass(r.at)
-					break
-				}
-			}
-			ratio += w[i] * p
-			if w[i]*p > most {
-				most, f.via = w[i]*p, x.CI
+			p := w[i] * (stray + (1-stray)*s.lookup(reaches, x.at))
+			ratio += p
+			if p > most {
+				most, f.via = p, x.CI
 			}
 		}
 	} else {
@@ -171,7 +208,7 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	if ratio < adjacent {
 		f.via, f.beside = "", beside
 	}
-	f.place = math.Log(max(0.7*ratio+tAdj*adjacent, 1e-3))
+	f.place = math.Log(max(0.7*ratio+adjacentShare*adjacent, 1e-3))
 	// class
 	f.class = s.classFit(c, g)
 	// An alert older than the failure is no effect of it.
@@ -207,7 +244,7 @@ func (s *State) neighboursOf(c *canonical) []reach {
 	}
 	for n, e := range s.g.needed[id] {
 		if from := s.g.nodes.Get(e.From); from != nil && tight(e, s.g) && n < fanMax {
-			out = append(out, reach{s.g.index[e.From], tRev})
+			out = append(out, reach{s.g.index[e.From], 0.6})
 		}
 	}
 	return out
@@ -225,7 +262,7 @@ func (s *State) adjacency(c *canonical, g *group) (ratio float64, beside string)
 	}
 	var sum float64
 	if g.items[i] > 0 && !broad(c) {
-		sum, beside = tSame, c.Binding.CI
+		sum, beside = 2, c.Binding.CI
 	}
 	for _, r := range s.neighboursOf(c) {
 		if g.items[r.at] == 0 {
@@ -279,11 +316,11 @@ func (s *State) classFit(c *canonical, g *group) float64 {
 	q := s.classShare(class)
 	n, k := float64(len(g.Members)), float64(g.Classes[class])
 	// How varied the group is says how likely a class is that it has not had.
-	variety := max(0.3, float64(len(g.Classes))/math.Log(2+n)*tA)
+	variety := max(0.3, float64(len(g.Classes))/math.Log(2+n))
 	if k == 0 {
-		return math.Log(variety/(n+variety)) * tNeg
+		return math.Log(variety/(n+variety)) * 0.5
 	}
-	return max(0, math.Log((k+variety*q)/(n+variety)/q)) * tPos
+	return max(0, math.Log((k+variety*q)/(n+variety)/q)) * 0.8
 }
 
 // evidence tells a fit in sentences.

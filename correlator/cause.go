@@ -192,7 +192,10 @@ func (s *State) causes(g *group) []Cause {
 		if p == 0 {
 			continue
 		}
-		list = append(list, ranked{at, quantise(math.Log(p) + x.gain + evidence*logStray), x})
+		if n := s.g.nodes.Get(s.g.ids[at]); n != nil && (n.Class == "rack" || n.Class == "pdu") && seen[n.ID] == nil {
+			p *= 0.005 // it groups, but what it holds or feeds seldom fails through it
+		}
+		list = append(list, ranked{at, quantise(0.5*math.Log(p) + x.gain + evidence*logStray), x})
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
 		if a.log != b.log {
@@ -204,6 +207,13 @@ func (s *State) causes(g *group) []Cause {
 		return nil
 	}
 	top := list[0].log
+	g.Ranked = g.Ranked[:0]
+	for _, r := range list[:min(len(list), 3)] {
+		g.Ranked = append(g.Ranked, suspicion{CI: s.g.ids[r.at], Gain: quantise(math.Exp((r.log - top) / 4))})
+	}
+	if s.doubtful(g, seen, list[0].at, list[0].log, list[min(1, len(list)-1)].log, evidence, list[0].explained, list[0].items) {
+		return nil
+	}
 	var out []Cause
 	for _, r := range list[:min(len(list), 5)] {
 		n := s.g.nodes.Get(s.g.ids[r.at])
@@ -224,6 +234,42 @@ func (s *State) causes(g *group) []Cause {
 		out = append(out, Cause{CI: n.ID, Class: n.Class, Name: n.Name, Score: quantise(math.Exp((r.log - top) / 4)), Path: path})
 	}
 	return out
+}
+
+// doubtful says that the best explanation is too poor to be told: an item that
+// does not alert itself, where another explains the same as well, where too little
+// of what it would bring down is down, or where one and the same complaint of
+// machines everywhere points at what they happen to share.
+func (s *State) doubtful(g *group, seen map[string]*affected, at int32, best, second, evidence, explained float64, items int) bool {
+	n := s.g.nodes.Get(s.g.ids[at])
+	if n == nil || seen[n.ID] != nil {
+		return false
+	}
+	close := math.Exp((second - best) / 4)
+	if len(seen) == 1 {
+		close = 0 // one item: what it needs is all there is to say
+	}
+	coverage := explained / s.g.mass(at)
+	switch {
+	case close > 0.75 && items > 1:
+		return true
+	case n.serves() && coverage < 0.4:
+		return true
+	case items <= 2 && close > 0.45:
+		return true
+	}
+	if n.Class == "switch" || n.Class == "hypervisor" || n.Class == "pdu" || n.Class == "rack" {
+		most, total := 0, 0
+		for _, k := range g.Classes {
+			most = max(most, k)
+			total += k
+		}
+		if items >= 5 && float64(most) >= 0.7*float64(total) && coverage < 0.6 && (best+4)/evidence < 2.2 {
+			return true
+		}
+		return (best+4)/evidence < 1
+	}
+	return false
 }
 
 // suspects lists recent changes on the causes and the affected items.

@@ -410,6 +410,9 @@ func (s *State) forget(key string, ep *episode) {
 		c.Episodes = slices.DeleteFunc(c.Episodes, func(k string) bool { return k == key })
 		s.alerts.Touch(c.ID)
 		if len(c.Episodes) == 0 {
+			if g := s.groups.Get(c.Group); g != nil {
+				s.unseat(g, c) // it may be reopened, and a restart would not find this one
+			}
 			s.alerts.Delete(c.ID)
 			if s.byIdentity[c.Identity] == c.ID {
 				delete(s.byIdentity, c.Identity)

@@ -60,9 +60,11 @@ type graph struct {
 	namespaces  map[string]string   // cluster/namespace → its item
 
 	// answers to questions about the topology as it is now
-	reachCache map[int64][]reach
-	massCache  map[int32]float64
-	epoch      uint64 // raised by every change
+	reachCache     map[int64][]reach
+	massCache      []float64 // by index; 0 is not known
+	priorCache     []float64 // logarithms, by index; 0 is not known
+	dependentCache map[string]dependentsOf
+	epoch          uint64 // raised by every change
 }
 
 func newGraph() *graph {
@@ -71,7 +73,7 @@ func newGraph() *graph {
 		alias: map[string][]string{}, needs: map[string][]edge{}, needed: map[string][]edge{}, hosts: map[string]struct{}{},
 		index: map[string]int32{}, classCount: map[string]int{}, clusterSize: map[string]int{}, clusterApps: map[string]int{}, platforms: map[string][]string{},
 		clusters: map[string]string{}, namespaces: map[string]string{},
-		reachCache: map[int64][]reach{}, massCache: map[int32]float64{},
+		reachCache: map[int64][]reach{}, dependentCache: map[string]dependentsOf{},
 	}
 }
 
@@ -81,9 +83,11 @@ func (g *graph) moved() {
 	if len(g.reachCache) > 0 {
 		clear(g.reachCache)
 	}
-	if len(g.massCache) > 0 {
-		clear(g.massCache)
+	if len(g.dependentCache) > 0 {
+		clear(g.dependentCache)
 	}
+	clear(g.massCache)
+	clear(g.priorCache)
 }
 
 func (g *graph) reindex() {
@@ -102,10 +106,7 @@ func (g *graph) indexNode(n *node) {
 	if n.Class == "host" || n.Class == "virtual_machine" {
 		g.hosts[n.ID] = struct{}{}
 	}
-	if _, ok := g.index[n.ID]; !ok {
-		g.index[n.ID] = int32(len(g.ids))
-		g.ids = append(g.ids, n.ID)
-	}
+	g.intern(n.ID)
 	g.classCount[n.Class]++
 	if n.Cluster != "" {
 		g.clusterSize[n.Cluster]++
@@ -122,6 +123,17 @@ func (g *graph) indexNode(n *node) {
 	case "namespace":
 		g.namespaces[n.Cluster+"/"+n.Namespace] = n.ID
 	}
+}
+
+// intern numbers an item, also one that is gone.
+func (g *graph) intern(id string) int32 {
+	i, ok := g.index[id]
+	if !ok {
+		i = int32(len(g.ids))
+		g.index[id] = i
+		g.ids = append(g.ids, id)
+	}
+	return i
 }
 
 func (g *graph) unindexNode(n *node) {
@@ -369,6 +381,21 @@ func (g *graph) name(id string) string {
 
 // dependents counts what needs id, directly or not, within hops; services by criticality.
 func (g *graph) dependents(id string, hops int) (n int, critical string) {
+	if d, ok := g.dependentCache[id]; ok {
+		return d.n, d.critical
+	}
+	n, critical = g.countDependents(id, hops)
+	g.dependentCache[id] = dependentsOf{n, critical}
+	return n, critical
+}
+
+// dependentsOf is an answer of dependents, kept until the topology changes.
+type dependentsOf struct {
+	n        int
+	critical string
+}
+
+func (g *graph) countDependents(id string, hops int) (n int, critical string) {
 	seen := map[string]bool{id: true}
 	front := []string{id}
 	for range hops {

@@ -17,10 +17,11 @@ type group struct {
 	Classes    map[string]int `json:"classes"`            // members by class
 	Clusters   map[string]int `json:"clusters,omitempty"` // members by cluster label
 	Suspects   []suspicion    `json:"suspects,omitempty"`
-	Evidence   float64        `json:"evidence"` // weight of the members, as believe counts it
-	Bond       float64        `json:"bond"`     // how well the members fit each other, summed
-	Onset      time.Time      `json:"onset"`    // earliest of its members
-	Middle     time.Time      `json:"middle"`   // mean of when its members were first heard
+	Ranked     []suspicion    `json:"ranked,omitempty"` // causes at the last assessment, told or not
+	Evidence   float64        `json:"evidence"`         // weight of the members, as believe counts it
+	Bond       float64        `json:"bond"`             // how well the members fit each other, summed
+	Onset      time.Time      `json:"onset"`            // earliest of its members
+	Middle     time.Time      `json:"middle"`           // mean of when its members were first heard
 	OpenedAt   time.Time      `json:"opened"`
 	LastJoined time.Time      `json:"joined"`
 	Fast       float64        `json:"fast"`
@@ -42,6 +43,7 @@ type group struct {
 	SettleDue  time.Time      `json:"settle_due,omitzero"`
 	ViewDue    time.Time      `json:"view_due,omitzero"`
 
+	belief  posterior
 	items   map[int32]int // members by item
 	indexed []int32       // suspects under which it is found
 	mark    uint64        // last search that saw it
@@ -50,7 +52,8 @@ type group struct {
 // live says whether the group still takes alerts.
 func (g *group) live() bool { return g.ResolvedAt.IsZero() && !g.Closed }
 
-var attachOdds = tOdds
+// attachOdds is the log odds from which an alert joins a group.
+const attachOdds = 1.0
 
 // heldPrefix begins the internal ids of groups that are held.
 const heldPrefix = "held/"
@@ -64,28 +67,43 @@ const (
 
 // relist keeps the order of latest activity and the index by suspect.
 func (s *State) relist(g *group) {
-	s.unlist(g)
+	listed := g.Order > 0
+	if n, ok := s.placeOf(g); ok {
+		s.recent = slices.Delete(s.recent, n, n+1)
+	}
 	l := s.books()
 	l.Order++
 	s.totals.Touch(ledgerKey)
 	g.Order = l.Order
 	s.recent = append(s.recent, g)
-	for i := range g.items {
-		s.byItem[i] = append(s.byItem[i], g)
+	if !listed {
+		for i := range g.items {
+			s.byItem[i] = append(s.byItem[i], g)
+		}
 	}
 	s.reindexGroup(g)
 }
 
+// placeOf finds a group among the latest.
+func (s *State) placeOf(g *group) (int, bool) {
+	if g.Order == 0 {
+		return 0, false
+	}
+	return slices.BinarySearchFunc(s.recent, g.Order, func(x *group, o uint64) int { return cmp.Compare(x.Order, o) })
+}
+
 func (s *State) reindexGroup(g *group) {
+	top := g.Suspects[:min(len(g.Suspects), indexTop)]
+	if slices.EqualFunc(top, g.indexed, func(x suspicion, i int32) bool { return x.at == i }) {
+		return
+	}
 	for _, i := range g.indexed {
 		s.unindex(i, g)
 	}
 	g.indexed = g.indexed[:0]
-	for _, x := range g.Suspects[:min(len(g.Suspects), indexTop)] {
-		if i, ok := s.g.index[x.CI]; ok {
-			g.indexed = append(g.indexed, i)
-			s.bySuspect[i] = append(s.bySuspect[i], g)
-		}
+	for _, x := range top {
+		g.indexed = append(g.indexed, x.at)
+		s.bySuspect[x.at] = append(s.bySuspect[x.at], g)
 	}
 }
 
@@ -109,7 +127,7 @@ func (s *State) unlist(g *group) {
 	if g.Order == 0 {
 		return
 	}
-	if n, ok := slices.BinarySearchFunc(s.recent, g.Order, func(x *group, o uint64) int { return cmp.Compare(x.Order, o) }); ok {
+	if n, ok := s.placeOf(g); ok {
 		s.recent = slices.Delete(s.recent, n, n+1)
 	}
 	for _, i := range g.indexed {
@@ -192,7 +210,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		f := s.fitness(c, g, reaches)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > tImm || broad(c) && f.place > -1 || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > 0 || broad(c) && f.place > -1 || s.holdOf(c) <= 0) {
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f
@@ -355,6 +373,21 @@ func (s *State) seat(g *group, c *canonical) int {
 		s.byItem[i] = append(s.byItem[i], g)
 	}
 	return g.items[i]
+}
+
+// unseat takes back what seat noted, of an alert that is forgotten.
+func (s *State) unseat(g *group, c *canonical) {
+	if c.Binding == nil {
+		return
+	}
+	i, ok := s.g.index[c.Binding.CI]
+	if !ok || g.items[i] == 0 {
+		return
+	}
+	if g.items[i]--; g.items[i] == 0 {
+		delete(g.items, i)
+		drop(s.byItem, i, g)
+	}
 }
 
 // open makes an incident of a held group.
@@ -617,7 +650,7 @@ func (s *State) openBeat(b *heartbeat) string {
 // alert would make a storm cost its square.
 const (
 	viewEvery  = 15 * time.Second
-	largeGroup = 24
+	largeGroup = 16
 )
 
 // reassess recomputes what is known of an incident and tells if it changed.

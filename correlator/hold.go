@@ -7,16 +7,20 @@ import (
 	"time"
 )
 
+const (
+	// promising is the share of a class's alerts that began incidents from which a
+	// lone one is not kept waiting; shortHold is how long it waits then.
+	promising = 0.35
+	shortHold = 100 * time.Second
+)
+
 // holdOf is how long an alert waits for company before it opens an incident by itself.
 // Where experience says that alerts of its class mostly begin incidents, it waits less.
 func (s *State) holdOf(c *canonical) time.Duration {
 	hold := time.Duration(s.cfg.Hold[c.Severity])
 	if c.Severity.Rank() > Major.Rank() {
-		switch p := s.promise(classOf(c)); {
-		case p >= tP1:
-			hold = min(hold, 100*time.Second)
-		case p >= tP2:
-			hold = min(hold, 10*time.Minute)
+		if s.promise(classOf(c)) >= promising {
+			hold = min(hold, shortHold)
 		}
 	}
 	return hold
@@ -197,8 +201,8 @@ func (s *State) sweep(g *group) *group {
 	w, _, _ := s.posterior(g)
 	var at []reach
 	for i, x := range g.Suspects {
-		if n, ok := s.g.index[x.CI]; ok && w[i] > 0.02 && len(at) < 8 {
-			at = append(at, reach{n, 1})
+		if w[i] > 0.02 && len(at) < 8 {
+			at = append(at, reach{x.at, 1})
 		}
 	}
 	for _, h := range s.nearby(at, nil, g) {
@@ -257,8 +261,10 @@ func (s *State) accuses(g *group, c *canonical) bool {
 	return false
 }
 
-// mergeOdds is how much likelier one failure must be than two.
-var mergeOdds = tMerge
+// mergeOdds is how likely one failure must be against two for groups to merge. It
+// is below even odds because one failure in two records costs its reader more than
+// what a merge that has to be split again does.
+const mergeOdds = -1.0
 
 // maybeMerge joins two groups where one failure explains both better than two do.
 // It returns the group that holds g's alerts afterwards.
@@ -268,19 +274,16 @@ func (s *State) maybeMerge(g, h *group) *group {
 	}
 	_, _, bg := s.posterior(g)
 	_, _, bh := s.posterior(h)
-	gain := make(map[string]float64, len(h.Suspects))
-	for _, x := range h.Suspects {
-		gain[x.CI] = x.Gain
-	}
 	best, cause := math.Inf(-1), ""
 	for _, x := range g.Suspects {
-		v, both := gain[x.CI]
-		n, ok := s.g.index[x.CI]
-		if !both || !ok {
-			continue
-		}
-		if l := math.Log(s.g.prior(n)+1e-9) + x.Gain + v + (g.Evidence+h.Evidence)*logStray; l > best {
-			best, cause = l, x.CI
+		for _, y := range h.Suspects {
+			if x.at != y.at {
+				continue
+			}
+			if l := s.g.logPrior(x.at) + x.Gain + y.Gain + (g.Evidence+h.Evidence)*logStray; l > best {
+				best, cause = l, x.CI
+			}
+			break
 		}
 	}
 	if cause == "" {

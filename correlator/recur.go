@@ -29,7 +29,8 @@ type profile struct {
 const (
 	profileItems = 64
 	familyKeep   = 50
-	lookback     = 60 // profiles compared per key, the newest
+	alikeFrom    = 0.6 // likeness from which an incident counts as seen before
+	lookback     = 60  // profiles compared per key, the newest
 	// settleAfter is how long after its opening an incident is told to be a
 	// recurrence for good: by then most of what it does is seen.
 	settleAfter = 45 * time.Minute
@@ -46,9 +47,7 @@ func (s *State) remember(g *group) *profile {
 	s.unindexProfile(g.ID, p)
 	p.Title = g.Last.Title
 	p.Causes = p.Causes[:0]
-	for _, c := range g.Last.Causes[:min(3, len(g.Last.Causes))] {
-		p.Causes = append(p.Causes, suspicion{c.CI, c.Score})
-	}
+	p.Causes = append(p.Causes, g.Ranked...)
 	p.Classes = make(map[string]int, len(g.Classes))
 	for k, n := range g.Classes {
 		p.Classes[k] = n
@@ -214,7 +213,7 @@ func (s *State) recognise(g *group) string {
 	}
 	before := g.SeenBefore
 	g.SeenBefore, g.Alike = "", 0
-	if best.odds >= tAlike {
+	if best.odds >= alikeFrom {
 		g.SeenBefore, g.Alike = best.id, best.odds
 	}
 	s.groups.Touch(g.ID)
@@ -286,7 +285,5 @@ func (s *State) settle(g *group) {
 	}
 }
 
-const (
-	// sureAlike is the likeness from which a second incident is a problem already.
-	sureAlike = 0.75
-)
+// sureAlike is the likeness from which a second incident is a problem already.
+const sureAlike = 0.65

@@ -120,7 +120,7 @@ func (g *graph) towardsCause(n *node, mode uint8, start bool, out []move) []move
 			out = append(out, move{from, final, 0.35}) // a batch that overloads it
 		case !start:
 		case e.Type == "runs_on" && machineClass(n.Class) && engineClass(from.Class):
-			out = append(out, move{from, final, 0.55})
+			out = append(out, move{from, final, 0.3})
 		case e.Type == "runs_on" && machineClass(n.Class) && (from.Class == "service" || from.Class == "workload"):
 			out = append(out, move{from, final, 0.3})
 		case e.Type == "replicates":
@@ -317,7 +317,10 @@ const massMax = 1500
 // needs it. A failure of an item with a large mass shows at many places, so few
 // alerts below it speak against it.
 func (g *graph) mass(i int32) float64 {
-	if m, ok := g.massCache[i]; ok {
+	if int(i) >= len(g.massCache) {
+		g.massCache = append(g.massCache, make([]float64, len(g.ids)-len(g.massCache))...)
+	}
+	if m := g.massCache[i]; m != 0 {
 		return m
 	}
 	m := g.weighDependants(g.ids[i])
@@ -410,15 +413,30 @@ func (g *graph) prior(i int32) float64 {
 	switch n.Class {
 	case "site":
 		return 0
-	case "pod", "rack", "pdu", "cluster":
+	case "pod", "cluster":
 		w = 0.2 // seldom the cause itself: others contain or run them
+	case "rack", "pdu":
+		w = 0.2
 	}
 	class := g.classCount[n.Class]
 	if n.serves() {
-		w = tPlat
+		w = 0.5
 		class = len(g.platforms[n.Cluster]) * len(g.platforms)
 	}
 	return w / float64(max(3, class))
+}
+
+// logPrior is the logarithm of prior, kept.
+func (g *graph) logPrior(i int32) float64 {
+	if int(i) >= len(g.priorCache) {
+		g.priorCache = append(g.priorCache, make([]float64, len(g.ids)-len(g.priorCache))...)
+	}
+	if l := g.priorCache[i]; l != 0 {
+		return l
+	}
+	l := math.Log(g.prior(i) + 1e-9)
+	g.priorCache[i] = l
+	return l
 }
 
 // way tells how a failure of cause shows at id, for people: "api-1 depends_on db-1".

@@ -46,6 +46,10 @@ type State struct {
 	byProfile  map[string][]string // incidents by what they were suspected of and their commonest class
 	search     uint64
 
+	scratch    []float64 // see lookup
+	scratchOf  *reach
+	scratchSet []reach
+
 	// of the event being stepped
 	now     time.Time
 	out     []Decision
@@ -87,6 +91,7 @@ func (s *State) Configure(cfg Config) { s.cfg = cfg }
 func (s *State) Step(e event.Event, body event.Body) []Decision {
 	s.now, s.out = e.At, nil
 	s.workOff()
+	s.scratchOf = nil // what it holds may change with the topology
 	switch b := body.(type) {
 	case *event.Notification:
 		s.notification(e.Source, b)
@@ -388,6 +393,9 @@ func (s *State) Loaded() {
 		s.reschedule(dueHold, k, g.HoldDue)
 		s.reschedule(dueView, k, g.ViewDue)
 		s.reschedule(dueSettle, k, g.SettleDue)
+		for n := range g.Suspects {
+			g.Suspects[n].at = s.g.intern(g.Suspects[n].CI)
+		}
 		order := g.Order
 		g.Order = 0
 		for _, m := range g.Members {

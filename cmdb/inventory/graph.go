@@ -163,12 +163,20 @@ func (m *memory) text(o uint32, column string) string {
 	if col == nil {
 		return ""
 	}
-	for _, t := range m.entries[o].terms {
-		if t.column == col.number {
-			return col.values[t.value].text
-		}
+	if id, ok := m.valueOf(o, col); ok {
+		return col.values[id].text
 	}
 	return ""
+}
+
+// valueOf returns the first value that an item has in a column.
+func (m *memory) valueOf(o uint32, col *column) (uint32, bool) {
+	terms := m.entries[o].terms
+	i, _ := slices.BinarySearchFunc(terms, col.number, func(t term, n uint16) int { return cmp.Compare(t.column, n) })
+	if i < len(terms) && terms[i].column == col.number {
+		return terms[i].value, true
+	}
+	return 0, false
 }
 
 // Impact is what fails with an item.
@@ -240,7 +248,13 @@ func (inv *Inventory) Impact(ctx context.Context, id string, hops int) (Impact, 
 	}
 	out.Total = len(out.Affected)
 	slices.SortFunc(out.Affected, func(a, b GraphNode) int {
-		return cmp.Or(-cmp.Compare(weights[a.Criticality], weights[b.Criticality]), cmp.Compare(a.Hops, b.Hops), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+		if a.Criticality != b.Criticality {
+			return -cmp.Compare(weights[a.Criticality], weights[b.Criticality])
+		}
+		if a.Hops != b.Hops {
+			return cmp.Compare(a.Hops, b.Hops)
+		}
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
 	return out, nil
 }

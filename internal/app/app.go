@@ -29,7 +29,9 @@ import (
 	"github.com/watchbill/watchbill/collector"
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine"
+	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/journal"
+	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/internal/store"
 	"github.com/watchbill/watchbill/internal/store/badgerdb"
 )
@@ -64,11 +66,13 @@ type server struct {
 	auth      *auth.Store
 	collector *collector.Collector
 	api       *api.API
-	metrics   *api.Metrics
-	tell      teller
 	reload    chan chan error
-	tls       bool
-	url       string
+
+	dispatcher *notify.Dispatcher // nil: nobody is told
+	late       []func()           // what begins after the engine
+	space      *room
+	tls        bool
+	url        string
 }
 
 // Run serves until ctx ends, then stops in order. hup, where not nil, asks for a
@@ -122,7 +126,7 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}
-	space := &room{dir: s.o.StoragePath, watermark: uint64(s.cfg.Storage.FreeSpaceWatermarkMiB) << 20, now: time.Now}
+	s.space = &room{dir: s.o.StoragePath, watermark: uint64(s.cfg.Storage.FreeSpaceWatermarkMiB) << 20, now: time.Now}
 	if s.journal, err = journal.Open(ctx, s.db, time.Now); err != nil {
 		return err
 	}
@@ -133,13 +137,10 @@ func (s *server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.collector = collector.New(collector.Options{
-		Journal: s.journal, Quarantine: s.engine.Records(), Lag: s.engine.Lag, Room: space.check, Now: time.Now, Logger: s.log,
+		Journal: s.journal, Quarantine: s.engine.Records(), Lag: s.engine.Lag, Room: s.space.check, Now: time.Now, Logger: s.log,
 		MaxBody: s.cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(s.cfg.Ingest.MaxBacklog),
 	})
-	if err := s.openTeller(ctx); err != nil {
-		return err
-	}
-	started, err := s.openAPI(ctx, space)
+	started, err := s.openAPI(ctx)
 	if err != nil {
 		return err
 	}
@@ -147,8 +148,8 @@ func (s *server) open(ctx context.Context) (err error) {
 		return fmt.Errorf("begin to listen: %w", err)
 	}
 	s.life.background("engine", s.failed, s.engine.Run)
-	if err := s.startTelling(s.cfg.Notifications); err != nil {
-		return err
+	for _, begin := range s.late {
+		begin()
 	}
 	s.life.background("housekeeping", s.failed, s.housekeeping)
 	s.serve(l)
@@ -258,14 +259,21 @@ func (s *server) load(ctx context.Context) error {
 	if cfg.Storage != s.cfg.Storage || cfg.Ingest != s.cfg.Ingest || cfg.Agents != s.cfg.Agents {
 		s.log.Warn("changes to storage, ingest and agents take effect with the next start")
 	}
-	receivers, err := s.loadReceivers(cfg.Notifications)
-	if err != nil {
-		return err
+	if (cfg.Notifications.ConfigFile == "") != (s.dispatcher == nil) {
+		return fault.Invalidf("notifications.config_file", "can be added or removed by a restart only")
+	}
+	var receivers *notify.Receivers
+	if s.dispatcher != nil {
+		if receivers, err = s.receivers(cfg.Notifications); err != nil {
+			return err
+		}
 	}
 	if err := s.engine.Reload(ctx, rules); err != nil {
 		return err
 	}
-	s.retell(receivers)
+	if s.dispatcher != nil {
+		s.dispatcher.Reload(receivers)
+	}
 	cfg.Storage, cfg.Ingest, cfg.Agents = s.cfg.Storage, s.cfg.Ingest, s.cfg.Agents
 	s.cfg = cfg
 	s.log.Info("configuration reloaded", "file", s.o.ConfigFile)

@@ -14,19 +14,23 @@ import (
 )
 
 // openAPI makes the credentials of a first start and the handler of everything.
-func (s *server) openAPI(ctx context.Context, space *room) (auth.Started, error) {
+func (s *server) openAPI(ctx context.Context) (auth.Started, error) {
 	s.auth = auth.New(auth.Options{DB: s.db, Journal: s.journal, Now: time.Now, Rand: rand.Reader, Logger: s.log})
 	started, err := s.auth.Start(ctx, auth.Bootstrap{Dir: s.o.StoragePath, URL: s.url, AdminToken: s.o.AdminToken})
 	if err != nil {
 		return started, err
 	}
-	if s.metrics, err = api.NewMetrics(ctx, s.engine, s.o.Version, time.Now); err != nil {
+	metrics, err := api.NewMetrics(ctx, s.engine, s.o.Version, time.Now)
+	if err != nil {
 		return started, fmt.Errorf("read the measures of the event log: %w", err)
+	}
+	if err := s.openNotify(metrics.Registry()); err != nil {
+		return started, err
 	}
 	pages, _ := ui.Files()
 	s.api, err = api.New(api.Options{
-		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Metrics: s.metrics.Handler(), Links: s.tell.links, Reload: s.Reload,
-		Ready: func() error { return s.ready(space) }, Listen: s.o.ListenAddress, TLS: s.tls, URL: s.url, Version: s.o.Version,
+		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Inventory: s.inventory, Metrics: metrics.Handler(), Reload: s.Reload,
+		Ready: s.well, Listen: s.o.ListenAddress, TLS: s.tls, URL: s.url, Version: s.o.Version,
 		Now: time.Now, Rand: rand.Reader, Logger: s.log, Pages: pages,
 	})
 	if err != nil {
@@ -39,9 +43,9 @@ func (s *server) openAPI(ctx context.Context, space *room) (auth.Started, error)
 	return started, nil
 }
 
-// ready says why the server cannot take alerts now, if so.
-func (s *server) ready(space *room) error {
-	if err := space.check(); err != nil {
+// well says why the server cannot take alerts now, if so.
+func (s *server) well() error {
+	if err := s.space.check(); err != nil {
 		return fault.Unavailablef("%v", err)
 	}
 	return nil

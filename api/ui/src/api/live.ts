@@ -38,15 +38,15 @@ export function touched(changes: StreamChange[]): string[][] {
     if (c.kind === 'alert') add('sources');
     if (c.kind === 'incident') add('timeline', c.id);
     if (c.kind === 'problem') add('timeline', c.id);
-    if (c.kind === 'ci') add('software');
   }
   return [...keys.values()];
 }
 
 /**
  * Follows the server's stream and marks what changed as stale. The stream may
- * break at any time: every reconnect reads everything on screen anew, because
- * what happened in between was never sent. Returns its end.
+ * break at any time: the browser comes back with the last position it saw and
+ * gets what it missed, and where that cannot be, everything on screen is read
+ * anew. Returns its end.
  */
 export function follow(url: string, client: QueryClient): () => void {
   let source: EventSource | undefined;
@@ -54,6 +54,7 @@ export function follow(url: string, client: QueryClient): () => void {
   let flush: ReturnType<typeof setTimeout> | undefined;
   let wait = 1000;
   let opened = false;
+  let fresh = true;
   let ended = false;
   let waiting: StreamChange[] = [];
 
@@ -68,8 +69,7 @@ export function follow(url: string, client: QueryClient): () => void {
   };
   const heard = (e: MessageEvent<string>) => {
     try {
-      const data: unknown = JSON.parse(e.data);
-      waiting.push(...((Array.isArray(data) ? data : [data]) as StreamChange[]));
+      waiting.push(JSON.parse(e.data) as StreamChange);
       soon();
     } catch {
       void client.invalidateQueries();
@@ -79,17 +79,20 @@ export function follow(url: string, client: QueryClient): () => void {
     source = new EventSource(url, { withCredentials: true });
     source.onopen = () => {
       wait = 1000;
-      if (opened) void client.invalidateQueries();
+      // The server sends what was missed to who names the last event; a new
+      // connection after an HTTP error cannot, so it reads everything anew.
+      if (fresh && opened) void client.invalidateQueries();
       opened = true;
+      fresh = false;
       become('live');
     };
-    source.addEventListener('message', heard);
-    source.addEventListener('change', heard as EventListener);
-    source.addEventListener('lost', () => void client.invalidateQueries());
+    for (const kind of ['incident', 'alert', 'problem']) source.addEventListener(kind, heard as EventListener);
+    source.addEventListener('reset', () => void client.invalidateQueries());
     source.onerror = () => {
       become('lost');
       // The browser reconnects by itself unless the answer was an HTTP error.
       if (source?.readyState !== EventSource.CLOSED || ended) return;
+      fresh = true;
       timer = setTimeout(connect, wait);
       wait = Math.min(wait * 2, 30_000);
     };

@@ -40,6 +40,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/-/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read the configuration anew
+         * @description 400 with every mistake where it does not load; the old one stays in force then.
+         *
+         *     Role: admin.
+         */
+        post: operations["reload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agent/enroll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Trade a join token for a credential bound to one item
+         * @description Wants a token of role agent that is bound to nothing. Every earlier credential of that item ends. 409: the identifiers belong to two machines; a task asks a person.
+         *
+         *     Role: agent.
+         */
+        post: operations["enroll-agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agent/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive one report of an agent
+         * @description Wants the credential that enrolment gave: it can report for its own item only. Sections that did not change come as hashes.
+         *
+         *     Role: agent.
+         */
+        post: operations["report-agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -130,6 +196,188 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List configuration items
+         * @description Filter (q): the inventory's query language, e.g. `class:host os:debian software:openssl<3.0.14 owner:team-a seen<24h not tag:lab`. Terms stand side by side and all must hold; or and parentheses are there; FIELD:* means any value; * in a value is any text; a bare word is looked for in names, aliases and addresses. Errors name the place. /api/v1/classes lists classes and fields.
+         *
+         *     Order (sort): name (the default), class, seen, first_seen or an attribute; a minus turns it round.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-cis"];
+        put?: never;
+        /**
+         * Record an item by hand; one that is known by its identifiers, or class and name, is edited
+         * @description Role: manager.
+         */
+        post: operations["create-ci"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every item that matches, as CSV or JSON lines
+         * @description Filter (q): the inventory's query language, e.g. `class:host os:debian software:openssl<3.0.14 owner:team-a seen<24h not tag:lab`. Terms stand side by side and all must hold; or and parentheses are there; FIELD:* means any value; * in a value is any text; a bare word is looked for in names, aliases and addresses. Errors name the place. /api/v1/classes lists classes and fields.
+         *
+         *     Role: viewer.
+         */
+        get: operations["export-cis"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One item: attributes with their sources, liveness, completeness, sections
+         * @description Role: viewer.
+         */
+        get: operations["get-ci"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove an item with what was found on it; its history stays, its agent's credential ends
+         * @description Role: manager.
+         */
+        delete: operations["delete-ci"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit an item: what a person says wins over what was discovered, by the field's authority
+         * @description Role: manager.
+         */
+        patch: operations["edit-ci"];
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The topology around an item, nearest first
+         * @description Role: viewer.
+         */
+        get: operations["get-ci-graph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changed on an item, newest first
+         * @description Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-ci-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What fails with an item, most critical and nearest first
+         * @description Role: viewer.
+         */
+        get: operations["get-ci-impact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/sections/{section}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest content of a section of a host's report
+         * @description As the agent sent it: agent, host, os, hardware, interfaces, routes, disks, filesystems, packages, services, processes, listeners, connections, containers, users, certificates, modules, cron.
+         *
+         *     Role: viewer.
+         */
+        get: operations["get-ci-section"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Classes with their fields, relation types, and every field that a query can name
+         * @description Role: viewer.
+         */
+        get: operations["list-classes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/export": {
         parameters: {
             query?: never;
@@ -146,6 +394,28 @@ export interface paths {
         get: operations["export"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read a recording into this installation
+         * @description JSON lines, gzip or not. Items and relations are taken at any time. Alerts, changes and maintenance only into an installation that has received no alert yet: they count as received now, in their order. Commands, rules and ticks of a recording are left out.
+         *
+         *     Role: manager.
+         */
+        post: operations["import"];
         delete?: never;
         options?: never;
         head?: never;
@@ -200,8 +470,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change title, impact or urgency
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * Change title, description, impact or urgency
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -219,7 +489,7 @@ export interface paths {
         put?: never;
         /**
          * Somebody works on it
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -261,7 +531,7 @@ export interface paths {
         put?: never;
         /**
          * Give it to a person or a team
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -283,7 +553,7 @@ export interface paths {
         put?: never;
         /**
          * It was none
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -305,7 +575,7 @@ export interface paths {
         put?: never;
         /**
          * Nothing is left to do
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -327,11 +597,33 @@ export interface paths {
         put?: never;
         /**
          * Wait for somebody else
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
         post: operations["hold-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/major": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Declare a major incident, or change who has which role
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["major-incident"];
         delete?: never;
         options?: never;
         head?: never;
@@ -349,11 +641,33 @@ export interface paths {
         put?: never;
         /**
          * Another incident takes its alerts over
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
         post: operations["merge-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/minor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take the declaration back
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["minor-incident"];
         delete?: never;
         options?: never;
         head?: never;
@@ -371,7 +685,7 @@ export interface paths {
         put?: never;
         /**
          * Write on the timeline
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -393,7 +707,7 @@ export interface paths {
         put?: never;
         /**
          * It was not over
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -415,7 +729,7 @@ export interface paths {
         put?: never;
         /**
          * It works again
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -437,7 +751,7 @@ export interface paths {
         put?: never;
         /**
          * Go on after a hold
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -458,8 +772,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Some of its alerts become an incident of their own: that one is answered
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * Some of its alerts become an incident of their own, which is answered
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -528,6 +842,28 @@ export interface paths {
          *     Role: ingest.
          */
         post: operations["ingest-changes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/kpis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * KPIs of a span of time, computed from the event log
+         * @description JSON, or CSV with format=csv or Accept: text/csv.
+         *
+         *     Role: viewer.
+         */
+        get: operations["get-kpis"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -613,7 +949,11 @@ export interface paths {
          */
         get: operations["list-problems"];
         put?: never;
-        post?: never;
+        /**
+         * Open a problem by hand
+         * @description Role: responder.
+         */
+        post: operations["create-problem"];
         delete?: never;
         options?: never;
         head?: never;
@@ -634,6 +974,100 @@ export interface paths {
         get: operations["get-problem"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change title, description, priority or root cause
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        patch: operations["edit-problem"];
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/assess": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Somebody looks at it
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["assess-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give it to a person or a team
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["assign-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close before the time of proof, with a reason
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["close-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/fix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The cause is known and being mended
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["fix-problem"];
         delete?: never;
         options?: never;
         head?: never;
@@ -660,6 +1094,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/problems/{id}/known_error": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The cause or a workaround is known; shown on each incident of it
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["known-error-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An incident belongs to it
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["link-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write on the timeline
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["notes-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It was not mended
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["reopen-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It is mended; closes when it does not come back
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["resolve-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/root_cause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look for the cause
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["root-cause-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/problems/{id}/timeline": {
         parameters: {
             query?: never;
@@ -680,6 +1246,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/problems/{id}/unlink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An incident does not belong to it
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["unlink-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/workaround": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What helps until the cause is mended; shown on each incident of it
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["workaround-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/quarantine": {
         parameters: {
             query?: never;
@@ -692,6 +1302,48 @@ export interface paths {
          * @description Role: responder.
          */
         get: operations["list-quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Record a relation, or take it back with removed: true
+         * @description Role: manager.
+         */
+        post: operations["write-relation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Services with their health
+         * @description Configured services, items of class business_service and application, services with a criticality, and what open incidents name.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-services"];
         put?: never;
         post?: never;
         delete?: never;
@@ -734,6 +1386,26 @@ export interface paths {
          * @description Role: viewer.
          */
         post: operations["set-own-password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/software": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Installed products with versions and numbers of hosts
+         * @description Role: viewer.
+         */
+        get: operations["list-software"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -800,6 +1472,46 @@ export interface paths {
         get: operations["stream"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the inventory saw and does not decide alone: clones, conflicts, proposals
+         * @description Role: viewer.
+         */
+        get: operations["list-tasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say how a task was decided
+         * @description Role: manager.
+         */
+        post: operations["close-task"];
         delete?: never;
         options?: never;
         head?: never;
@@ -904,6 +1616,26 @@ export interface paths {
         patch: operations["edit-user"];
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics for Prometheus
+         * @description Needs no credential where the server listens on loopback; otherwise role viewer.
+         */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -966,6 +1698,10 @@ export interface components {
             status: "firing" | "resolved" | "expired" | "stale" | "superseded";
             why: string;
         };
+        AroundArgs: {
+            note?: string;
+            workaround: string;
+        };
         AssignArgs: {
             assignee?: string;
             note?: string;
@@ -988,6 +1724,29 @@ export interface components {
             remote?: string;
             verb: string;
         };
+        Availability: {
+            /** Format: double */
+            agreed_seconds: number;
+            /** Format: double */
+            availability?: number;
+            /** Format: double */
+            downtime_seconds: number;
+            /** Format: int64 */
+            failures: number;
+            /** Format: double */
+            mtbf_seconds?: number;
+            /** Format: double */
+            objective?: number;
+            service: string;
+        };
+        Backlog: {
+            age_seconds: components["schemas"]["Distribution"];
+            /** Format: date-time */
+            oldest?: string;
+            /** Format: int64 */
+            open: number;
+            unacknowledged_age_seconds: components["schemas"]["Distribution"];
+        };
         Binding: {
             ci: string;
             class: string;
@@ -998,6 +1757,113 @@ export interface components {
             score: number;
             value: string;
         };
+        CI: {
+            aliases?: string[];
+            attributes?: {
+                [key: string]: unknown;
+            };
+            claims?: {
+                [key: string]: components["schemas"]["Claim"][] | null;
+            };
+            class: string;
+            /** Format: double */
+            completeness: number;
+            /** Format: date-time */
+            first_seen: string;
+            heard?: {
+                [key: string]: string;
+            };
+            id: string;
+            incomplete?: string[];
+            key?: string;
+            labels?: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            last_seen: string;
+            liveness: string;
+            merged_into?: string;
+            /** Format: date-time */
+            missing_since?: string;
+            name: string;
+            parent?: string;
+            source: string;
+            tags?: string[];
+        };
+        CIDetail: {
+            aliases?: string[];
+            attributes?: {
+                [key: string]: unknown;
+            };
+            claims?: {
+                [key: string]: components["schemas"]["Claim"][] | null;
+            };
+            class: string;
+            /** Format: double */
+            completeness: number;
+            /** Format: date-time */
+            first_seen: string;
+            heard?: {
+                [key: string]: string;
+            };
+            id: string;
+            incomplete?: string[];
+            key?: string;
+            labels?: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            last_seen: string;
+            liveness: string;
+            merged_into?: string;
+            /** Format: date-time */
+            missing_since?: string;
+            name: string;
+            parent?: string;
+            /** @description The item that it was found on */
+            parent_ref?: components["schemas"]["Ref"];
+            /** @description Of a host that reports: what was received, and why it may not be whole */
+            sections: components["schemas"]["SectionState"][];
+            source: string;
+            tags?: string[];
+        };
+        CIEdit: {
+            /** @description Fields of the class; null takes back what you said before. Others stay as they are */
+            attributes?: {
+                [key: string]: unknown;
+            };
+            /** @description Replace those there are */
+            labels?: {
+                [key: string]: string;
+            };
+            name?: string;
+            /** @description Replace those there are */
+            tags?: string[];
+        };
+        CIPage: {
+            items: components["schemas"]["CI"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+            /**
+             * Format: int64
+             * @description Items that match
+             */
+            total: number;
+        };
+        CIWrite: {
+            /** @description Fields of the class; null takes back what you said before */
+            attributes?: {
+                [key: string]: unknown;
+            };
+            class: string;
+            /** @description Replace those there are */
+            labels?: {
+                [key: string]: string;
+            };
+            name: string;
+            /** @description Replace those there are */
+            tags?: string[];
+        };
         Cause: {
             ci: string;
             class: string;
@@ -1006,7 +1872,69 @@ export interface components {
             /** Format: double */
             score: number;
         };
+        CauseArgs: {
+            note?: string;
+            reason?: string;
+            root_cause?: string;
+        };
+        Claim: {
+            /** Format: date-time */
+            at: string;
+            source: string;
+            value: unknown;
+        };
+        Class: {
+            description?: string;
+            fields?: components["schemas"]["Field"][];
+            /** Format: int64 */
+            gone_after?: number;
+            name: string;
+            /** Format: int64 */
+            stale_after?: number;
+        };
+        Classes: {
+            classes: components["schemas"]["Class"][];
+            /** @description What a query can name */
+            fields: string[];
+            relations: components["schemas"]["RelationType"][];
+        };
+        Clock: {
+            active: boolean;
+            /** Format: date-time */
+            breached_at?: string;
+            clock: string;
+            /** Format: date-time */
+            due?: string;
+            /** Format: double */
+            elapsed_seconds: number;
+            phase: string;
+            result?: string;
+            sla: string;
+            /** Format: date-time */
+            start: string;
+            target: string;
+            /** Format: int64 */
+            warned?: number;
+        };
+        "Close-taskRequest": {
+            decision: string;
+        };
+        Distribution: {
+            /** Format: int64 */
+            count: number;
+            /** Format: double */
+            max: number;
+            /** Format: double */
+            mean: number;
+            /** Format: double */
+            p50: number;
+            /** Format: double */
+            p90: number;
+            /** Format: double */
+            sum: number;
+        };
         EditArgs: {
+            description?: string;
             /** Format: int64 */
             impact?: number;
             note?: string;
@@ -1016,11 +1944,29 @@ export interface components {
             /** Format: int64 */
             urgency?: number;
         };
+        Entry: {
+            /** Format: date-time */
+            at: string;
+            ci: string;
+            field: string;
+            id: string;
+            new?: unknown;
+            old?: unknown;
+            source: string;
+        };
         Evidence: {
             signal: string;
             text: string;
             /** Format: double */
             weight: number;
+        };
+        Field: {
+            counter?: boolean;
+            description?: string;
+            name: string;
+            required?: boolean;
+            type: string;
+            values?: string[];
         };
         FieldError: {
             /**
@@ -1031,6 +1977,33 @@ export interface components {
             /** @description What is wrong and how to mend it */
             message: string;
         };
+        Finding: {
+            ci: string;
+            differs?: string[];
+            ignored?: string[];
+            rule?: string;
+            same?: string[];
+        };
+        Graph: {
+            edges: components["schemas"]["GraphEdge"][];
+            nodes: components["schemas"]["GraphNode"][];
+            truncated?: boolean;
+        };
+        GraphEdge: {
+            from: string;
+            to: string;
+            type: string;
+        };
+        GraphNode: {
+            class: string;
+            criticality?: string;
+            /** Format: int64 */
+            hops: number;
+            id: string;
+            liveness: string;
+            name: string;
+            via?: string;
+        };
         HoldArgs: {
             note?: string;
             /**
@@ -1038,6 +2011,61 @@ export interface components {
              * @enum {string}
              */
             reason: "caller" | "problem" | "vendor" | "change";
+        };
+        Hour: {
+            /** Format: int64 */
+            episodes: number;
+            fates: {
+                [key: string]: number;
+            };
+            /** Format: int64 */
+            received: number;
+            /** Format: int64 */
+            released: number;
+            /** Format: date-time */
+            start: string;
+        };
+        Identifiers: {
+            addresses?: string[];
+            agent_id?: string;
+            cloud?: string;
+            container?: boolean;
+            container_id?: string;
+            disks?: string[];
+            fqdn?: string;
+            hostname?: string;
+            machine_id?: string;
+            macs?: string[];
+            parent_hint?: string;
+            product_uuid?: string;
+            serial?: string;
+            vendor?: string;
+        };
+        Impact: {
+            affected: components["schemas"]["GraphNode"][];
+            by_criticality: {
+                [key: string]: number;
+            };
+            /** Format: double */
+            score: number;
+            /** Format: int64 */
+            total: number;
+            truncated?: boolean;
+        };
+        Imported: {
+            /**
+             * Format: int64
+             * @description Alerts, changes and maintenance that were journaled
+             */
+            events: number;
+            /** Format: int64 */
+            items: number;
+            /** Format: int64 */
+            relations: number;
+            /** @description Lines that were left out, at most 1000 of them */
+            wrong: components["schemas"]["WrongLine"][];
+            /** Format: int64 */
+            wrong_total: number;
         };
         Incident: {
             /** Format: date-time */
@@ -1078,7 +2106,7 @@ export interface components {
             /** Format: int64 */
             priority: number;
             problem?: string;
-            /** @description Names of the configuration items and services that the incident mentions, by id */
+            /** @description Class and name of the configuration items that the incident mentions, by id */
             refs: {
                 [key: string]: components["schemas"]["Ref"];
             };
@@ -1093,17 +2121,15 @@ export interface components {
             responded_by?: string;
             /** Format: date-time */
             restored_at?: string;
-            /**
-             * Format: int64
-             * @description For If-Match; not in lists
-             */
-            revision?: number;
+            /** Format: int64 */
+            revision: number;
             roles?: {
                 [key: string]: string;
             };
             seen_before?: string;
             services?: string[];
             severity?: string;
+            slas?: components["schemas"]["Clock"][];
             /** @enum {string} */
             state: "new" | "in_progress" | "on_hold" | "resolved" | "closed" | "canceled";
             team?: string;
@@ -1114,6 +2140,42 @@ export interface components {
             /** Format: date-time */
             work_started_at?: string;
             workaround?: string;
+        };
+        KPIs: {
+            alerts?: components["schemas"]["Hour"];
+            backlog: components["schemas"]["Backlog"];
+            clocks: {
+                [key: string]: components["schemas"]["Distribution"];
+            };
+            counts: {
+                [key: string]: number;
+            };
+            /** Format: double */
+            first_contact_rate?: number;
+            key: string;
+            /** Format: double */
+            noise_reduction?: number;
+            /** Format: double */
+            recurrence_rate?: number;
+            /** Format: double */
+            reopen_rate?: number;
+            sla?: {
+                [key: string]: number;
+            };
+            /** Format: double */
+            sla_compliance?: number;
+        };
+        KnownArgs: {
+            /** @description false takes it back */
+            known_error?: boolean;
+            note?: string;
+            reason?: string;
+            root_cause?: string;
+            workaround?: string;
+        };
+        LinkArgs: {
+            incident: string;
+            reason?: string;
         };
         Login: {
             password: string;
@@ -1175,10 +2237,29 @@ export interface components {
             /** @description Whose acts it does */
             user?: string;
         };
+        MajorArgs: {
+            note?: string;
+            reason?: string;
+            /** @description Role (commander, communications, scribe, ...) to who has it */
+            roles?: {
+                [key: string]: string;
+            };
+        };
+        MendArgs: {
+            /** @description What was done */
+            fix?: string;
+            note?: string;
+            root_cause?: string;
+        };
         MergeArgs: {
             /** @description Id of the incident that takes over */
             into: string;
             reason?: string;
+        };
+        Named: {
+            class?: string;
+            id?: string;
+            name?: string;
         };
         NewIncident: {
             assignee?: string;
@@ -1202,6 +2283,19 @@ export interface components {
         };
         NewLoginLink: {
             user: string;
+        };
+        NewProblem: {
+            assignee?: string;
+            description?: string;
+            /** @description Ids of the incidents that it explains */
+            incidents?: string[];
+            /**
+             * Format: int64
+             * @description 1 critical to 5 planning; without it 3
+             */
+            priority?: number;
+            team?: string;
+            title: string;
         };
         NewSource: {
             /** @description What it is, e.g. Alertmanager of cluster a */
@@ -1252,6 +2346,11 @@ export interface components {
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
+        PageEntry: {
+            items: components["schemas"]["Entry"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
         PageIncident: {
             items: components["schemas"]["Incident"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
@@ -1262,13 +2361,28 @@ export interface components {
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
+        PageProduct: {
+            items: components["schemas"]["Product"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
         PageQuarantined: {
             items: components["schemas"]["Quarantined"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
+        PageService: {
+            items: components["schemas"]["Service"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
         PageSource: {
             items: components["schemas"]["Source"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageTask: {
+            items: components["schemas"]["Task"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
@@ -1320,6 +2434,15 @@ export interface components {
              */
             type: string;
         };
+        ProblemEdit: {
+            description?: string;
+            note?: string;
+            /** Format: int64 */
+            priority?: number;
+            reason?: string;
+            root_cause?: string;
+            title?: string;
+        };
         ProblemRecord: {
             assignee?: string;
             /** Format: date-time */
@@ -1334,6 +2457,8 @@ export interface components {
             known_error?: boolean;
             /** Format: date-time */
             last_incident_at?: string;
+            /** @description Verbs that the problem's state allows now */
+            legal: string[];
             /** Format: date-time */
             opened_at: string;
             opened_by: string;
@@ -1343,11 +2468,8 @@ export interface components {
             reopened?: number;
             /** Format: date-time */
             resolved_at?: string;
-            /**
-             * Format: int64
-             * @description For If-Match; not in lists
-             */
-            revision?: number;
+            /** Format: int64 */
+            revision: number;
             root_cause?: string;
             signature?: string;
             /** @enum {string} */
@@ -1356,6 +2478,13 @@ export interface components {
             title: string;
             why?: string;
             workaround?: string;
+        };
+        Product: {
+            /** Format: int64 */
+            hosts: number;
+            name: string;
+            type: string;
+            versions: components["schemas"]["Version"][];
         };
         Quarantined: {
             /** Format: date-time */
@@ -1373,10 +2502,90 @@ export interface components {
             class: string;
             name: string;
         };
+        RelationType: {
+            carries: boolean;
+            description: string;
+            name: string;
+        };
+        RelationWrite: {
+            from: components["schemas"]["Named"];
+            removed?: boolean;
+            to: components["schemas"]["Named"];
+            /** @description runs_on, depends_on, member_of, ...; /api/v1/classes lists them */
+            type: string;
+        };
+        Report: {
+            by?: string;
+            /** Format: date-time */
+            from: string;
+            groups: components["schemas"]["KPIs"][];
+            services?: components["schemas"]["Availability"][];
+            /** Format: date-time */
+            to: string;
+            total: components["schemas"]["KPIs"];
+        };
+        ReportEnrollReply: {
+            ci: string;
+            credential: string;
+            schedule: components["schemas"]["ReportSchedule"];
+        };
+        ReportProblem: {
+            privilege?: string;
+            reason: string;
+        };
+        ReportReply: {
+            ci: string;
+            forked?: boolean;
+            rejected?: {
+                [key: string]: string;
+            };
+            schedule: components["schemas"]["ReportSchedule"];
+            want?: string[];
+        };
+        ReportSchedule: {
+            /** Format: int64 */
+            full_seconds: number;
+            /** Format: int64 */
+            report_seconds: number;
+            /** Format: int64 */
+            sample_seconds: number;
+        };
         ResolveArgs: {
             note?: string;
             /** @description What mended it */
             resolution?: string;
+        };
+        SectionState: {
+            name: string;
+            problems?: components["schemas"]["ReportProblem"][];
+            /** Format: date-time */
+            received_at?: string;
+            rejected?: string;
+        };
+        Service: {
+            /** Format: double */
+            availability_objective?: number;
+            class?: string;
+            criticality?: string;
+            /** @description Its configuration item, where it has one */
+            id?: string;
+            /** @description The newest of its open incidents, at most 20 */
+            incidents: string[];
+            name: string;
+            /** Format: int64 */
+            open_incidents: number;
+            owner?: string;
+            /**
+             * Format: int64
+             * @description The gravest of its open incidents
+             */
+            priority?: number;
+            /**
+             * @description down: an open incident of priority 1 or 2; degraded: any other open one
+             * @enum {string}
+             */
+            state: "ok" | "degraded" | "down";
+            team?: string;
         };
         Source: {
             /** Format: date-time */
@@ -1454,6 +2663,24 @@ export interface components {
             /** @enum {string} */
             status: "ok";
         };
+        Task: {
+            ci?: string;
+            /** Format: int64 */
+            count: number;
+            done?: string;
+            /** Format: date-time */
+            done_at?: string;
+            evidence?: components["schemas"]["Verdict"];
+            id: string;
+            kind: string;
+            /** Format: date-time */
+            last_at: string;
+            /** Format: date-time */
+            opened_at: string;
+            others?: string[];
+            seen: components["schemas"]["Identifiers"];
+            summary: string;
+        };
         TextArgs: {
             note: string;
         };
@@ -1518,6 +2745,20 @@ export interface components {
             /** @enum {string} */
             role?: "viewer" | "responder" | "manager" | "admin";
         };
+        Verdict: {
+            ci?: string;
+            cloned?: string;
+            findings?: components["schemas"]["Finding"][];
+            outcome: string;
+            proposals?: components["schemas"]["Finding"][];
+            reimaged?: boolean;
+            rule?: string;
+        };
+        Version: {
+            /** Format: int64 */
+            hosts: number;
+            version: string;
+        };
         Who: {
             /** @description How records name the caller */
             actor: string;
@@ -1529,6 +2770,11 @@ export interface components {
             version: string;
             /** @enum {string} */
             via: "session" | "token";
+        };
+        WrongLine: {
+            /** Format: int64 */
+            line: number;
+            message: string;
         };
     };
     responses: never;
@@ -1584,6 +2830,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "enroll-agent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description EnrollRequest; gzip is fine */
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportEnrollReply"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "report-agent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Envelope; gzip is fine */
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportReply"];
                 };
             };
             /** @description A problem */
@@ -1733,6 +3076,385 @@ export interface operations {
             };
         };
     };
+    "list-cis": {
+        parameters: {
+            query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CIPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-ci": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CIWrite"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CIDetail"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-cis": {
+        parameters: {
+            query?: {
+                q?: string;
+                sort?: string;
+                format?: "csv" | "json";
+                /** @description Of CSV: id, class, name, liveness, first_seen, last_seen, tags, aliases, label.NAME, or attributes; separated by commas */
+                columns?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The items */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CIDetail"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-ci": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "edit-ci": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CIEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CIDetail"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci-graph": {
+        parameters: {
+            query?: {
+                hops?: number;
+                /** @description needs: what it depends on; dependents: what depends on it */
+                direction?: "both" | "needs" | "dependents";
+                /** @description Only relations of these types, separated by commas */
+                types?: string[];
+                /** @description Most nodes */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Graph"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-ci-history": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description Only this field */
+                field?: string;
+                /** @description Only what changed at or after */
+                since?: string;
+                /** @description Only what changed before */
+                until?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageEntry"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci-impact": {
+        parameters: {
+            query?: {
+                hops?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Impact"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci-section": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                section: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Classes"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     export: {
         parameters: {
             query?: {
@@ -1754,6 +3476,42 @@ export interface operations {
                 };
                 content: {
                     "application/gzip": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query?: {
+                /** @description Whose words these are, among the sources of an item */
+                source?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
                 };
             };
             /** @description A problem */
@@ -2142,6 +3900,45 @@ export interface operations {
             };
         };
     };
+    "major-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MajorArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "merge-incident": {
         parameters: {
             query?: never;
@@ -2157,6 +3954,45 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["MergeArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "minor-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
             };
         };
         responses: {
@@ -2480,6 +4316,47 @@ export interface operations {
             };
         };
     };
+    "get-kpis": {
+        parameters: {
+            query?: {
+                /** @description RFC 3339 time, or a date: its begin in tz; without it 30 days before to */
+                from?: string;
+                /** @description End, exclusive; without it now */
+                to?: string;
+                /** @description Break the figures down by this */
+                by?: string;
+                /** @description IANA zone of dates, e.g. Europe/Berlin */
+                tz?: string;
+                /** @description json or csv */
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -2613,6 +4490,41 @@ export interface operations {
             };
         };
     };
+    "create-problem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProblem"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-problem": {
         parameters: {
             query?: never;
@@ -2623,6 +4535,201 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "edit-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ProblemEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "assess-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "assign-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AssignArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "close-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "fix-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CauseArgs"];
+            };
+        };
         responses: {
             /** @description OK */
             200: {
@@ -2681,6 +4788,240 @@ export interface operations {
             };
         };
     };
+    "known-error-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["KnownArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "link-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LinkArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notes-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TextArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reopen-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resolve-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MendArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "root-cause-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-problem-timeline": {
         parameters: {
             query?: {
@@ -2717,6 +5058,84 @@ export interface operations {
             };
         };
     };
+    "unlink-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LinkArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workaround-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AroundArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-quarantine": {
         parameters: {
             query?: {
@@ -2738,6 +5157,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageQuarantined"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "write-relation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RelationWrite"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-services": {
+        parameters: {
+            query?: {
+                /** @description Part of the name, or state:down, state:degraded, state:ok */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageService"];
                 };
             };
             /** @description A problem */
@@ -2801,6 +5283,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Who"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-software": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description Part of the product's name, or a pattern with * */
+                q?: string;
+                /** @description Ecosystem: deb, rpm, npm, ... */
+                type?: string;
+                /** @description Only hosts that match this query of items */
+                cis?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageProduct"];
                 };
             };
             /** @description A problem */
@@ -2928,6 +5450,77 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-tasks": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description Also those that were decided */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTask"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "close-task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Close-taskRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
                 };
             };
             /** @description A problem */
@@ -3192,6 +5785,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Metrics */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
             /** @description A problem */

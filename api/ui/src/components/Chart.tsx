@@ -1,12 +1,13 @@
+import { useEffect, useRef, useState } from 'react';
+
 export interface Series {
   name: string;
   /** undefined: no value in that group, a gap in the line. */
   values: (number | undefined)[];
 }
 
-const W = 400;
-const H = 120;
-const pad = { left: 44, right: 6, top: 8, bottom: 20 };
+const H = 130;
+const pad = { left: 46, right: 6, top: 8, bottom: 20 };
 
 /** Round numbers for an axis that begins at 0. */
 export function ticks(max: number, n = 3): number[] {
@@ -37,19 +38,20 @@ export function Chart({ kind, labels, series, format, time, label }: { kind: 'li
   const all = series.flatMap((s) => s.values).filter((v): v is number => v !== undefined);
   const axis = (time ? timeTicks : ticks)(Math.max(0, ...all));
   const top = axis.at(-1) || 1;
+  const [ref, W] = useWidth();
   const inner = W - pad.left - pad.right;
   const slot = inner / Math.max(1, labels.length);
   const x = (i: number) => pad.left + slot * (i + 0.5);
   const y = (v: number) => H - pad.bottom - (v / top) * (H - pad.top - pad.bottom);
   const every = Math.max(1, Math.ceil(labels.length / 5));
   return (
-    <figure>
-      <svg className="chart" viewBox={`0 0 ${W} ${H}`} role="img" aria-label={label}>
+    <figure ref={ref}>
+      <svg className="chart" viewBox={`0 0 ${W} ${H}`} preserveAspectRatio="none" role="img" aria-label={label}>
         {axis.map((v) => (
           <g key={v}>
             <line className="axis" x1={pad.left} x2={W - pad.right} y1={y(v)} y2={y(v)} />
             <text className="tick" x={pad.left - 6} y={y(v) + 3} textAnchor="end">
-              {format(v)}
+              {v === 0 ? '0' : format(v)}
             </text>
           </g>
         ))}
@@ -92,6 +94,20 @@ export function Chart({ kind, labels, series, format, time, label }: { kind: 'li
       )}
     </figure>
   );
+}
+
+/** The figure's own width: a chart is drawn for its place, never stretched. */
+function useWidth() {
+  const ref = useRef<HTMLElement>(null);
+  const [width, set] = useState(400);
+  useEffect(() => {
+    const el = ref.current;
+    if (!el) return;
+    const o = new ResizeObserver(([e]) => e && set(Math.max(200, Math.round(e.contentRect.width))));
+    o.observe(el);
+    return () => o.disconnect();
+  }, []);
+  return [ref, width] as const;
 }
 
 /** Joins neighbours; a gap breaks the line rather than being bridged. */

@@ -205,7 +205,7 @@ function Shortcuts({ opened, close }: { opened: boolean; close: () => void }) {
   const groups: [string, [string, string][]][] = [
     ['Everywhere', [['Ctrl K', 'Search and commands'], ['?', 'This help'], ['/', 'Go to the filter'], ...[...places, ...settings].map((p): [string, string] => [p.keys!, p.label])]],
     ['Lists', [['j / ↓', 'Next row'], ['k / ↑', 'Previous row'], ['Enter / o', 'Open the row'], ['Home / End', 'First, last row'], ['c', 'Open an incident by hand (Now)']]],
-    ['Incident', [['a', 'Acknowledge'], ['s', 'Assign'], ['h', 'Hold'], ['u', 'Resume'], ['r', 'Resolve'], ['n', 'Note'], ['e', 'Edit title or priority'], ['m', 'Merge'], ['p', 'Split'], ['c', 'Close'], ['o', 'Reopen'], ['x', 'Cancel'], ['b', 'Back to the list']]],
+    ['Incident', [['a', 'Acknowledge'], ['s', 'Assign'], ['h', 'Hold'], ['u', 'Resume'], ['r', 'Resolve'], ['n', 'Note'], ['e', 'Edit title or priority'], ['m', 'Merge'], ['p', 'Split'], ['M', 'Declare major, or take it back'], ['c', 'Close'], ['o', 'Reopen'], ['x', 'Cancel'], ['b', 'Back to the list']]],
   ];
   return (
     <Modal opened={opened} onClose={close} title="Keyboard shortcuts" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>

@@ -29,9 +29,7 @@ import (
 	"github.com/watchbill/watchbill/collector"
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine"
-	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/journal"
-	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/internal/store"
 	"github.com/watchbill/watchbill/internal/store/badgerdb"
 )
@@ -67,12 +65,11 @@ type server struct {
 	collector *collector.Collector
 	api       *api.API
 	reload    chan chan error
-
-	dispatcher *notify.Dispatcher // nil: nobody is told
-	late       []func()           // what begins after the engine
-	space      *room
-	tls        bool
-	url        string
+	space     *room
+	metrics   *api.Metrics
+	tell      teller
+	tls       bool
+	url       string
 }
 
 // Run serves until ctx ends, then stops in order. hup, where not nil, asks for a
@@ -140,6 +137,9 @@ func (s *server) open(ctx context.Context) (err error) {
 		Journal: s.journal, Quarantine: s.engine.Records(), Lag: s.engine.Lag, Room: s.space.check, Now: time.Now, Logger: s.log,
 		MaxBody: s.cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(s.cfg.Ingest.MaxBacklog),
 	})
+	if err := s.openTeller(ctx); err != nil {
+		return err
+	}
 	started, err := s.openAPI(ctx)
 	if err != nil {
 		return err
@@ -148,8 +148,8 @@ func (s *server) open(ctx context.Context) (err error) {
 		return fmt.Errorf("begin to listen: %w", err)
 	}
 	s.life.background("engine", s.failed, s.engine.Run)
-	for _, begin := range s.late {
-		begin()
+	if err := s.startTelling(s.cfg.Notifications); err != nil {
+		return err
 	}
 	s.life.background("housekeeping", s.failed, s.housekeeping)
 	s.serve(l)
@@ -259,21 +259,14 @@ func (s *server) load(ctx context.Context) error {
 	if cfg.Storage != s.cfg.Storage || cfg.Ingest != s.cfg.Ingest || cfg.Agents != s.cfg.Agents {
 		s.log.Warn("changes to storage, ingest and agents take effect with the next start")
 	}
-	if (cfg.Notifications.ConfigFile == "") != (s.dispatcher == nil) {
-		return fault.Invalidf("notifications.config_file", "can be added or removed by a restart only")
-	}
-	var receivers *notify.Receivers
-	if s.dispatcher != nil {
-		if receivers, err = s.receivers(cfg.Notifications); err != nil {
-			return err
-		}
+	receivers, err := s.loadReceivers(cfg.Notifications)
+	if err != nil {
+		return err
 	}
 	if err := s.engine.Reload(ctx, rules); err != nil {
 		return err
 	}
-	if s.dispatcher != nil {
-		s.dispatcher.Reload(receivers)
-	}
+	s.retell(receivers)
 	cfg.Storage, cfg.Ingest, cfg.Agents = s.cfg.Storage, s.cfg.Ingest, s.cfg.Agents
 	s.cfg = cfg
 	s.log.Info("configuration reloaded", "file", s.o.ConfigFile)

@@ -24,7 +24,7 @@ func TestExamplesLoad(t *testing.T) {
 	if len(r.Desk.SLAs) != 4 || len(r.Desk.Services) != 2 || !r.Desk.Notify.Enabled || len(r.Desk.Calendars["office"].Holidays) != 3 {
 		t.Errorf("read %+v", r.Desk)
 	}
-	if _, err := notify.LoadReceivers(filepath.Join(dir, c.Notifications.ConfigFile), &url.URL{}, nil); err != nil {
+	if _, err := notify.LoadReceivers(filepath.Join(dir, c.Notifications.ReceiversFile), &url.URL{}, nil); err != nil {
 		t.Error(err)
 	}
 }

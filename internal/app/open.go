@@ -20,17 +20,13 @@ func (s *server) openAPI(ctx context.Context) (auth.Started, error) {
 	if err != nil {
 		return started, err
 	}
-	metrics, err := api.NewMetrics(ctx, s.engine, s.o.Version, time.Now)
-	if err != nil {
+	if s.metrics, err = api.NewMetrics(ctx, s.engine, s.o.Version, time.Now); err != nil {
 		return started, fmt.Errorf("read the measures of the event log: %w", err)
-	}
-	if err := s.openNotify(metrics.Registry()); err != nil {
-		return started, err
 	}
 	pages, _ := ui.Files()
 	s.api, err = api.New(api.Options{
-		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Inventory: s.inventory, Metrics: metrics.Handler(), Reload: s.Reload,
-		Ready: s.well, Listen: s.o.ListenAddress, TLS: s.tls, URL: s.url, Version: s.o.Version,
+		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Inventory: s.inventory, Metrics: s.metrics.Handler(), Links: s.tell.links, Reload: s.Reload,
+		Ready: s.ready, Listen: s.o.ListenAddress, TLS: s.tls, URL: s.url, Version: s.o.Version,
 		Now: time.Now, Rand: rand.Reader, Logger: s.log, Pages: pages,
 	})
 	if err != nil {
@@ -43,8 +39,8 @@ func (s *server) openAPI(ctx context.Context) (auth.Started, error) {
 	return started, nil
 }
 
-// well says why the server cannot take alerts now, if so.
-func (s *server) well() error {
+// ready says why the server cannot take alerts now, if so.
+func (s *server) ready() error {
 	if err := s.space.check(); err != nil {
 		return fault.Unavailablef("%v", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine/fold"
 	"github.com/watchbill/watchbill/internal/fault"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 // Rules turns a configuration into what the fold decides by: the built-in rules,
@@ -61,15 +62,14 @@ func Rules(c config.Config) (fold.Rules, error) {
 	}
 	r.AutoClose = correlator.Duration(c.Incidents.AutoClose)
 	r.Archive = correlator.Duration(c.Incidents.Archive)
-	if err := desk(c, &r); err != nil {
+	if err := desk(c, &r.Desk); err != nil {
 		return r, err
 	}
 	return r, r.Validate()
 }
 
-// desk reads the desk's section over the built-in rules, by the names that the
-// rules have in the journal. Errors carry their path in the file.
-func desk(c config.Config, r *fold.Rules) error {
+// desk reads the desk's section over its defaults; errors carry their path in the file.
+func desk(c config.Config, r *itsm.Rules) error {
 	raw, err := c.Desk.JSON()
 	if err != nil {
 		return fault.Invalidf("desk", "%v", err)
@@ -77,18 +77,18 @@ func desk(c config.Config, r *fold.Rules) error {
 	if raw != nil {
 		d := json.NewDecoder(bytes.NewReader(raw))
 		d.DisallowUnknownFields()
-		if err := d.Decode(&r.Desk); err != nil {
+		if err := d.Decode(r); err != nil {
 			return fault.Invalidf("desk", "%s", strings.TrimPrefix(err.Error(), "json: "))
 		}
 	}
-	r.Desk.Notify.Enabled = c.Notifications.ConfigFile != ""
+	r.Notify.Enabled = c.Notifications.ReceiversFile != ""
+	err = r.Validate()
 	var l fault.List
-	if err := r.Desk.Validate(); errors.As(err, &l) {
-		out := make(fault.List, len(l))
+	if errors.As(err, &l) {
 		for n, f := range l {
-			out[n] = &fault.Error{Kind: f.Kind, Field: "desk." + f.Field, Message: f.Message}
+			l[n] = &fault.Error{Kind: f.Kind, Field: "desk." + f.Field, Message: f.Message}
 		}
-		return out
+		return l
 	}
-	return nil
+	return err
 }

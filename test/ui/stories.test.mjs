@@ -196,7 +196,7 @@ test('the inventory filters, sorts, chooses columns and exports; the URL holds a
   await page.waitForURL(/packages$/);
   await page.getByLabel('Filter').fill('base-files');
   await page.getByRole('link', { name: 'base-files' }).click();
-  await page.waitForURL(/\/software\?q=base-files/);
+  await page.getByRole('heading', { level: 1, name: 'Software' }).waitFor();
   await page.getByRole('main').getByRole('link', { name: 'base-files', exact: true }).click();
   const host = (await x.admin('GET', `/api/v1/cis?q=${encodeURIComponent('class:host packages:*')}`)).items[0];
   await page.getByRole('region', { name: /Hosts with/ }).getByRole('link', { name: host.name, exact: true }).click();

@@ -191,6 +191,7 @@ function Palette({ help }: { help: () => void }) {
       query={query}
       onQueryChange={setQuery}
       lockScroll={false}
+      overlayProps={{ blur: 0, backgroundOpacity: 0.35 }}
       shortcut={['mod + K']}
       limit={14}
       scrollable
@@ -220,6 +221,7 @@ function Shortcuts({ opened, close }: { opened: boolean; close: () => void }) {
             setOn(e.currentTarget.checked);
           }}
         />
+        <div className="shortcut-groups">
         {groups.map(([title, keys]) => (
           <section key={title}>
             <h3 style={{ marginBottom: 8 }}>{title}</h3>
@@ -235,6 +237,7 @@ function Shortcuts({ opened, close }: { opened: boolean; close: () => void }) {
             </dl>
           </section>
         ))}
+        </div>
       </div>
     </Modal>
   );

@@ -5,12 +5,14 @@ import { useLocation, useSearch } from 'wouter';
 export function useUrlState() {
   const search = useSearch();
   const [path, go] = useLocation();
+  const at = window.location.pathname; // as it is encoded
   const params = useMemo(() => new URLSearchParams(search), [search]);
   const set = useCallback(
     (change: Record<string, string | null | undefined>) => {
-      go(withParams(path, search, change), { replace: true });
+      // A page that the reader has left may still have a timer: it must not call them back.
+      if (window.location.pathname === at) go(withParams(at, search, change), { replace: true });
     },
-    [go, path, search],
+    [go, at, path, search],
   );
   return [params, set] as const;
 }

@@ -12,9 +12,8 @@ export function Login() {
   const login = useMutation({
     mutationFn: () => must(api.POST('/api/v1/login', { body: { user, password } })),
     onSuccess: () => {
-      client.clear();
       if (location.pathname === '/login') location.assign('/');
-      else void client.invalidateQueries();
+      else void client.resetQueries(); // what one person saw is not for the next
     },
   });
   const fault = login.error ? Fault.of(login.error) : undefined;

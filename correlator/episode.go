@@ -450,6 +450,16 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	if b == nil {
 		c.Unbound = why
 	}
+	if old := s.alerts.Get(c.ID); old != nil {
+		// The same episode, back after so long that it is judged anew: its former
+		// incident keeps its story, not the alert.
+		s.unseatAll(old)
+		if g := s.groups.Get(old.Group); g != nil {
+			g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m string) bool { return m == c.ID })
+			g.scan = 0
+			s.groups.Touch(g.ID)
+		}
+	}
 	ep.Canonical = c.ID
 	s.alerts.Put(c.ID, c)
 	s.byIdentity[id] = c.ID

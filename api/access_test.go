@@ -26,7 +26,8 @@ type document struct {
 }
 
 // own are routes that are no part of the programming interface: pages and files.
-var own = map[string]bool{"GET /login/{code}": true, "GET /openapi.json": true, "GET /docs": true, "GET /docs/{file}": true}
+var own = map[string]bool{"GET /login/{code}": true, "GET /openapi.json": true, "GET /docs": true, "GET /docs/{file}": true,
+	"GET /acknowledge/{id}": true, "POST /acknowledge/{id}": true}
 
 // The table of roles and the OpenAPI document name the same routes and the same roles.
 func TestRolesTableEqualsOpenAPI(t *testing.T) {
@@ -147,7 +148,7 @@ func TestTokensAreShownOnceScopedExpiringRevocable(t *testing.T) {
 	if strings.Contains(h.log.String(), made.Secret) {
 		t.Error("a secret stands in the log")
 	}
-	rows := h.audit("kind:token%20record:"+made.ID)
+	rows := h.audit("kind:token%20record:" + made.ID)
 	if len(rows.Items) != 2 || rows.Items[0].Verb != "revoke" || rows.Items[0].Refused != "" {
 		t.Errorf("audit: %+v", rows.Items)
 	}

@@ -39,6 +39,8 @@ type Options struct {
 	Ingest  Ingest
 	// Inventory of configuration items; nil leaves its routes out.
 	Inventory Inventory
+	// Links checks the signed links in messages; nil leaves them out.
+	Links Links
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
 	// Reload reads the configuration anew; nil leaves the route out.
@@ -103,6 +105,8 @@ func New(o Options) (*API, error) {
 	a.incidentRoutes()
 	a.alertRoutes()
 	a.problemRoutes()
+	a.maintenanceRoutes()
+	a.reviewRoutes()
 	a.auditRoutes()
 	a.tokenRoutes()
 	a.userRoutes()
@@ -168,8 +172,16 @@ type Raw struct {
 	r *http.Request
 }
 
+// bodyTime is how long a streamed body may take to arrive. Imports are the longest.
+const bodyTime = 5 * time.Minute
+
 // Resolve implements huma.Resolver.
 func (x *Raw) Resolve(ctx huma.Context) []error {
 	x.r, x.w = humago.Unwrap(ctx)
+	if x.r.Method != http.MethodGet {
+		// A body that trickles in would hold its memory for ever. Where the transport
+		// knows no deadline (a test's recorder) there is nothing to hold.
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(bodyTime))
+	}
 	return nil
 }

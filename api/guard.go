@@ -158,7 +158,7 @@ func unsafe(method string) bool {
 // elsewhere answers what no route does: pages of the web app, or a problem.
 func (a *API) elsewhere(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	own := false
-	for _, p := range []string{"/api/", "/-/", "/metrics", "/openapi", "/docs", "/login/"} {
+	for _, p := range []string{"/api/", "/-/", "/metrics", "/openapi", "/docs", "/login/", "/acknowledge/"} {
 		own = own || strings.HasPrefix(r.URL.Path, p)
 	}
 	if !own && (r.Method == http.MethodGet || r.Method == http.MethodHead) {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -39,6 +40,28 @@ type Inventory interface {
 	Enroll(ctx context.Context, req report.EnrollRequest, previous string) (inventory.Enrolled, error)
 	Report(ctx context.Context, ci string, env report.Envelope) (report.Reply, error)
 	Schedule() report.Schedule
+	ExportCSV(ctx context.Context, w io.Writer, query, sort string, columns []string) error
+	ExportJSON(ctx context.Context, w io.Writer, query, sort string) error
+	ImportCSV(ctx context.Context, r io.Reader, o inventory.ImportOptions) (inventory.ImportReport, error)
+	BulkEdit(ctx context.Context, query string, e inventory.Edit, source string, dryRun bool, max int) (inventory.ImportReport, error)
+	Complete(query string, pos, limit int) inventory.Completion
+	Quality(ctx context.Context) (inventory.Quality, error)
+	Endings(ctx context.Context, query string, within time.Duration, fields []string) ([]inventory.Ending, error)
+	Costs(ctx context.Context, query, by string) ([]inventory.Cost, error)
+	AsOf(ctx context.Context, id string, at time.Time) (inventory.Snapshot, error)
+	Compare(ctx context.Context, a string, atA time.Time, b string, atB time.Time) ([]cmdb.Difference, error)
+	SinglePoints(ctx context.Context, id string, hops int) ([]inventory.SinglePoint, error)
+	Health(ctx context.Context, id string, trouble func(id string) string) (inventory.Health, error)
+	SBOM(ctx context.Context, id string, w io.Writer) error
+	Merge(ctx context.Context, keep, other, actor string) (inventory.Merge, error)
+	Unmerge(ctx context.Context, id, actor string) (cmdb.CI, error)
+	Merges(ctx context.Context, cursor string, limit int) ([]inventory.Merge, string, error)
+	ProposeServices(ctx context.Context, limit int) ([]inventory.Proposal, error)
+	AcceptService(ctx context.Context, it inventory.Item, members []string, source string) (cmdb.CI, error)
+	View(ctx context.Context, name string) (inventory.View, error)
+	Views(ctx context.Context) ([]inventory.View, error)
+	SaveView(ctx context.Context, v inventory.View) error
+	DeleteView(ctx context.Context, name string) error
 }
 
 // CIPage is a page of items; it also counts what matches in all.
@@ -70,6 +93,7 @@ func (a *API) inventoryRoutes() {
 			return &reply[CIPage]{CIPage{pageOf(p.Items, p.Next).Body, p.Total}}, nil
 		})
 	a.ciExport()
+	a.assetRoutes()
 	handle(a, op(http.MethodGet, "/api/v1/cis/{id}", "get-ci", "inventory", "One item: attributes with their sources, liveness, completeness, sections"),
 		func(ctx context.Context, in *ByID) (*reply[CIDetail], error) {
 			d, err := a.ciDetail(ctx, in.ID)

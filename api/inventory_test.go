@@ -186,7 +186,7 @@ func TestInventory(t *testing.T) {
 	if len(hist.Items) == 0 || hist.Items[0].Source != "person:token:test manager" {
 		t.Errorf("%+v", hist)
 	}
-	if rows := h.audit("kind:ci%20record:"+app.ID); len(rows.Items) != 3 {
+	if rows := h.audit("kind:ci%20record:" + app.ID); len(rows.Items) != 3 {
 		t.Errorf("audit of the item: %+v", rows.Items)
 	}
 	svc := get[Page[Service]](h, auth.Viewer, "/api/v1/services")

@@ -3,7 +3,6 @@ package api
 import (
 	"compress/gzip"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,10 +11,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/watchbill/watchbill/api/auth"
-	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/cmdb/report"
 	"github.com/watchbill/watchbill/internal/engine/replay"
@@ -113,117 +110,6 @@ func (a *API) agentRoutes() {
 		out, err := a.o.Inventory.Report(ctx, ci, env)
 		return &reply[report.Reply]{out}, err
 	})
-}
-
-// columns of an export that names none.
-var columns = []string{"id", "class", "name", "liveness", "last_seen", "owner", "team", "location", "criticality", "os", "addresses", "tags"}
-
-// ciExport streams every item that matches.
-func (a *API) ciExport() {
-	o := describedAs(op(http.MethodGet, "/api/v1/cis/export", "export-cis", "inventory", "Every item that matches, as CSV or JSON lines"), queryDoc)
-	o.Responses = map[string]*huma.Response{"200": {Description: "The items", Content: map[string]*huma.MediaType{
-		"text/csv": {Schema: &huma.Schema{Type: "string"}}, "application/x-ndjson": {Schema: &huma.Schema{Type: "string"}},
-	}}}
-	handle(a, o, func(ctx context.Context, in *struct {
-		Q       string   `query:"q" maxLength:"1000"`
-		Sort    string   `query:"sort" maxLength:"64"`
-		Format  string   `query:"format" enum:"csv,json" default:"csv"`
-		Columns []string `query:"columns" nullable:"false" doc:"Of CSV: id, class, name, liveness, first_seen, last_seen, tags, aliases, label.NAME, or attributes; separated by commas"`
-	}) (*huma.StreamResponse, error) {
-		cols := in.Columns
-		if len(cols) == 0 {
-			cols = columns
-		}
-		q := inventory.ListQuery{Query: in.Q, Sort: in.Sort, Limit: 1000}
-		page, err := a.o.Inventory.List(ctx, q) // the first page before the status: a wrong query is a problem document
-		if err != nil {
-			return nil, err
-		}
-		return &huma.StreamResponse{Body: func(h huma.Context) {
-			r, w := humago.Unwrap(h)
-			write, flush := csvWriter(w, cols)
-			mime, name := "text/csv; charset=utf-8", "watchbill-cis.csv"
-			if in.Format == "json" {
-				enc := json.NewEncoder(w)
-				write, flush = func(c *cmdb.CI) error { return enc.Encode(c) }, func() error { return nil }
-				mime, name = "application/x-ndjson", "watchbill-cis.jsonl"
-			}
-			w.Header().Set("Content-Type", mime)
-			w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-			if in.Format != "json" {
-				err = csvHead(w, cols)
-			}
-			for err == nil {
-				for i := range page.Items {
-					if err = write(&page.Items[i]); err != nil {
-						break
-					}
-				}
-				if q.Cursor = page.Next; err != nil || q.Cursor == "" {
-					break
-				}
-				page, err = a.o.Inventory.List(r.Context(), q)
-			}
-			if err == nil {
-				err = flush()
-			}
-			a.brokeOff(r.Context(), "inventory export", err)
-		}}, nil
-	})
-}
-
-func csvHead(w io.Writer, cols []string) error {
-	c := csv.NewWriter(w)
-	err := c.Write(cols)
-	c.Flush()
-	return errors.Join(err, c.Error())
-}
-
-func csvWriter(w io.Writer, cols []string) (write func(*cmdb.CI) error, flush func() error) {
-	out := csv.NewWriter(w)
-	row := make([]string, len(cols))
-	return func(c *cmdb.CI) error {
-			for i, col := range cols {
-				row[i] = cell(column(c, col))
-			}
-			return out.Write(row)
-		}, func() error {
-			out.Flush()
-			return out.Error()
-		}
-}
-
-// cell keeps spreadsheets from running what a host calls itself.
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
-
-func column(c *cmdb.CI, name string) string {
-	switch name {
-	case "id":
-		return c.ID
-	case "class":
-		return c.Class
-	case "name":
-		return c.Name
-	case "liveness":
-		return string(c.Liveness)
-	case "first_seen":
-		return c.FirstSeen.UTC().Format(event.TimeFormat)
-	case "last_seen":
-		return c.LastSeen.UTC().Format(event.TimeFormat)
-	case "tags":
-		return strings.Join(c.Tags, ",")
-	case "aliases":
-		return strings.Join(c.Aliases, ",")
-	}
-	if l, ok := strings.CutPrefix(name, "label."); ok {
-		return c.Labels[l]
-	}
-	return c.Attributes.Text(name)
 }
 
 // Imported says what became of an import's lines.

@@ -47,7 +47,7 @@ func (a *API) page(w http.ResponseWriter, r *http.Request) {
 			a.writeProblem(w, a.plain(r.Context(), http.StatusNotFound, "%s is no address of this server; /openapi.json lists them", r.URL.Path))
 			return
 		}
-		a.notice(w, http.StatusOK, "Watchbill runs", "This server was built without its pages: install Node.js 20 or newer and run `make build` again. The API is described at /docs, and the command line works: `watchbill incident list`.")
+		a.notice(w, http.StatusOK, "Watchbill runs", "This server was built without its pages: install Node.js 20 or newer and run `make build` again. The API is described at /docs, and the command line works: `watchbill incident list`.", "")
 		return
 	}
 	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
@@ -120,16 +120,16 @@ func accepts(header, encoding string) bool {
 var noticePage = template.Must(template.New("notice").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
 <title>{{.Title}}</title><link rel="stylesheet" href="/docs/docs.css"></head>
-<body><main><h1>{{.Title}}</h1><p>{{.Text}}</p></main></body></html>
+<body><main><h1>{{.Title}}</h1><p>{{.Text}}</p>{{if .Button}}<form method="post"><button>{{.Button}}</button></form>{{end}}</main></body></html>
 `))
 
-// notice is a page of one sentence.
-func (a *API) notice(w http.ResponseWriter, status int, title, text string) {
+// notice is a page of one sentence, and of one button where button says something.
+func (a *API) notice(w http.ResponseWriter, status int, title, text, button string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	var b bytes.Buffer
-	if err := noticePage.Execute(&b, struct{ Title, Text string }{title, text}); err == nil {
+	if err := noticePage.Execute(&b, struct{ Title, Text, Button string }{title, text, button}); err == nil {
 		_, _ = io.Copy(w, &b)
 	}
 }

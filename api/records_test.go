@@ -58,7 +58,7 @@ func TestIncidentLife(t *testing.T) {
 	if all := strings.Join(text, "\n"); !strings.Contains(all, "note token:test responder looked at it") || !strings.Contains(all, "reopened: full again") {
 		t.Errorf("timeline:\n%s", all)
 	}
-	audit := h.audit("record:"+i.ID)
+	audit := h.audit("record:" + i.ID)
 	if len(audit.Items) != 10 || audit.Items[0].Verb != "close" || audit.Items[0].Actor != "token:test responder" || audit.Items[0].Remote != "127.0.0.1" {
 		t.Errorf("audit has %d rows, the newest is %+v", len(audit.Items), audit.Items[0])
 	}

@@ -144,7 +144,7 @@ const (
 // StreamEvent is the data of one server-sent event.
 type StreamEvent struct {
 	ID       string `json:"id" doc:"The record that changed"`
-	Kind     string `json:"kind" enum:"incident,alert,problem"`
+	Kind     string `json:"kind" enum:"incident,alert,problem,maintenance"`
 	Position uint64 `json:"position" doc:"Of the event in the journal that changed it"`
 }
 

@@ -214,7 +214,7 @@ func (a *API) redeem(w http.ResponseWriter, r *http.Request) {
 	x, secret, err := a.o.Auth.Redeem(r.Context(), r.PathValue("code"), callOf(r.Context()).remote)
 	if err != nil {
 		p := a.problem(r.Context(), err)
-		a.notice(w, p.Status, "This link does not log you in", p.Detail)
+		a.notice(w, p.Status, "This link does not log you in", p.Detail, "")
 		return
 	}
 	c := a.cookie(secret, x.ExpiresAt.Sub(a.o.Now()))

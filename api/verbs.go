@@ -37,7 +37,17 @@ type verbInput[B any] struct {
 // nothing in it is needed.
 func arguments[B any](a *API, v verbOf) {
 	v.op = describedAs(v.op, verbDoc)
-	if v.record == "problem" {
+	switch v.record {
+	case "maintenance":
+		handle(a, v.op, func(ctx context.Context, in *verbInput[B]) (*maintenanceReply, error) {
+			id, err := perform(ctx, a, v, in)
+			if err != nil {
+				return nil, err
+			}
+			return a.maintenanceRecord(ctx, id)
+		})
+		return
+	case "problem":
 		handle(a, v.op, func(ctx context.Context, in *verbInput[B]) (*problemReply, error) {
 			id, err := perform(ctx, a, v, in)
 			if err != nil {
@@ -99,12 +109,17 @@ func perform[B any](ctx context.Context, a *API, v verbOf, in *verbInput[B]) (st
 var unversioned = map[string]bool{"merge": true, "split": true, "link": true, "unlink": true}
 
 func (a *API) revision(ctx context.Context, record, id string) (uint64, error) {
-	if record == "problem" {
+	switch record {
+	case "maintenance":
+		doc, _, err := a.o.Engine.Records().Maintenance(ctx, id)
+		return doc.Revision, err
+	case "problem":
 		doc, _, err := a.o.Engine.Records().Problem(ctx, id)
 		return doc.Revision, err
+	default:
+		doc, _, err := a.o.Engine.Records().Incident(ctx, id)
+		return doc.Revision, err
 	}
-	doc, _, err := a.o.Engine.Records().Incident(ctx, id)
-	return doc.Revision, err
 }
 
 // commandWait bounds how long a verb waits for its outcome.

@@ -137,6 +137,32 @@ func (c *CI) claims(field string) []Claim {
 	return nil
 }
 
+// SameClaims compares two sets of claims.
+func SameClaims(a, b map[string][]Claim) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for field, x := range a {
+		y, ok := b[field]
+		if !ok || !slices.EqualFunc(x, y, func(p, q Claim) bool { return p.Source == q.Source && Equal(p.Value, q.Value) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// AllClaims lists what every source says about every field, implied claims too.
+func (c *CI) AllClaims() map[string][]Claim {
+	out := make(map[string][]Claim, len(c.Attributes))
+	for field := range c.Attributes {
+		out[field] = c.claims(field)
+	}
+	for field := range c.Claims {
+		out[field] = c.claims(field)
+	}
+	return out
+}
+
 func (a *Authority) settle(c *CI, field string, claims []Claim, heard func(string) time.Time, now time.Time) {
 	slices.SortFunc(claims, func(x, y Claim) int { return cmp.Compare(x.Source, y.Source) })
 	var best *Claim

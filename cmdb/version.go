@@ -288,10 +288,34 @@ func comparePEP440(a, b string) int {
 		cmp.Compare(ka.dev, kb.dev), compareNumbers(ka.devN, kb.devN)); c != 0 {
 		return c
 	}
-	if (ka.local == "") != (kb.local == "") {
-		return cmp.Compare(len(ka.local), len(kb.local))
+	return compareLocal(ka.local, kb.local)
+}
+
+// compareLocal compares local versions: numbers come after words, and what is
+// longer after what it begins with.
+func compareLocal(a, b string) int {
+	if a == "" || b == "" {
+		return cmp.Compare(len(a), len(b))
 	}
-	return compareSemver("0-"+ka.local, "0-"+kb.local)
+	xa, xb := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range min(len(xa), len(xb)) {
+		da, db := digits(xa[i]), digits(xb[i])
+		c := 0
+		switch {
+		case da && db:
+			c = compareNumbers(xa[i], xb[i])
+		case da:
+			c = 1
+		case db:
+			c = -1
+		default:
+			c = strings.Compare(xa[i], xb[i])
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(len(xa), len(xb))
 }
 
 type pepVersion struct {

@@ -33,14 +33,22 @@ func attributesOf(section any) map[string]any {
 				continue
 			}
 			bytes += d.SizeBytes
-			if d := cmdb.Serial(d.Serial); d != "" {
-				serials = append(serials, d)
+			if s := plausible(d.Serial); s != "" {
+				serials = append(serials, s)
 			}
 		}
 		slices.Sort(serials)
 		return values("disk_bytes", bytes, "disk_serials", slices.Compact(serials))
 	}
 	return nil
+}
+
+// plausible is a serial number as it is printed, "" for a placeholder.
+func plausible(s string) string {
+	if cmdb.Serial(s) == "" {
+		return ""
+	}
+	return strings.TrimSpace(s)
 }
 
 // values pairs names with normalised values; zero numbers are no values.
@@ -73,7 +81,7 @@ func hostAttributes(h report.Host) map[string]any {
 		}
 		return v
 	}
-	for k, x := range values("product_uuid", h.ProductUUID, "serial_number", cmdb.Serial(h.SerialNumber), "vendor", h.Vendor, "product", h.Product) {
+	for k, x := range values("product_uuid", h.ProductUUID, "serial_number", plausible(h.SerialNumber), "vendor", h.Vendor, "product", h.Product) {
 		v[k] = x
 	}
 	cloud := report.Cloud{}

@@ -35,7 +35,7 @@ const (
 // say, and joins again the edges of those who talk to it.
 func (b *batch) reconcile(c, old *cmdb.CI, in incoming) error {
 	touched := false
-	for _, n := range []string{report.SectionServices, report.SectionListeners, report.SectionConnections, report.SectionContainers} {
+	for _, n := range []string{report.SectionServices, report.SectionListeners, report.SectionConnections, report.SectionContainers, report.SectionCertificates} {
 		touched = touched || in.fresh[n] != nil
 	}
 	moved := !cmdb.Equal(old.Attributes["addresses"], c.Attributes["addresses"]) || old.Liveness != c.Liveness
@@ -59,7 +59,11 @@ func (b *batch) reconcile(c, old *cmdb.CI, in incoming) error {
 	if err != nil {
 		return err
 	}
-	changed, err := b.children(c, services(units, listeners, conns, containers), units)
+	certs, err := section[[]report.Certificate](b, id, report.SectionCertificates, in.fresh)
+	if err != nil {
+		return err
+	}
+	changed, err := b.children(c, services(units, listeners, conns, containers, certs), units)
 	if err != nil {
 		return err
 	}
@@ -215,15 +219,27 @@ func (b *batch) join(id string, linger bool) error {
 	want := map[edge]string{}
 	byKey, byPort := map[string]uint32{}, map[uint16]uint32{}
 	run := m.kind(runsOn)
+	var certs []uint32
 	for _, ch := range m.entries[o].children {
 		e := &m.entries[ch]
 		if e.missing != 0 || e.live == gone {
 			continue
 		}
+		if m.classes[e.class] == "certificate" {
+			certs = append(certs, ch)
+			continue
+		}
 		byKey[e.key] = ch
 		want[edge{ch, o, run}] = ""
-		for _, p := range b.ports(ch) {
+		for _, p := range b.inv.portsOf(ch) {
 			byPort[p] = ch
+		}
+	}
+	secured := m.kind("secured_by")
+	for _, ch := range certs {
+		port, err := strconv.ParseUint(m.text(ch, "listener_port"), 10, 16)
+		if svc, ok := byPort[uint16(port)]; ok && err == nil {
+			want[edge{svc, ch, secured}] = "port " + strconv.FormatUint(port, 10)
 		}
 	}
 	dep := m.kind(dependsOn)
@@ -505,9 +521,9 @@ func (b *batch) serviceAt(machine uint32, port uint16) (uint32, bool) {
 	return hit, found && !twice
 }
 
-// ports of an item, from the index.
-func (b *batch) ports(o uint32) []uint16 {
-	m := b.inv.mem
+// portsOf an item, from the index.
+func (inv *Inventory) portsOf(o uint32) []uint16 {
+	m := inv.mem
 	col := m.columns["ports"]
 	if col == nil {
 		return nil

@@ -163,12 +163,20 @@ func (m *memory) text(o uint32, column string) string {
 	if col == nil {
 		return ""
 	}
-	for _, t := range m.entries[o].terms {
-		if t.column == col.number {
-			return col.values[t.value].text
-		}
+	if id, ok := m.valueOf(o, col); ok {
+		return col.values[id].text
 	}
 	return ""
+}
+
+// valueOf returns the first value that an item has in a column.
+func (m *memory) valueOf(o uint32, col *column) (uint32, bool) {
+	terms := m.entries[o].terms
+	i, _ := slices.BinarySearchFunc(terms, col.number, func(t term, n uint16) int { return cmp.Compare(t.column, n) })
+	if i < len(terms) && terms[i].column == col.number {
+		return terms[i].value, true
+	}
+	return 0, false
 }
 
 // Impact is what fails with an item.
@@ -208,31 +216,26 @@ func (inv *Inventory) Impact(ctx context.Context, id string, hops int) (Impact, 
 	}
 	start := m.byID[id]
 	out := Impact{ByCriticality: map[string]int{}}
-	hopsOf := map[uint32]uint8{start: 0}
-	order := []uint32{start}
-	via := []uint32{start}
-	for i := 0; i < len(order) && !out.Truncated; i++ {
-		d := hopsOf[order[i]]
-		if int(d) >= hops {
-			break
-		}
+	// A bit for each item is a fraction of what a map of thousands costs.
+	known := make([]uint64, len(m.entries)/64+1)
+	known[start/64] |= 1 << (start % 64)
+	order, via, far := []uint32{start}, []uint32{start}, []uint8{0}
+	for i := 0; i < len(order) && int(far[i]) < hops && !out.Truncated; i++ {
 		for _, l := range m.entries[order[i]].in {
-			if !carries[l.kind] || m.entries[l.ord].live == gone {
-				continue
-			}
-			if _, known := hopsOf[l.ord]; known {
+			if !carries[l.kind] || known[l.ord/64]&(1<<(l.ord%64)) != 0 || m.entries[l.ord].live == gone {
 				continue
 			}
 			if len(order) > MaxGraphNodes {
 				out.Truncated = true
 				break
 			}
-			hopsOf[l.ord] = d + 1
-			order, via = append(order, l.ord), append(via, order[i])
+			known[l.ord/64] |= 1 << (l.ord % 64)
+			order, via, far = append(order, l.ord), append(via, order[i]), append(far, far[i]+1)
 		}
 	}
+	out.Affected = make([]GraphNode, 0, len(order)-1)
 	for i, o := range order[1:] {
-		n := inv.node(o, int(hopsOf[o]))
+		n := inv.node(o, int(far[i+1]))
 		n.Via = m.entries[via[i+1]].id
 		out.Affected = append(out.Affected, n)
 		out.ByCriticality[n.Criticality]++
@@ -240,7 +243,13 @@ func (inv *Inventory) Impact(ctx context.Context, id string, hops int) (Impact, 
 	}
 	out.Total = len(out.Affected)
 	slices.SortFunc(out.Affected, func(a, b GraphNode) int {
-		return cmp.Or(-cmp.Compare(weights[a.Criticality], weights[b.Criticality]), cmp.Compare(a.Hops, b.Hops), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+		if a.Criticality != b.Criticality {
+			return -cmp.Compare(weights[a.Criticality], weights[b.Criticality])
+		}
+		if a.Hops != b.Hops {
+			return cmp.Compare(a.Hops, b.Hops)
+		}
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
 	return out, nil
 }

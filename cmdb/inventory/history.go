@@ -25,8 +25,12 @@ type Entry struct {
 	Source string    `json:"source"`
 }
 
-// Created is the field of an item's first entry; its new value is the class.
-const Created = "created"
+// Created is the field of an item's first entry, its new value the class; Removed
+// that of the last, its old value the whole document as JSON.
+const (
+	Created = "created"
+	Removed = "removed"
+)
 
 func (b *batch) log(ci, field string, old, new any, source string) {
 	// The id sorts an item's entries by time, then by order of writing.

@@ -81,6 +81,8 @@ type collections struct {
 	history  *store.Collection[Entry]
 	task     *store.Collection[Task]
 	seen     *store.Collection[seenDoc]
+	merge    *store.Collection[mergeDoc]
+	view     *store.Collection[View]
 }
 
 // seenDoc keeps the last-seen time of a machine apart from its document, which
@@ -126,7 +128,12 @@ func New(ctx context.Context, o Options) (*Inventory, error) {
 		pkg:      store.NewCollection("package", func(p packageDoc) string { return p.ID }),
 		history:  store.NewCollection("cihistory", func(e Entry) string { return e.ID }),
 		task:     store.NewCollection("citask", func(t Task) string { return t.ID }),
+		merge:    store.NewCollection("cimerge", func(m mergeDoc) string { return m.ID }),
+		view:     store.NewCollection("ciview", func(v View) string { return v.Name }),
 		seen:     store.NewCollection("ciseen", func(s seenDoc) string { return s.CI }),
+	}
+	for _, t := range inv.registry.Relations() {
+		inv.mem.kind(t.Name) // all of them now: readers ask without the writers' lock
 	}
 	if err := inv.load(ctx); err != nil {
 		return nil, fmt.Errorf("open inventory: %w", err)

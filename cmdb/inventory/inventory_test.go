@@ -359,6 +359,28 @@ func TestPackageChangesAreFactsAndHistory(t *testing.T) {
 	}
 }
 
+func TestCertificatesAreItemsThatSecureTheirService(t *testing.T) {
+	l := newLab(t)
+	a := l.box("web-1", 1)
+	a.rep.Listeners = append(a.rep.Listeners, report.Listener{Protocol: "tcp", Port: 443, Process: "nginx", Unit: "nginx.service"})
+	end := l.now().Add(20 * 24 * time.Hour)
+	a.rep.Certificates = []report.Certificate{
+		{Fingerprint: "aa11", Subject: "CN=shop.example.com,O=Acme", DNSNames: []string{"shop.example.com", "www.example.com"}, NotAfter: end, Location: "listener:443"},
+		{Fingerprint: "aa11", Subject: "CN=shop.example.com,O=Acme", DNSNames: []string{"shop.example.com", "www.example.com"}, NotAfter: end, Location: "/etc/nginx/tls.pem"},
+		{Fingerprint: "bb22", Subject: "CN=Some Root", NotAfter: end, Location: "/etc/ssl/certs/root.pem"},
+	}
+	a.enroll().send()
+	l.want("class:certificate", "shop.example.com@web-1")
+	g, err := l.Graph(context.Background(), l.id("shop.example.com@web-1"), GraphQuery{Hops: 1})
+	if err != nil || len(g.Edges) != 1 || g.Edges[0].Type != "secured_by" || g.Edges[0].From != l.id("nginx@web-1") {
+		t.Errorf("edges %+v %v", g.Edges, err)
+	}
+	e, err := l.Endings(context.Background(), "", 30*24*time.Hour, nil)
+	if err != nil || len(e) != 1 || e[0].Days != 20 {
+		t.Errorf("endings %+v %v", e, err)
+	}
+}
+
 func TestWrongSectionLosesOnlyItself(t *testing.T) {
 	l := newLab(t)
 	a := l.box("web-1", 1).enroll()
@@ -434,7 +456,7 @@ func TestCloneForks(t *testing.T) {
 		if r := clone.send(); !r.Forked {
 			t.Fatal("other hardware with the same agent id must fork at once")
 		}
-		if got := l.get(a.ci).Attributes.Text("serial_number"); got != "sn-70001" {
+		if got := l.get(a.ci).Attributes.Text("serial_number"); got != "SN-70001" {
 			t.Errorf("the original took the clone's serial: %s", got)
 		}
 	})

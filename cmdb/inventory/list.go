@@ -259,18 +259,22 @@ func (inv *Inventory) sortKey(field string) (func(uint32) string, error) {
 		}
 		return nil, fault.Invalidf("sort", "no item has a field %q%s", field, inv.suggest(field))
 	}
+	keys := map[uint32]string{} // few values stand on many items: each is written once
 	return func(o uint32) string {
-		for _, t := range m.entries[o].terms {
-			if t.column != col.number {
-				continue
-			}
-			v := &col.values[t.value]
-			if v.is {
-				return sortable(v.num)
-			}
+		id, ok := m.valueOf(o, col)
+		if !ok {
+			return ""
+		}
+		v := &col.values[id]
+		if !v.is {
 			return v.text
 		}
-		return ""
+		k, ok := keys[id]
+		if !ok {
+			k = sortable(v.num)
+			keys[id] = k
+		}
+		return k
 	}, nil
 }
 

@@ -11,92 +11,115 @@ import (
 	"github.com/watchbill/watchbill/internal/store"
 )
 
-// load reads the database into memory. A row that cannot be read is logged and
-// left out: one damaged item must not keep the others from being served.
+// load reads the database into memory, what does not depend on each other side
+// by side: decoding is most of a cold start. A row that cannot be read is logged
+// and left out: one damaged item must not keep the others from being served.
 func (inv *Inventory) load(ctx context.Context) error {
-	return inv.db.View(ctx, func(r store.Reader) error {
-		m := inv.mem
-		reporting := map[string]bool{}
-		if err := each(inv, r, inv.cols.host, func(d *hostDoc) { reporting[d.CI] = true }); err != nil {
-			return err
-		}
-		var children []cmdb.CI
-		err := each(inv, r, inv.cols.ci, func(c *cmdb.CI) {
-			if c.MergedInto != "" {
-				inv.merged[c.ID] = c.MergedInto
-			}
-			if _, ok := m.byID[c.Parent]; c.Parent != "" && !ok {
-				children = append(children, cmdb.CI{ID: c.ID, Parent: c.Parent})
-			}
-			o := m.put(c)
-			if !reporting[c.ID] {
-				m.addKeys(o, inv.recordedKeys(c))
-			}
-		})
-		if err != nil {
-			return err
-		}
-		for _, c := range children {
-			if p, ok := m.byID[c.Parent]; ok {
-				o := m.byID[c.ID]
-				m.entries[o].parent = p + 1
-				m.entries[p].children = append(m.entries[p].children, o)
-			}
-		}
-		m.sort()
+	m := inv.mem
+	type machine struct {
+		id    string
+		state *hostState
+		keys  []string
+	}
+	var hosts []machine
+	var orphans, told []*cmdb.CI
+	err := inv.beside(ctx, func(r store.Reader) error {
 		if err := each(inv, r, inv.cols.host, func(d *hostDoc) {
-			o, ok := m.byID[d.CI]
-			if !ok {
-				return
-			}
-			m.entries[o].host = d.state(nil)
-			m.addKeys(o, d.Ident.Keys())
+			hosts = append(hosts, machine{d.CI, d.state(nil), d.Ident.Keys()})
 		}); err != nil {
 			return err
 		}
-		if err := each(inv, r, inv.cols.relation, func(x *cmdb.Relation) {
-			from, okFrom := m.byID[x.From]
-			to, okTo := m.byID[x.To]
-			if !okFrom || !okTo {
-				return
-			}
-			kind := m.kind(x.Type)
-			m.link(from, kind, to)
-			if !x.Unseen.IsZero() {
-				inv.unseen[x.ID()] = x.Unseen
-			}
-			for _, s := range x.Sources {
-				if id, ok := strings.CutPrefix(s, "agent:"); ok {
-					if e := m.at(id); e != nil && e.host != nil {
-						e.host.asserted = append(e.host.asserted, edge{from, to, kind})
-					}
-				}
-			}
-		}); err != nil {
-			return err
-		}
-		if err := each(inv, r, inv.cols.seen, func(s *seenDoc) {
-			if e := m.at(s.CI); e != nil {
-				e.lastSeen = max(e.lastSeen, s.At)
-			}
-		}); err != nil {
-			return err
-		}
-		if err := each(inv, r, inv.cols.pkg, func(p *packageDoc) {
+		return each(inv, r, inv.cols.pkg, func(p *packageDoc) {
 			n, err := strconv.ParseUint(p.ID, 16, 32)
 			if err != nil {
 				return
 			}
 			for uint64(len(inv.soft.rows)) < n {
-				// A number that was never committed: its place stays empty.
-				inv.soft.rows = append(inv.soft.rows, installed{})
+				inv.soft.rows = append(inv.soft.rows, installed{}) // a number that was never committed
 			}
 			inv.soft.add(p.Package, packageKey(&p.Package))
-		}); err != nil {
+		})
+	}, func(r store.Reader) error {
+		return each(inv, r, inv.cols.ci, func(c *cmdb.CI) {
+			if c.MergedInto != "" {
+				inv.merged[c.ID] = c.MergedInto
+				return
+			}
+			if _, ok := m.byID[c.Parent]; c.Parent != "" && !ok {
+				orphans = append(orphans, &cmdb.CI{ID: c.ID, Parent: c.Parent})
+			}
+			m.put(c)
+			if c.Source != cmdb.SourceAgent {
+				told = append(told, c.Clone())
+			}
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range orphans {
+		if p, ok := m.byID[c.Parent]; ok {
+			o := m.byID[c.ID]
+			m.entries[o].parent = p + 1
+			m.entries[p].children = append(m.entries[p].children, o)
+		}
+	}
+	for _, h := range hosts {
+		if o, ok := m.byID[h.id]; ok {
+			m.entries[o].host = h.state
+			m.addKeys(o, h.keys)
+		}
+	}
+	for _, c := range told {
+		m.addKeys(m.byID[c.ID], inv.recordedKeys(c))
+	}
+	m.sort()
+	return inv.beside(ctx, inv.loadSections, func(r store.Reader) error {
+		if err := each(inv, r, inv.cols.relation, inv.loadRelation); err != nil {
 			return err
 		}
-		return inv.loadSections(r)
+		return each(inv, r, inv.cols.seen, func(s *seenDoc) {
+			if e := m.at(s.CI); e != nil {
+				e.lastSeen = max(e.lastSeen, s.At)
+			}
+		})
 	})
+}
+
+// beside runs readers at the same time, each on its own view. Nothing writes yet.
+func (inv *Inventory) beside(ctx context.Context, fs ...func(store.Reader) error) error {
+	errs := make(chan error, len(fs))
+	for _, f := range fs {
+		go func() { errs <- inv.db.View(ctx, f) }()
+	}
+	var first error
+	for range fs {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (inv *Inventory) loadRelation(x *cmdb.Relation) {
+	m := inv.mem
+	from, okFrom := m.byID[x.From]
+	to, okTo := m.byID[x.To]
+	if !okFrom || !okTo {
+		return
+	}
+	kind := m.kind(x.Type)
+	m.link(from, kind, to)
+	if !x.Unseen.IsZero() {
+		inv.unseen[x.ID()] = x.Unseen
+	}
+	for _, s := range x.Sources {
+		if id, ok := strings.CutPrefix(s, "agent:"); ok {
+			if e := m.at(id); e != nil && e.host != nil {
+				e.host.asserted = append(e.host.asserted, edge{from, to, kind})
+			}
+		}
+	}
 }
 
 // loadSections reads what must be resident of the machines' sections: who talks

@@ -44,6 +44,7 @@ type entry struct {
 	parent        uint32 // ord+1; 0 is none
 	live          liveness
 	complete      bool
+	told          bool  // people or imports spoke of it: never forgotten by itself
 	firstSeen     int64 // Unix seconds
 	lastSeen      int64
 	missing       int64 // since when the parent reports without it; 0 while reported
@@ -155,6 +156,7 @@ func (m *memory) put(c *cmdb.CI) uint32 {
 	}
 	e.live = liveness(max(0, slices.Index(livenessNames[:], c.Liveness)))
 	e.complete = len(c.Incomplete) == 0
+	e.told = c.Source != cmdb.SourceAgent || len(c.Heard) > 0
 	m.reterm(o, c)
 	return o
 }

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -167,7 +168,7 @@ func (b *batch) upsert(it Item, source string) (*cmdb.CI, bool, error) {
 	if it.Tags != nil {
 		c.Tags = sortedTags(it.Tags)
 	}
-	if old != nil && len(cmdb.DiffCIs(old, c)) == 0 && len(old.Claims) == len(c.Claims) {
+	if old != nil && len(cmdb.DiffCIs(old, c)) == 0 && cmdb.SameClaims(old.Claims, c.Claims) && b.now.Sub(old.Heard[source]) < time.Hour {
 		return old, false, nil
 	}
 	var places []string
@@ -336,7 +337,11 @@ func (b *batch) removeCI(id, source string) error {
 			return err
 		}
 	}
-	b.log(id, "removed", c.Class+" "+c.Name, nil, source)
+	whole, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("keep the last state of %s: %w", id, err)
+	}
+	b.log(id, Removed, string(whole), nil, source)
 	places := b.placesOf(o)
 	if err := b.dropCI(c); err != nil {
 		return err

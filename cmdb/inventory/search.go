@@ -28,34 +28,7 @@ func (inv *Inventory) eval(n *cmdb.Node, now time.Time) (*roaring.Bitmap, error)
 	}
 	switch n.Op {
 	case "and":
-		var out *roaring.Bitmap
-		var without []*cmdb.Node
-		for _, a := range n.Args {
-			if a.Op == "not" {
-				without = append(without, a.Args[0])
-				continue
-			}
-			x, err := inv.eval(a, now)
-			if err != nil {
-				return nil, err
-			}
-			if out == nil {
-				out = x
-			} else {
-				out.And(x)
-			}
-		}
-		if out == nil {
-			out = m.all.Clone()
-		}
-		for _, a := range without {
-			x, err := inv.eval(a, now)
-			if err != nil {
-				return nil, err
-			}
-			out.AndNot(x)
-		}
-		return out, nil
+		return inv.evalAnd(n.Args, now)
 	case "or":
 		out := roaring.New()
 		for _, a := range n.Args {
@@ -78,6 +51,83 @@ func (inv *Inventory) eval(n *cmdb.Node, now time.Time) (*roaring.Bitmap, error)
 	return inv.evalTerm(&n.Term, now)
 }
 
+// evalAnd intersects what has an index, and tests the rest (ages, liveness) on
+// what is left only.
+func (inv *Inventory) evalAnd(args []*cmdb.Node, now time.Time) (*roaring.Bitmap, error) {
+	var out *roaring.Bitmap
+	var without []*cmdb.Node
+	var tests []func(uint32) bool
+	for _, a := range args {
+		inner, negated := a, false
+		if a.Op == "not" {
+			inner, negated = a.Args[0], true
+		}
+		if inner.Op == "term" {
+			test, err := inv.test(&inner.Term, now)
+			if err != nil {
+				return nil, err
+			}
+			if test != nil {
+				if negated {
+					plain := test
+					test = func(o uint32) bool { return !plain(o) }
+				}
+				tests = append(tests, test)
+				continue
+			}
+		}
+		if negated {
+			without = append(without, inner)
+			continue
+		}
+		x, err := inv.eval(a, now)
+		if err != nil {
+			return nil, err
+		}
+		if out == nil {
+			out = x
+		} else {
+			out.And(x)
+		}
+	}
+	if out == nil {
+		out = inv.mem.all.Clone()
+	}
+	for _, a := range without {
+		x, err := inv.eval(a, now)
+		if err != nil {
+			return nil, err
+		}
+		out.AndNot(x)
+	}
+	if len(tests) == 0 {
+		return out, nil
+	}
+	kept := roaring.New()
+	for it := out.Iterator(); it.HasNext(); {
+		o := it.Next()
+		if !slices.ContainsFunc(tests, func(f func(uint32) bool) bool { return !f(o) }) {
+			kept.Add(o)
+		}
+	}
+	return kept, nil
+}
+
+// test returns the condition of a term that has no index, nil for the others.
+func (inv *Inventory) test(t *cmdb.Term, now time.Time) (func(uint32) bool, error) {
+	m := inv.mem
+	switch t.Field {
+	case "liveness":
+		return func(o uint32) bool { return slices.Contains(t.Values, string(livenessNames[m.entries[o].live])) }, nil
+	case "agent":
+		want := slices.Contains(t.Values, "true") || slices.Contains(t.Values, "yes") || slices.Contains(t.Values, "*")
+		return func(o uint32) bool { return (m.entries[o].host != nil) == want }, nil
+	case "seen", "first_seen", "missing":
+		return inv.testAge(t, now)
+	}
+	return nil, nil
+}
+
 // words that search a column for a bare word.
 var searched = []string{"name", "hostname", "fqdn", "alias", "addresses", "serial_number", "asset_tag", "product", "description"}
 
@@ -96,6 +146,16 @@ func (inv *Inventory) evalTerm(t *cmdb.Term, now time.Time) (*roaring.Bitmap, er
 	if a, ok := fieldAliases[field]; ok {
 		field = a
 	}
+	if test, err := inv.test(t, now); err != nil {
+		return nil, err
+	} else if test != nil {
+		for it := m.all.Iterator(); it.HasNext(); {
+			if o := it.Next(); test(o) {
+				out.Add(o)
+			}
+		}
+		return out, nil
+	}
 	switch field {
 	case "":
 		for _, name := range searched {
@@ -106,28 +166,10 @@ func (inv *Inventory) evalTerm(t *cmdb.Term, now time.Time) (*roaring.Bitmap, er
 		return out, nil
 	case "software":
 		return inv.evalSoftware(t)
-	case "seen", "first_seen", "missing":
-		return inv.evalAge(field, t, now)
-	case "liveness":
-		for o := range m.entries {
-			e := &m.entries[o]
-			if e.id != "" && slices.Contains(t.Values, string(livenessNames[e.live])) {
-				out.Add(uint32(o))
-			}
-		}
-		return out, nil
 	case "id":
 		for _, v := range t.Values {
 			if o, ok := m.byID[v]; ok {
 				out.Add(o)
-			}
-		}
-		return out, nil
-	case "agent":
-		want := slices.Contains(t.Values, "true") || slices.Contains(t.Values, "yes") || slices.Contains(t.Values, "*")
-		for o := range m.entries {
-			if e := &m.entries[o]; e.id != "" && (e.host != nil) == want {
-				out.Add(uint32(o))
 			}
 		}
 		return out, nil
@@ -273,8 +315,9 @@ func glob(pattern, s string) bool {
 	return strings.HasSuffix(s, last)
 }
 
-func (inv *Inventory) evalAge(field string, t *cmdb.Term, now time.Time) (*roaring.Bitmap, error) {
-	m, out := inv.mem, roaring.New()
+// testAge compares how long ago something was.
+func (inv *Inventory) testAge(t *cmdb.Term, now time.Time) (func(uint32) bool, error) {
+	m := inv.mem
 	all := t.Values[0] == "*"
 	age := time.Duration(0)
 	if !all {
@@ -284,13 +327,10 @@ func (inv *Inventory) evalAge(field string, t *cmdb.Term, now time.Time) (*roari
 		}
 	}
 	limit := now.Add(-age).Unix()
-	for o := range m.entries {
+	return func(o uint32) bool {
 		e := &m.entries[o]
-		if e.id == "" {
-			continue
-		}
 		at := e.lastSeen
-		switch field {
+		switch t.Field {
 		case "first_seen":
 			at = e.firstSeen
 		case "missing":
@@ -301,24 +341,20 @@ func (inv *Inventory) evalAge(field string, t *cmdb.Term, now time.Time) (*roari
 			}
 		}
 		if at == 0 {
-			continue
+			return false
 		}
-		hit := all
 		switch t.Op {
 		case "<":
-			hit = hit || at > limit
+			return all || at > limit
 		case "<=":
-			hit = hit || at >= limit
+			return all || at >= limit
 		case ">":
-			hit = hit || at < limit
+			return all || at < limit
 		case ">=":
-			hit = hit || at <= limit
+			return all || at <= limit
 		}
-		if hit {
-			out.Add(uint32(o))
-		}
-	}
-	return out, nil
+		return all
+	}, nil
 }
 
 // evalSoftware finds the machines with a product, of a version if one is asked for.
@@ -355,6 +391,9 @@ var ecosystems = map[string]bool{"deb": true, "rpm": true, "apk": true, "pypi": 
 func versionHolds(ecosystem, have, op, want string) bool {
 	if op == "=" && (have == want || strings.HasPrefix(have, want+"-")) {
 		return true // a product's version without the packager's revision
+	}
+	if e, rest, ok := strings.Cut(have, ":"); ok && !strings.Contains(want, ":") && strings.Trim(e, "0123456789") == "" {
+		have = rest // who asks for vim<9 does not know that the packager's epoch is 2
 	}
 	c := cmdb.CompareVersions(ecosystem, strings.ToLower(have), want)
 	switch op {

@@ -7,7 +7,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/cmdb/report"
 )
 
@@ -106,7 +108,7 @@ func classOf(product, base string) string {
 
 // services derives the services of a machine: what listens, and what calls
 // others. The result depends on the newest sections only.
-func services(units []report.Service, listeners []report.Listener, conns []report.Connection, containers []report.Container) []child {
+func services(units []report.Service, listeners []report.Listener, conns []report.Connection, containers []report.Container, certs []report.Certificate) []child {
 	type found struct {
 		child
 		ports            []int
@@ -163,7 +165,61 @@ func services(units []report.Service, listeners []report.Listener, conns []repor
 		out = append(out, child{key: "container:" + c.ID, class: "container", base: cmp.Or(c.Name, shortID(c.ID)),
 			values: values("image", c.Image, "runtime", c.Runtime, "container_id", c.ID, "state", c.State, "namespace", c.Namespace, "pod", c.Pod)})
 	}
+	return append(out, certificates(certs)...)
+}
+
+// trustStores hold the certificates that a machine trusts, not its own.
+var trustStores = []string{"/etc/ssl/certs/", "/usr/share/ca-certificates/", "/usr/local/share/ca-certificates/", "/etc/pki/ca-trust/", "/etc/ca-certificates/"}
+
+// certificates lists the machine's own certificates: they expire, and what
+// listens with them fails.
+func certificates(list []report.Certificate) []child {
+	byPrint := map[string]child{}
+	for _, c := range list {
+		if slices.ContainsFunc(trustStores, func(p string) bool { return strings.HasPrefix(c.Location, p) }) {
+			continue
+		}
+		name := commonName(c.Subject)
+		if name == "" && len(c.DNSNames) > 0 {
+			name = c.DNSNames[0]
+		}
+		v := values("fingerprint", c.Fingerprint, "subject", c.Subject, "issuer", c.Issuer, "serial", c.Serial, "dns_names", c.DNSNames, "aliases", c.DNSNames,
+			"not_before", day(c.NotBefore), "not_after", day(c.NotAfter), "path", c.Location)
+		if p, ok := strings.CutPrefix(c.Location, "listener:"); ok {
+			v["path"], v["listener_port"] = nil, cmdb.Normalize(p)
+		}
+		key := "certificate:" + c.Fingerprint
+		if have, ok := byPrint[key]; ok { // in a file and on a port: the port says more
+			for k, x := range v {
+				if x != nil {
+					have.values[k] = x
+				}
+			}
+			continue
+		}
+		byPrint[key] = child{key: key, class: "certificate", base: cmp.Or(name, shortID(c.Fingerprint)), values: v}
+	}
+	out := make([]child, 0, len(byPrint))
+	for _, k := range slices.Sorted(maps.Keys(byPrint)) {
+		out = append(out, byPrint[k])
+	}
 	return out
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+func commonName(subject string) string {
+	for part := range strings.SplitSeq(subject, ",") {
+		if n, ok := strings.CutPrefix(strings.TrimSpace(part), "CN="); ok {
+			return n
+		}
+	}
+	return ""
 }
 
 func shortID(id string) string {

@@ -60,7 +60,8 @@ func (inv *Inventory) Tick(ctx context.Context, now time.Time) error {
 
 const expiryMax = 2000
 
-// Gone items are forgotten after this long; their history stays.
+// Gone items that nobody but an agent spoke of are forgotten after this long;
+// their history stays. An asset with an owner or a price is people's to retire.
 const forgetAfter = 180 * 24 * time.Hour
 
 // saveSeen writes the last-seen times that moved, in chunks.
@@ -112,10 +113,10 @@ func (inv *Inventory) overdue(now time.Time) []string {
 		switch {
 		case e.host != nil:
 			b := bounds[e.class]
-			due = e.live == seen && quiet > b.stale || e.live == stale && quiet > b.gone || e.live == gone && quiet > b.gone+int64(forgetAfter/time.Second)
+			due = e.live == seen && quiet > b.stale || e.live == stale && quiet > b.gone || e.live == gone && !e.told && quiet > b.gone+int64(forgetAfter/time.Second)
 		case e.missing != 0:
 			missing := now.Unix() - e.missing
-			due = e.live != gone && missing > int64(inv.svcTTL/time.Second) || e.live == gone && missing > int64((inv.svcTTL+forgetAfter)/time.Second)
+			due = e.live != gone && missing > int64(inv.svcTTL/time.Second) || e.live == gone && !e.told && missing > int64((inv.svcTTL+forgetAfter)/time.Second)
 		}
 		if due {
 			out = append(out, e.id)
@@ -143,7 +144,7 @@ func (b *batch) age(id string, now time.Time) error {
 		staleAfter = goneAfter
 	}
 	switch {
-	case quiet > goneAfter+forgetAfter:
+	case quiet > goneAfter+forgetAfter && !e.told:
 		return b.removeCI(id, "expiry")
 	case quiet > goneAfter:
 		c.Liveness = cmdb.Gone

@@ -3,12 +3,14 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine/fold"
 	"github.com/watchbill/watchbill/internal/fault"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 // Rules turns a configuration into what the fold decides by: the built-in rules,
@@ -60,26 +62,33 @@ func Rules(c config.Config) (fold.Rules, error) {
 	}
 	r.AutoClose = correlator.Duration(c.Incidents.AutoClose)
 	r.Archive = correlator.Duration(c.Incidents.Archive)
-	if err := desk(c, &r); err != nil {
+	if err := desk(c, &r.Desk); err != nil {
 		return r, err
 	}
 	return r, r.Validate()
 }
 
-// desk reads the desk's section over the built-in rules, by the names that the
-// rules have in the journal.
-func desk(c config.Config, r *fold.Rules) error {
-	if c.Desk != nil {
-		b, err := json.Marshal(c.Desk)
-		if err != nil {
-			return fault.Invalidf("desk", "%v", err)
-		}
-		d := json.NewDecoder(bytes.NewReader(b))
+// desk reads the desk's section over its defaults; errors carry their path in the file.
+func desk(c config.Config, r *itsm.Rules) error {
+	raw, err := c.Desk.JSON()
+	if err != nil {
+		return fault.Invalidf("desk", "%v", err)
+	}
+	if raw != nil {
+		d := json.NewDecoder(bytes.NewReader(raw))
 		d.DisallowUnknownFields()
-		if err := d.Decode(&r.Desk); err != nil {
+		if err := d.Decode(r); err != nil {
 			return fault.Invalidf("desk", "%s", strings.TrimPrefix(err.Error(), "json: "))
 		}
 	}
-	r.Desk.Notify.Enabled = c.Notifications.ConfigFile != ""
-	return nil
+	r.Notify.Enabled = c.Notifications.ReceiversFile != ""
+	err = r.Validate()
+	var l fault.List
+	if errors.As(err, &l) {
+		for n, f := range l {
+			l[n] = &fault.Error{Kind: f.Kind, Field: "desk." + f.Field, Message: f.Message}
+		}
+		return l
+	}
+	return err
 }

@@ -72,21 +72,22 @@ type Config struct {
 	Correlation Correlation `yaml:"correlation"`
 	Incidents   Incidents   `yaml:"incidents"`
 	Agents      Agents      `yaml:"agents"`
-	// Desk holds calendars, services, slas, notify and problem_verify; package itsm
-	// documents and checks them.
-	Desk          map[string]any `yaml:"desk"`
-	Notifications Notifications  `yaml:"notifications"`
+	// Desk holds calendars, services, service levels, and when people are told; its
+	// fields are those of itsm.Rules.
+	Desk          Section       `yaml:"desk"`
+	Notifications Notifications `yaml:"notifications"`
 }
 
-// Notifications says how messages leave. Without a file nobody is told.
+// Notifications say how people are told. Without a receivers file nobody is.
 type Notifications struct {
-	// ConfigFile holds route, receivers and templates in Alertmanager's own syntax.
-	ConfigFile string `yaml:"config_file"`
-	// ExternalURL is where people reach the server, for links in messages.
+	// ReceiversFile has routes, receivers, templates and time intervals in
+	// Alertmanager's configuration syntax; relative to this file.
+	ReceiversFile string `yaml:"receivers_file"`
+	// ExternalURL is where people reach this server, for links in messages.
 	ExternalURL string `yaml:"external_url"`
-	// WatchdogURL is called every WatchdogInterval as long as the server is well.
-	WatchdogURL      string   `yaml:"watchdog_url"`
-	WatchdogInterval Duration `yaml:"watchdog_interval"`
+	// HeartbeatURL is called as long as the server is well, for an outside watchdog.
+	HeartbeatURL      string   `yaml:"heartbeat_url"`
+	HeartbeatInterval Duration `yaml:"heartbeat_interval"`
 }
 
 // Storage says how long things are kept.
@@ -143,14 +144,14 @@ const day = 24 * time.Hour
 // Default is what an absent file means.
 func Default() Config {
 	return Config{
-		Storage:       Storage{JournalRetention: Duration(30 * day), RecordRetention: Duration(2 * 365 * day), FreeSpaceWatermarkMiB: 512},
-		Ingest:        Ingest{MaxBodyMiB: 32, MaxBacklog: 2000},
-		Incidents:     Incidents{AutoClose: Duration(7 * day), Archive: Duration(30 * day)},
-		Notifications: Notifications{WatchdogInterval: Duration(time.Minute)},
+		Storage:   Storage{JournalRetention: Duration(30 * day), RecordRetention: Duration(2 * 365 * day), FreeSpaceWatermarkMiB: 512},
+		Ingest:    Ingest{MaxBodyMiB: 32, MaxBacklog: 2000},
+		Incidents: Incidents{AutoClose: Duration(7 * day), Archive: Duration(30 * day)},
 		Agents: Agents{
 			SampleInterval: Duration(15 * time.Second), ReportInterval: Duration(time.Minute), FullInterval: Duration(time.Hour),
 			StaleAfter: Duration(15 * time.Minute), GoneAfter: Duration(60 * day),
 		},
+		Notifications: Notifications{HeartbeatInterval: Duration(time.Minute)},
 	}
 }
 
@@ -274,13 +275,13 @@ func (c Config) Validate() error {
 			bad(d.field, "must be at least 1s")
 		}
 	}
-	for _, u := range []struct{ field, v string }{{"notifications.external_url", c.Notifications.ExternalURL}, {"notifications.watchdog_url", c.Notifications.WatchdogURL}} {
-		if p, err := url.Parse(u.v); u.v != "" && (err != nil || p.Scheme != "http" && p.Scheme != "https" || p.Host == "") {
-			bad(u.field, "want an http or https URL, got %q", u.v)
+	for _, u := range []struct{ field, v string }{{"external_url", c.Notifications.ExternalURL}, {"heartbeat_url", c.Notifications.HeartbeatURL}} {
+		if x, err := url.Parse(u.v); u.v != "" && (err != nil || x.Host == "" || x.Scheme != "http" && x.Scheme != "https") {
+			bad("notifications."+u.field, "want an address such as https://watchbill.example.org, got %q", u.v)
 		}
 	}
-	if c.Notifications.WatchdogInterval.Std() < 5*time.Second {
-		bad("notifications.watchdog_interval", "must be at least 5s")
+	if c.Notifications.HeartbeatInterval.Std() < 5*time.Second {
+		bad("notifications.heartbeat_interval", "must be at least 5s")
 	}
 	return l.Err()
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -144,7 +145,15 @@ func readField(in *bufio.Reader, most uint64) ([]byte, error) {
 	if n > most {
 		return nil, fmt.Errorf("a field of %d bytes is longer than %d", n, most)
 	}
-	b := make([]byte, n)
-	_, err = io.ReadFull(in, b)
-	return b, err
+	if n <= 64<<10 {
+		b := make([]byte, n)
+		_, err = io.ReadFull(in, b)
+		return b, err
+	}
+	// Grown as it comes: a damaged length must not take the memory that it names.
+	var b bytes.Buffer
+	if got, err := io.CopyN(&b, in, int64(n)); err != nil {
+		return nil, fmt.Errorf("a field of %d bytes ends after %d: %w", n, got, err)
+	}
+	return b.Bytes(), nil
 }

@@ -30,7 +30,7 @@ export function App() {
   useEffect(() => (signedIn ? follow('/api/v1/stream', client) : undefined), [signedIn, client]);
 
   if (me.isPending) return <Loading lines={3} label="Signing in" />;
-  if (me.error && Fault.of(me.error).status !== 401) return <Failed error={me.error} retry={() => void me.refetch()} />;
+  if (me.error && Fault.of(me.error).status !== 401) return <Failed page error={me.error} retry={() => void me.refetch()} />;
   if (!me.data) return <Login />;
   return (
     <Shell me={me.data}>
@@ -55,7 +55,7 @@ export function App() {
             <Login />
           </Route>
           <Route>
-            <State icon="search" title="There is no such page" action={<a href="/">Go to what is open now</a>}>
+            <State page icon="search" title="There is no such page" action={<a href="/">Go to what is open now</a>}>
               The address may be mistyped, or the page has moved.
             </State>
           </Route>

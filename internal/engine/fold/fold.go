@@ -55,7 +55,7 @@ func (r Rules) Validate() error {
 
 // Version is raised when the same events would be decided otherwise: a state
 // must not be carried on from the middle by other rules than it was begun with.
-const Version = 2
+const Version = 3
 
 // counters number what the fold makes, and count what it disposed of.
 type counters struct {
@@ -214,6 +214,7 @@ func (s *State) configure(c *event.Config) {
 		s.emit(Unreadable{event.KindConfig, err})
 		return
 	}
+	s.emit(AuditRow{Position: s.pos, At: s.now, Actor: itsm.System, Verb: "configure", Kind: "rules", Before: s.RulesJSON(), After: mustJSON(r)})
 	s.rules = r
 	before := mustJSON(s.desk.Rules)
 	s.desk, _ = itsm.NewDesk(r.Desk) // validated by ParseRules

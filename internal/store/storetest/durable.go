@@ -75,7 +75,7 @@ func backupDamaged(t *testing.T, b Backend) {
 		t.Fatal(err)
 	}
 	for i := range 200 {
-		put(t, db, fmt.Sprintf("k%03d", i), strings.Repeat(strconv.Itoa(i*7919), 3000))
+		put(t, db, fmt.Sprintf("z%03d", i), strings.Repeat(strconv.Itoa(i*7919), 3000)) // after the schema, and more than one transaction
 	}
 	var file bytes.Buffer
 	if err := db.Backup(context.Background(), &file); err != nil {

@@ -20,8 +20,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb"
@@ -35,6 +35,7 @@ type options struct {
 	packages, edges, callers int
 	dir, profile             string
 	rounds                   int
+	reuse                    bool
 }
 
 func main() {
@@ -45,9 +46,10 @@ func main() {
 	flag.IntVar(&o.callers, "callers", 16, "concurrent reporters")
 	flag.IntVar(&o.rounds, "rounds", 300, "runs of each query")
 	flag.StringVar(&o.dir, "dir", "", "directory for the data; empty: a temporary one")
+	flag.BoolVar(&o.reuse, "reuse", false, "measure queries and the start on data that an earlier run left in -dir")
 	flag.StringVar(&o.profile, "profile", "", "directory for CPU profiles of the queries and reports")
 	flag.Parse()
-	fmt.Println("| machines | items | edges | load/s | unchanged/s | changed/s | software p50/p99 ms | filter p50/p99 ms | search p50/p99 ms | sorted page p50/p99 ms | impact p50/p99 ms | resident MiB | heap MiB | disk MiB | cold start s |")
+	fmt.Println("| machines | items | edges | load/s | unchanged/s (CPU µs) | changed/s (CPU µs) | software p50/p99/p99 CPU ms | filter p50/p99/p99 CPU ms | search p50/p99/p99 CPU ms | sorted page p50/p99/p99 CPU ms | impact p50/p99/p99 CPU ms | resident MiB | heap MiB | disk MiB | cold start s (CPU) |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(s))
@@ -73,26 +75,19 @@ func run(n int, o options) error {
 	}
 	dir = filepath.Join(dir, strconv.Itoa(n))
 	ctx := context.Background()
-	inv, db, err := open(ctx, dir)
+	inv, db, j, err := open(ctx, dir)
 	if err != nil {
 		return err
 	}
 	f := newFleet(n, o)
-	started := time.Now()
-	if err := f.each(func(i int, r *rand.Rand) error { return f.first(ctx, inv, i, r) }); err != nil {
-		return err
+	f.journal = j
+	var load, unchanged, changed float64
+	var unchangedCPU, changedCPU time.Duration
+	if o.reuse {
+		f.ids, err = inv.Select("class:host")
+	} else {
+		load, unchanged, changed, unchangedCPU, changedCPU, err = f.reports(ctx, inv)
 	}
-	load := float64(n) / time.Since(started).Seconds()
-
-	stop := profile(o.profile, n, "unchanged")
-	unchanged, err := f.timed(200_000, func(i int, r *rand.Rand) error { return f.again(ctx, inv, i) })
-	stop()
-	if err != nil {
-		return err
-	}
-	stop = profile(o.profile, n, "changed")
-	changed, err := f.timed(min(3*n, 6000), func(i int, r *rand.Rand) error { return f.change(ctx, inv, i, r) })
-	stop()
 	if err != nil {
 		return err
 	}
@@ -122,62 +117,98 @@ func run(n int, o options) error {
 	var cells []string
 	for _, m := range measures {
 		stop := profile(o.profile, n, m.name)
-		p50, p99, err := quantiles(o.rounds, m.f)
+		p50, p99, own, err := quantiles(o.rounds, m.f)
 		stop()
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
-		cells = append(cells, fmt.Sprintf("%.2f / %.2f", p50, p99))
+		cells = append(cells, fmt.Sprintf("%.2f / %.2f / %.2f", p50, p99, own))
 	}
 	debug.FreeOSMemory()
+	if o.profile != "" {
+		if file, err := os.Create(filepath.Join(o.profile, fmt.Sprintf("heap-%d.pprof", n))); err == nil {
+			_ = pprof.WriteHeapProfile(file)
+			_ = file.Close()
+		}
+	}
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	rss := resident()
 	if err := db.Close(); err != nil {
 		return err
 	}
-	f.sections, f.hashes = nil, nil
+	f.hashes = nil
 	inv = nil
 	runtime.GC()
-	started = time.Now()
-	again, db, err := open(ctx, dir)
+	started, cpu := time.Now(), spent()
+	stop := profile(o.profile, n, "cold")
+	again, db, _, err := open(ctx, dir)
+	stop()
 	if err != nil {
 		return err
 	}
-	cold := time.Since(started)
+	cold, coldCPU := time.Since(started), spent()-cpu
 	if got := again.Stats(); got.Relations != stats.Relations {
 		return fmt.Errorf("after the restart there are %d relations, want %d", got.Relations, stats.Relations)
 	}
-	fmt.Printf("| %d | %d | %d | %.0f | %.0f | %.0f | %s | %d | %d | %d | %.1f |\n",
-		n, items, stats.Relations, load, unchanged, changed, strings.Join(cells, " | "), rss>>20, mem.HeapAlloc>>20, size(dir)>>20, cold.Seconds())
+	fmt.Printf("| %d | %d | %d | %.0f | %.0f (%d) | %.0f (%d) | %s | %d | %d | %d | %.1f (%.1f) |\n",
+		n, items, stats.Relations, load, unchanged, unchangedCPU.Microseconds(), changed, changedCPU.Microseconds(), strings.Join(cells, " | "), rss>>20, mem.HeapAlloc>>20, size(dir)>>20, cold.Seconds(), coldCPU.Seconds())
 	return db.Close()
 }
 
-func open(ctx context.Context, dir string) (*inventory.Inventory, *badgerdb.DB, error) {
+// reports loads the fleet, then measures quiet and changed reports: calls a
+// second, and processor time of each.
+func (f *fleet) reports(ctx context.Context, inv *inventory.Inventory) (load, unchanged, changed float64, unchangedCPU, changedCPU time.Duration, err error) {
+	started := time.Now()
+	stop := profile(f.o.profile, f.n, "load")
+	if err = f.each(func(i int, r *rand.Rand) error { return f.first(ctx, inv, i, r) }); err != nil {
+		return
+	}
+	stop()
+	load = float64(f.n) / time.Since(started).Seconds()
+
+	stop = profile(f.o.profile, f.n, "unchanged")
+	cpu := spent()
+	unchanged, err = f.timed(100_000, func(i int, r *rand.Rand) error { return f.again(ctx, inv, i) })
+	stop()
+	if err != nil {
+		return
+	}
+	unchangedCPU = (spent() - cpu) / 100_000
+	stop = profile(f.o.profile, f.n, "changed")
+	cpu = spent()
+	changed, err = f.timed(min(3*f.n, 6000), func(i int, r *rand.Rand) error { return f.change(ctx, inv, i, r) })
+	stop()
+	if err != nil {
+		return
+	}
+	changedCPU = (spent() - cpu) / time.Duration(min(3*f.n, 6000))
+	return
+}
+
+func open(ctx context.Context, dir string) (*inventory.Inventory, *badgerdb.DB, *journal.Journal, error) {
 	db, err := badgerdb.Open(badgerdb.Options{Dir: dir})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	j, err := journal.Open(ctx, db, time.Now)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var ids atomic.Uint64
 	inv, err := inventory.New(ctx, inventory.Options{DB: db, Journal: j, Now: time.Now, NewID: func() string { return fmt.Sprintf("c%09x", ids.Add(1)) }})
-	return inv, db, err
+	return inv, db, j, err
 }
 
 // fleet generates machines. Every hundredth is a server that many others call;
 // each machine runs three services and calls others so that it has the edges.
 type fleet struct {
-	n        int
-	o        options
-	ids      []string
-	seq      []uint64
-	sections []map[string]report.Section
-	hashes   []map[string]report.Section
-	common   [][]report.Package
-	mu       sync.Mutex
+	n       int
+	o       options
+	ids     []string
+	seq     []uint64
+	hashes  []map[string]report.Section
+	journal *journal.Journal
 }
 
 func newFleet(n int, o options) *fleet {
@@ -195,6 +226,9 @@ func (f *fleet) each(do func(i int, r *rand.Rand) error) error {
 				if i >= f.n {
 					errs <- nil
 					return
+				}
+				if i%max(1, f.n/10) == 0 {
+					fmt.Fprintf(os.Stderr, "%d of %d machines loaded, %d MiB resident\n", i, f.n, resident()>>20)
 				}
 				if err := do(i, r); err != nil {
 					errs <- fmt.Errorf("machine %d: %w", i, err)
@@ -318,6 +352,12 @@ func (f *fleet) post(ctx context.Context, inv *inventory.Inventory, i int, rep r
 	if err != nil {
 		return err
 	}
+	if f.seq[i]%8 == 1 { // an engine keeps up with the journal
+		end, _ := f.journal.End()
+		if _, err := f.journal.Read(ctx, end, 1); err != nil {
+			return err
+		}
+	}
 	if reply.Forked || len(reply.Rejected) > 0 || len(reply.Want) > 0 {
 		return fmt.Errorf("reply %+v", reply)
 	}
@@ -350,17 +390,43 @@ func (f *fleet) change(ctx context.Context, inv *inventory.Inventory, i int, r *
 	return f.post(ctx, inv, i, f.report(i, 1, 1+r.IntN(1<<20)))
 }
 
-func quantiles(rounds int, f func() error) (p50, p99 float64, err error) {
-	var took []float64
+// quantiles runs f and returns the median and the 99th percentile of its time in
+// milliseconds, and the 99th percentile of the processor time of its thread:
+// what is left when the machine has nothing else to do.
+func quantiles(rounds int, f func() error) (p50, p99, own float64, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var took, used []float64
 	for range rounds {
-		started := time.Now()
+		started, cpu := time.Now(), threadTime()
 		if err := f(); err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
 		took = append(took, float64(time.Since(started).Microseconds())/1000)
+		used = append(used, float64((threadTime()-cpu).Microseconds())/1000)
 	}
 	slices.Sort(took)
-	return took[len(took)/2], took[len(took)*99/100], nil
+	slices.Sort(used)
+	return took[len(took)/2], took[len(took)*99/100], used[len(used)*99/100], nil
+}
+
+func threadTime() time.Duration {
+	const thread = 1 // RUSAGE_THREAD, which package syscall does not name
+	var u syscall.Rusage
+	if err := syscall.Getrusage(thread, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// spent is the processor time of this process: what stays comparable when the
+// machine is shared.
+func spent() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func resident() uint64 {

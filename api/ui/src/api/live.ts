@@ -1,4 +1,4 @@
-import type { QueryClient } from '@tanstack/react-query';
+import type { Query, QueryClient } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 
 export type LiveState = 'connecting' | 'live' | 'lost';
@@ -38,22 +38,24 @@ export function touched(changes: StreamChange[]): string[][] {
     if (c.kind === 'alert') add('sources');
     if (c.kind === 'incident') add('timeline', c.id);
     if (c.kind === 'problem') add('timeline', c.id);
-    if (c.kind === 'ci') add('software');
   }
   return [...keys.values()];
 }
 
 /**
  * Follows the server's stream and marks what changed as stale. The stream may
- * break at any time: every reconnect reads everything on screen anew, because
- * what happened in between was never sent. Returns its end.
+ * break at any time: the browser comes back with the last position it saw and
+ * gets what it missed, and where that cannot be, everything on screen is read
+ * anew. Returns its end.
  */
 export function follow(url: string, client: QueryClient): () => void {
   let source: EventSource | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let flush: ReturnType<typeof setTimeout> | undefined;
+  let again: ReturnType<typeof setTimeout> | undefined;
   let wait = 1000;
   let opened = false;
+  let fresh = true;
   let ended = false;
   let waiting: StreamChange[] = [];
 
@@ -63,13 +65,23 @@ export function follow(url: string, client: QueryClient): () => void {
       flush = undefined;
       const keys = touched(waiting);
       waiting = [];
-      for (const queryKey of keys) void client.invalidateQueries({ queryKey });
+      let later = false;
+      // A list that was scrolled far is read anew page by page: not more often than it may cost.
+      const predicate = (q: Query) => {
+        const far = ((q.state.data as { pages?: unknown[] } | undefined)?.pages?.length ?? 0) > 3 && Date.now() - q.state.dataUpdatedAt < 30_000;
+        later ||= far;
+        return !far;
+      };
+      for (const queryKey of keys) void client.invalidateQueries({ queryKey, predicate });
+      if (later && !ended) again ??= setTimeout(() => {
+        again = undefined;
+        void client.invalidateQueries({ predicate: (q) => ((q.state.data as { pages?: unknown[] } | undefined)?.pages?.length ?? 0) > 3 });
+      }, 30_000);
     }, 500);
   };
   const heard = (e: MessageEvent<string>) => {
     try {
-      const data: unknown = JSON.parse(e.data);
-      waiting.push(...((Array.isArray(data) ? data : [data]) as StreamChange[]));
+      waiting.push(JSON.parse(e.data) as StreamChange);
       soon();
     } catch {
       void client.invalidateQueries();
@@ -79,17 +91,20 @@ export function follow(url: string, client: QueryClient): () => void {
     source = new EventSource(url, { withCredentials: true });
     source.onopen = () => {
       wait = 1000;
-      if (opened) void client.invalidateQueries();
+      // The server sends what was missed to who names the last event; a new
+      // connection after an HTTP error cannot, so it reads everything anew.
+      if (fresh && opened) void client.invalidateQueries();
       opened = true;
+      fresh = false;
       become('live');
     };
-    source.addEventListener('message', heard);
-    source.addEventListener('change', heard as EventListener);
-    source.addEventListener('lost', () => void client.invalidateQueries());
+    for (const kind of ['incident', 'alert', 'problem']) source.addEventListener(kind, heard as EventListener);
+    source.addEventListener('reset', () => void client.invalidateQueries());
     source.onerror = () => {
       become('lost');
       // The browser reconnects by itself unless the answer was an HTTP error.
       if (source?.readyState !== EventSource.CLOSED || ended) return;
+      fresh = true;
       timer = setTimeout(connect, wait);
       wait = Math.min(wait * 2, 30_000);
     };
@@ -99,6 +114,7 @@ export function follow(url: string, client: QueryClient): () => void {
     ended = true;
     clearTimeout(timer);
     clearTimeout(flush);
+    clearTimeout(again);
     source?.close();
     become('connecting');
   };

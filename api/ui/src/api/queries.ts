@@ -1,5 +1,5 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient, type QueryKey } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import type { IconName } from '../components/Icon';
 import type { Rows } from '../components/Table';
 import { api, must, type Schemas } from './client';
@@ -12,7 +12,7 @@ export type Source = Schemas['Source'];
 export type Token = Schemas['Token'];
 export type User = Schemas['User'];
 export type Role = Schemas['Who']['role'];
-export type Verb = 'acknowledge' | 'assign' | 'hold' | 'resume' | 'resolve' | 'close' | 'reopen' | 'cancel' | 'notes' | 'merge' | 'split' | 'edit';
+export type Verb = 'acknowledge' | 'assign' | 'hold' | 'resume' | 'resolve' | 'close' | 'reopen' | 'cancel' | 'notes' | 'merge' | 'split' | 'major' | 'minor' | 'edit';
 
 export interface Me {
   name: string;
@@ -61,7 +61,7 @@ export async function signOut() {
 }
 
 /** A list that grows by its cursor as the reader comes to its end. */
-export function usePaged<T>(key: QueryKey, fetch: (cursor: string | undefined) => Promise<PageOf<T>>, enabled = true): Rows<T> & { total?: number } {
+export function usePaged<T>(key: QueryKey, fetch: (cursor: string | undefined) => Promise<PageOf<T>>, enabled = true, refetchInterval: number | false = false): Rows<T> & { total?: number } {
   const q = useInfiniteQuery({
     queryKey: key,
     queryFn: ({ pageParam }) => fetch(pageParam),
@@ -69,9 +69,11 @@ export function usePaged<T>(key: QueryKey, fetch: (cursor: string | undefined) =
     getNextPageParam: (last) => last.next ?? undefined,
     placeholderData: keepPreviousData,
     enabled,
+    refetchInterval,
   });
+  const items = useMemo(() => q.data?.pages.flatMap((p) => p.items) ?? [], [q.data]);
   return {
-    items: q.data?.pages.flatMap((p) => p.items) ?? [],
+    items,
     total: q.data?.pages[0]?.total,
     loading: q.isPending && enabled,
     error: q.error,
@@ -95,14 +97,17 @@ export async function readAll<T>(fetch: (cursor: string | undefined) => Promise<
   return out;
 }
 
-const clean = (l: List) => Object.fromEntries(Object.entries(l).filter(([, v]) => v !== undefined && v !== '')) as List;
+/** Leaves out what is not set: the API refuses empty parameters. */
+function clean<T extends object>(l: T): T {
+  return Object.fromEntries(Object.entries(l).filter(([, v]) => v !== undefined && v !== '')) as T;
+}
 
 export const fetchIncidents = (l: List) => must(api.GET('/api/v1/incidents', { params: { query: clean(l) } }));
 export const fetchAlerts = (l: List) => must(api.GET('/api/v1/alerts', { params: { query: clean(l) } }));
 export const fetchProblems = (l: List) => must(api.GET('/api/v1/problems', { params: { query: clean(l) } }));
 
 export function useIncidents(l: List, enabled = true) {
-  return usePaged<Incident>(['incidents', l], (cursor) => fetchIncidents({ limit: 200, ...l, cursor }), enabled);
+  return usePaged<Incident>(['incidents', l], (cursor) => fetchIncidents({ limit: 100, ...l, cursor }), enabled);
 }
 export function useAlerts(l: List, enabled = true) {
   return usePaged<Alert>(['alerts', l], (cursor) => fetchAlerts({ limit: 200, ...l, cursor }), enabled);
@@ -111,11 +116,13 @@ export function useProblems(l: List) {
   return usePaged<Problem>(['problems', l], (cursor) => fetchProblems({ limit: 200, ...l, cursor }));
 }
 
-/** How many incidents are open, and how many of them nobody has acknowledged; counted up to 500. */
+/** How many incidents are open, and how many of them nobody has acknowledged, in words short enough for a badge. */
 export function useOpenCount() {
-  const q = useQuery({ queryKey: ['incidents', 'count'], queryFn: () => fetchIncidents({ sort: 'attention', limit: 500 }), refetchInterval: 60_000 });
-  const items = q.data?.items ?? [];
-  return { total: items.length, unacknowledged: items.filter((i) => !i.acknowledged_at).length };
+  const most = 20;
+  const status = useStatus();
+  const q = useQuery({ queryKey: ['incidents', 'count'], queryFn: () => fetchIncidents({ sort: 'attention', q: 'acknowledged:no', limit: most }), refetchInterval: 60_000 });
+  const n = q.data?.items.length ?? 0;
+  return { total: status.data?.open_incidents ?? 0, unacknowledged: n, badge: n > 0 ? `${n}${q.data?.next ? '+' : ''}` : String(status.data?.open_incidents ?? 0) };
 }
 
 export function useIncident(id: string) {
@@ -138,6 +145,27 @@ export function useProblem(id: string) {
 }
 export function useProblemIncidents(id: string) {
   return usePaged<Incident>(['incidents', 'problem', id], (cursor) => must(api.GET('/api/v1/problems/{id}/incidents', { params: { path: { id }, query: { limit: 200, cursor } } })));
+}
+
+export type ProblemVerb = 'assess' | 'root_cause' | 'fix' | 'known_error' | 'workaround' | 'assign' | 'resolve' | 'close' | 'reopen' | 'link' | 'unlink' | 'notes' | 'edit';
+
+/** Does a problem's verb; what it changed is read anew. */
+export function useProblemVerb(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ verb, body }: { verb: ProblemVerb; body?: Record<string, unknown> }): Promise<Problem> => {
+      const init = { params: { path: { id } }, body: (body ?? {}) as never };
+      if (verb === 'edit') return must(api.PATCH('/api/v1/problems/{id}', init));
+      return must(api.POST(`/api/v1/problems/{id}/${verb}` as '/api/v1/problems/{id}/assess', init));
+    },
+    onSuccess: (doc) => {
+      client.setQueryData(['problem', id], doc);
+      void client.invalidateQueries({ queryKey: ['timeline', id] });
+      void client.invalidateQueries({ queryKey: ['problems'] });
+      void client.invalidateQueries({ queryKey: ['incidents', 'problem', id] });
+    },
+    onError: () => void client.invalidateQueries({ queryKey: ['problem', id] }),
+  });
 }
 
 /** Does a verb; what it changed is read anew. */
@@ -205,124 +233,66 @@ export function quoted(w: string): string {
 
 // Inventory.
 
-export interface Ci {
-  id: string;
-  class: string;
-  name: string;
-  attributes?: Record<string, unknown>;
-  labels?: Record<string, string>;
-  tags?: string[];
-  aliases?: string[];
-  parent?: string;
-  source: string;
-  claims?: Record<string, { source: string; value: unknown; at: string }[]>;
-  first_seen: string;
-  last_seen: string;
-  liveness: string;
-  missing_since?: string;
-  merged_into?: string;
-  completeness: number;
-  incomplete?: string[];
-  parent_ref?: { class: string; name: string };
-  sections?: { name: string; received_at?: string; problems?: { reason: string; privilege?: string }[]; rejected?: string }[];
-}
-export interface GraphNode {
-  id: string;
-  class: string;
-  name: string;
-  liveness?: string;
-  criticality?: string;
-  hops: number;
-}
-export interface Graph {
-  nodes: GraphNode[];
-  edges: { from: string; type: string; to: string }[];
-  truncated?: boolean;
-}
-export interface HistoryEntry {
-  id: string;
-  at: string;
-  field: string;
-  old?: unknown;
-  new?: unknown;
-  source: string;
-}
-export interface Product {
-  type: string;
-  name: string;
-  hosts: number;
-  versions: { version: string; hosts: number }[];
+export type Ci = Schemas['CI'];
+export type CiDetail = Schemas['CIDetail'];
+export type Graph = Schemas['Graph'];
+export type HistoryEntry = Schemas['Entry'];
+export type Product = Schemas['Product'];
+
+export interface SoftwareList {
+  q?: string;
+  type?: string;
+  cis?: string;
+  limit?: number;
+  cursor?: string;
 }
 
-/** A read whose route the generated client does not name. */
-async function read<T>(path: string, query: Record<string, string | number | undefined> = {}): Promise<T> {
-  const s = new URLSearchParams(Object.entries(query).filter(([, v]) => v !== undefined && v !== '').map(([k, v]) => [k, String(v)])).toString();
-  return must(
-    (async () => {
-      const response = await fetch(s ? `${path}?${s}` : path, { credentials: 'same-origin', headers: { Accept: 'application/json' } });
-      const body: unknown = await response.json().catch(() => undefined);
-      return response.ok ? { data: body as T, response } : { error: body ?? {}, response };
-    })(),
-  );
-}
+export const fetchCis = (l: List) => must(api.GET('/api/v1/cis', { params: { query: clean(l) } }));
+export const fetchSoftware = (l: SoftwareList) => must(api.GET('/api/v1/software', { params: { query: clean(l) } }));
 
-export const fetchCis = (l: List) => read<PageOf<Ci>>('/api/v1/cis', { ...l });
-export const fetchSoftware = (l: List & { type?: string; cis?: string }) => read<PageOf<Product>>('/api/v1/software', { ...l });
+/** The stream tells of records only: what agents report is asked for again. */
+const often = 30_000;
 
-export function useCis(l: List, enabled = true) {
-  return usePaged<Ci>(['cis', l], (cursor) => fetchCis({ limit: 200, ...l, cursor }), enabled);
+export function useCis(l: List, enabled = true, every: number | false = false) {
+  return usePaged<Ci>(['cis', l], (cursor) => fetchCis({ limit: 200, ...l, cursor }), enabled, every);
 }
+const one = (id: string) => ({ params: { path: { id } } });
+
 export function useCi(id: string) {
-  return useQuery({ queryKey: ['ci', id], queryFn: () => read<Ci>(`/api/v1/cis/${encodeURIComponent(id)}`) });
+  return useQuery({ queryKey: ['ci', id], refetchInterval: often, queryFn: () => must(api.GET('/api/v1/cis/{id}', one(id))) });
 }
 export function useGraph(id: string, hops: number, enabled = true) {
-  return useQuery({ queryKey: ['ci', id, 'graph', hops], enabled, retry: false, queryFn: () => read<Graph>(`/api/v1/cis/${encodeURIComponent(id)}/graph`, { hops, limit: 60 }) });
+  return useQuery({ queryKey: ['ci', id, 'graph', hops], enabled, retry: false, queryFn: () => must(api.GET('/api/v1/cis/{id}/graph', { params: { path: { id }, query: { hops, limit: 400 } } })) });
 }
-export function useHistory(id: string, enabled = true) {
-  return usePaged<HistoryEntry>(['ci', id, 'history'], (cursor) => read(`/api/v1/cis/${encodeURIComponent(id)}/history`, { limit: 200, cursor }), enabled);
+export function useHistory(id: string) {
+  return usePaged<HistoryEntry>(['ci', id, 'history'], (cursor) => must(api.GET('/api/v1/cis/{id}/history', { params: { path: { id }, query: { limit: 200, cursor } } })));
 }
-export function useSection<T>(id: string, section: string, enabled = true) {
-  return useQuery({ queryKey: ['ci', id, 'section', section], enabled, queryFn: () => read<T>(`/api/v1/cis/${encodeURIComponent(id)}/sections/${section}`) });
+export function useSection<T>(id: string, section: string) {
+  return useQuery({ queryKey: ['ci', id, 'section', section], refetchInterval: often, queryFn: () => must(api.GET('/api/v1/cis/{id}/sections/{section}', { params: { path: { id, section } } })) as Promise<T> });
 }
-export function useSoftware(l: List & { type?: string; cis?: string }) {
+export function useImpact(id: string) {
+  return useQuery({ queryKey: ['ci', id, 'impact'], retry: false, queryFn: () => must(api.GET('/api/v1/cis/{id}/impact', one(id))) });
+}
+export function useSoftware(l: SoftwareList) {
   return usePaged<Product>(['software', l], (cursor) => fetchSoftware({ limit: 200, ...l, cursor }));
+}
+export function useClasses() {
+  return useQuery({ queryKey: ['classes'], queryFn: () => must(api.GET('/api/v1/classes')), staleTime: 10 * 60_000 });
 }
 
 // KPIs.
 
-export interface Distribution {
-  count: number;
-  p50: number;
-  p90: number;
-  mean: number;
-  max: number;
-  sum: number;
-}
-export interface KpiGroup {
-  key: string;
-  counts: Record<string, number>;
-  clocks: Record<string, Distribution>;
-  sla?: Record<string, number>;
-  reopen_rate?: number;
-  recurrence_rate?: number;
-  first_contact_rate?: number;
-  sla_compliance?: number;
-  noise_reduction?: number;
-  alerts?: { received: number; episodes: number; fates: Record<string, number> };
-  backlog: { open: number; oldest?: string; age_seconds: Distribution; unacknowledged_age_seconds: Distribution };
-}
-export interface KpiReport {
-  from: string;
-  to: string;
-  by?: string;
-  total: KpiGroup;
-  groups: KpiGroup[];
-  services?: { service: string; agreed_seconds: number; downtime_seconds: number; failures: number; availability?: number; objective?: number; mtbf_seconds?: number }[];
-}
+export type KpiReport = Schemas['Report'];
+export type KpiGroup = Schemas['KPIs'];
 
 export function useKpis(from: string, by: string) {
   const tz = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  return useQuery({ queryKey: ['kpis', from, by], queryFn: () => read<KpiReport>('/api/v1/kpis', { from, by, tz }), placeholderData: keepPreviousData, staleTime: 60_000 });
+  return useQuery({
+    queryKey: ['kpis', from, by],
+    queryFn: () => must(api.GET('/api/v1/kpis', { params: { query: { from, by, tz } } })) as Promise<KpiReport>,
+    placeholderData: keepPreviousData,
+    refetchInterval: 60_000,
+  });
 }
 
 // Credentials and people.
@@ -337,21 +307,3 @@ export function useAudit(l: List) {
   return usePaged<Schemas['Audit']>(['audit', l], (cursor) => must(api.GET('/api/v1/audit', { params: { query: clean({ limit: 200, ...l, cursor }) } })));
 }
 
-export interface Classes {
-  classes: { name: string; description?: string; fields?: { name: string; type: string; required?: boolean }[] }[];
-  relations: { name: string; description: string }[];
-  fields: string[];
-}
-export function useClasses() {
-  return useQuery({ queryKey: ['classes'], queryFn: () => read<Classes>('/api/v1/classes'), staleTime: 10 * 60_000, retry: false });
-}
-export interface Impact {
-  affected: GraphNode[];
-  total: number;
-  by_criticality: Record<string, number>;
-  score: number;
-  truncated?: boolean;
-}
-export function useImpact(id: string, enabled = true) {
-  return useQuery({ queryKey: ['ci', id, 'impact'], enabled, retry: false, queryFn: () => read<Impact>(`/api/v1/cis/${encodeURIComponent(id)}/impact`) });
-}

@@ -40,6 +40,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/-/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read the configuration anew
+         * @description 400 with every mistake where it does not load; the old one stays in force then.
+         *
+         *     Role: admin.
+         */
+        post: operations["reload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agent/enroll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Trade a join token for a credential bound to one item
+         * @description Wants a token of role agent that is bound to nothing. Every earlier credential of that item ends. 409: the identifiers belong to two machines; a task asks a person.
+         *
+         *     Role: agent.
+         */
+        post: operations["enroll-agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agent/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive one report of an agent
+         * @description Wants the credential that enrolment gave: it can report for its own item only. Sections that did not change come as hashes.
+         *
+         *     Role: agent.
+         */
+        post: operations["report-agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -130,6 +196,392 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List configuration items
+         * @description Filter (q): the inventory's query language, e.g. `class:host os:debian software:openssl<3.0.14 owner:team-a seen<24h not tag:lab`. Terms stand side by side and all must hold; or and parentheses are there; FIELD:* means any value; * in a value is any text; a bare word is looked for in names, aliases and addresses. Errors name the place. /api/v1/classes lists classes and fields.
+         *
+         *     Order (sort): name (the default), class, seen, first_seen or an attribute; a minus turns it round.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-cis"];
+        put?: never;
+        /**
+         * Record an item by hand; one that is known by its identifiers, or class and name, is edited
+         * @description Role: manager.
+         */
+        post: operations["create-ci"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a query may go on at a position
+         * @description Role: viewer.
+         */
+        get: operations["complete-query"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import items from CSV, or with dry_run tell line by line what would happen
+         * @description Columns are class, name, id, tags, label.NAME or fields; an empty cell says nothing. Each line is taken whole or not at all.
+         *
+         *     Role: manager.
+         */
+        post: operations["import-cis"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change every item that matches, or with dry_run tell what would change
+         * @description Role: manager.
+         */
+        post: operations["edit-cis"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every item that matches, as CSV or JSON lines
+         * @description Filter (q): the inventory's query language, e.g. `class:host os:debian software:openssl<3.0.14 owner:team-a seen<24h not tag:lab`. Terms stand side by side and all must hold; or and parentheses are there; FIELD:* means any value; * in a value is any text; a bare word is looked for in names, aliases and addresses. Errors name the place. /api/v1/classes lists classes and fields.
+         *
+         *     Role: viewer.
+         */
+        get: operations["export-cis"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One item: attributes with their sources, liveness, completeness, sections
+         * @description Role: viewer.
+         */
+        get: operations["get-ci"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove an item with what was found on it; its history stays, its agent's credential ends
+         * @description Role: manager.
+         */
+        delete: operations["delete-ci"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit an item: what a person says wins over what was discovered, by the field's authority
+         * @description Role: manager.
+         */
+        patch: operations["edit-ci"];
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What differs between an item and another one, or itself at another time
+         * @description Role: viewer.
+         */
+        get: operations["diff-ci"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The topology around an item, nearest first
+         * @description Role: viewer.
+         */
+        get: operations["get-ci-graph"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a service stands by what it needs, open incidents included
+         * @description Role: viewer.
+         */
+        get: operations["get-ci-health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changed on an item, newest first
+         * @description Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-ci-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/impact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What fails with an item, most critical and nearest first
+         * @description Role: viewer.
+         */
+        get: operations["get-ci-impact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/past": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An item as it was at a time, rebuilt from its history
+         * @description Role: viewer.
+         */
+        get: operations["get-ci-past"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/sbom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The software bill of a host or a service, CycloneDX 1.6
+         * @description 404 where it leads to no host with a package list.
+         *
+         *     Role: viewer.
+         */
+        get: operations["get-ci-sbom"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/sections/{section}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest content of a section of a host's report
+         * @description As the agent sent it: agent, host, os, hardware, interfaces, routes, disks, filesystems, packages, services, processes, listeners, connections, containers, users, certificates, modules, cron.
+         *
+         *     Role: viewer.
+         */
+        get: operations["get-ci-section"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cis/{id}/single-points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What an item needs and has only once, worst first
+         * @description Role: viewer.
+         */
+        get: operations["list-single-points"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Classes with their fields, relation types, and every field that a query can name
+         * @description Role: viewer.
+         */
+        get: operations["list-classes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Purchase prices added up by a field and currency
+         * @description Role: viewer.
+         */
+        get: operations["list-costs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/endings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What ends: warranties, support, certificates, contracts; what is over comes first
+         * @description Role: viewer.
+         */
+        get: operations["list-endings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/export": {
         parameters: {
             query?: never;
@@ -146,6 +598,28 @@ export interface paths {
         get: operations["export"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read a recording into this installation
+         * @description JSON lines, gzip or not. Items and relations are taken at any time. Alerts, changes and maintenance only into an installation that has received no alert yet: they count as received now, in their order. Commands, rules and ticks of a recording are left out.
+         *
+         *     Role: manager.
+         */
+        post: operations["import"];
         delete?: never;
         options?: never;
         head?: never;
@@ -200,8 +674,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change title, impact or urgency
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * Change title, description, impact or urgency
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -219,7 +693,7 @@ export interface paths {
         put?: never;
         /**
          * Somebody works on it
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -261,7 +735,7 @@ export interface paths {
         put?: never;
         /**
          * Give it to a person or a team
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -283,7 +757,7 @@ export interface paths {
         put?: never;
         /**
          * It was none
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -305,7 +779,7 @@ export interface paths {
         put?: never;
         /**
          * Nothing is left to do
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -327,11 +801,33 @@ export interface paths {
         put?: never;
         /**
          * Wait for somebody else
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
         post: operations["hold-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/major": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Declare a major incident, or change who has which role
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["major-incident"];
         delete?: never;
         options?: never;
         head?: never;
@@ -349,11 +845,33 @@ export interface paths {
         put?: never;
         /**
          * Another incident takes its alerts over
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
         post: operations["merge-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/minor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take the declaration back
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["minor-incident"];
         delete?: never;
         options?: never;
         head?: never;
@@ -371,11 +889,31 @@ export interface paths {
         put?: never;
         /**
          * Write on the timeline
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
         post: operations["notes-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was told about it, and when all receivers had it
+         * @description Role: viewer.
+         */
+        get: operations["list-incident-notifications"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -393,7 +931,7 @@ export interface paths {
         put?: never;
         /**
          * It was not over
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -415,7 +953,7 @@ export interface paths {
         put?: never;
         /**
          * It works again
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -437,11 +975,35 @@ export interface paths {
         put?: never;
         /**
          * Go on after a hold
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
         post: operations["resume-incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its post-incident review: as a person finished it, or a draft from the records
+         * @description Role: viewer.
+         */
+        get: operations["get-incident-review"];
+        /**
+         * Finish the review of an incident that is over
+         * @description Role: responder.
+         */
+        put: operations["write-incident-review"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -458,8 +1020,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Some of its alerts become an incident of their own: that one is answered
-         * @description Answers the incident after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the incident was read with) a stale edit answers 409 with the current `revision`.
+         * Some of its alerts become an incident of their own, which is answered
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -534,6 +1096,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/kpis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * KPIs of a span of time, computed from the event log
+         * @description JSON, or CSV with format=csv or Accept: text/csv.
+         *
+         *     Role: viewer.
+         */
+        get: operations["get-kpis"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/login": {
         parameters: {
             query?: never;
@@ -596,6 +1180,180 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List maintenance windows, newest first; open ones by their begin
+         * @description Role: viewer.
+         */
+        get: operations["list-maintenance"];
+        put?: never;
+        /**
+         * Plan a window: alerts about what it covers open nothing meanwhile
+         * @description Role: responder.
+         */
+        post: operations["create-maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One window
+         * @description Role: viewer.
+         */
+        get: operations["get-maintenance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It does not take place
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["cancel-maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It is done before its time
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["end-maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}/extend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It ends later, or sooner
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["extend-maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Its timeline, oldest first
+         * @description Role: viewer.
+         */
+        get: operations["list-maintenance-timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/merges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Items that were made one; each can be taken back
+         * @description Role: viewer.
+         */
+        get: operations["list-merges"];
+        put?: never;
+        /**
+         * Make two items one
+         * @description Role: manager.
+         */
+        post: operations["merge-cis"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/merges/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a merge back; id is the item that went
+         * @description Role: manager.
+         */
+        delete: operations["unmerge-cis"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/problems": {
         parameters: {
             query?: never;
@@ -613,7 +1371,11 @@ export interface paths {
          */
         get: operations["list-problems"];
         put?: never;
-        post?: never;
+        /**
+         * Open a problem by hand
+         * @description Role: responder.
+         */
+        post: operations["create-problem"];
         delete?: never;
         options?: never;
         head?: never;
@@ -634,6 +1396,100 @@ export interface paths {
         get: operations["get-problem"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change title, description, priority or root cause
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        patch: operations["edit-problem"];
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/assess": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Somebody looks at it
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["assess-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give it to a person or a team
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["assign-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close before the time of proof, with a reason
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["close-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/fix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The cause is known and being mended
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["fix-problem"];
         delete?: never;
         options?: never;
         head?: never;
@@ -660,6 +1516,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/problems/{id}/known_error": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The cause or a workaround is known; shown on each incident of it
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["known-error-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An incident belongs to it
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["link-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write on the timeline
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["notes-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It was not mended
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["reopen-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It is mended; closes when it does not come back
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["resolve-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/root_cause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look for the cause
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["root-cause-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/problems/{id}/timeline": {
         parameters: {
             query?: never;
@@ -672,6 +1660,70 @@ export interface paths {
          * @description Role: viewer.
          */
         get: operations["list-problem-timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/unlink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An incident does not belong to it
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["unlink-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/workaround": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What helps until the cause is mended; shown on each incident of it
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["workaround-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How well the inventory is kept: completeness, staleness, orphans, duplicates
+         * @description Role: viewer.
+         */
+        get: operations["get-quality"];
         put?: never;
         post?: never;
         delete?: never;
@@ -694,6 +1746,72 @@ export interface paths {
         get: operations["list-quarantine"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/relations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Record a relation, or take it back with removed: true
+         * @description Role: manager.
+         */
+        post: operations["write-relation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/service-proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Services that could be composed of what runs together
+         * @description Role: viewer.
+         */
+        get: operations["list-service-proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Services with their health
+         * @description Configured services, items of class business_service and application, services with a criticality, and what open incidents name.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-services"];
+        put?: never;
+        /**
+         * Compose a service of items
+         * @description Role: manager.
+         */
+        post: operations["create-service"];
         delete?: never;
         options?: never;
         head?: never;
@@ -734,6 +1852,26 @@ export interface paths {
          * @description Role: viewer.
          */
         post: operations["set-own-password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/software": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Installed products with versions and numbers of hosts
+         * @description Role: viewer.
+         */
+        get: operations["list-software"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -800,6 +1938,46 @@ export interface paths {
         get: operations["stream"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the inventory saw and does not decide alone: clones, conflicts, proposals
+         * @description Role: viewer.
+         */
+        get: operations["list-tasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say how a task was decided
+         * @description Role: manager.
+         */
+        post: operations["close-task"];
         delete?: never;
         options?: never;
         head?: never;
@@ -904,6 +2082,70 @@ export interface paths {
         patch: operations["edit-user"];
         trace?: never;
     };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Saved lists
+         * @description Role: viewer.
+         */
+        get: operations["list-views"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Save a list under a name
+         * @description Role: viewer.
+         */
+        put: operations["save-view"];
+        post?: never;
+        /**
+         * Forget a saved list
+         * @description Role: viewer.
+         */
+        delete: operations["delete-view"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics for Prometheus
+         * @description Needs no credential where the server listens on loopback; otherwise role viewer.
+         */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -966,6 +2208,10 @@ export interface components {
             status: "firing" | "resolved" | "expired" | "stale" | "superseded";
             why: string;
         };
+        AroundArgs: {
+            note?: string;
+            workaround: string;
+        };
         AssignArgs: {
             assignee?: string;
             note?: string;
@@ -988,15 +2234,163 @@ export interface components {
             remote?: string;
             verb: string;
         };
+        Availability: {
+            /** Format: double */
+            agreed_seconds: number;
+            /** Format: double */
+            availability?: number;
+            /** Format: double */
+            downtime_seconds: number;
+            /** Format: int64 */
+            failures: number;
+            /** Format: double */
+            mtbf_seconds?: number;
+            /** Format: double */
+            objective?: number;
+            service: string;
+        };
+        Backlog: {
+            age_seconds: components["schemas"]["Distribution"];
+            /** Format: date-time */
+            oldest?: string;
+            /** Format: int64 */
+            open: number;
+            unacknowledged_age_seconds: components["schemas"]["Distribution"];
+        };
         Binding: {
             ci: string;
             class: string;
+            everywhere?: boolean;
             evidence: string;
             label: string;
             name: string;
             /** Format: int64 */
             score: number;
             value: string;
+        };
+        BulkEdit: {
+            add_tags?: string[];
+            /** @description Tell what would change, and change nothing */
+            dry_run?: boolean;
+            /**
+             * Format: int64
+             * @description Refuse the whole where more items match; without it 10000
+             */
+            max?: number;
+            /** @description The items that are changed */
+            q: string;
+            remove_tags?: string[];
+            /** @description Fields to set; null takes back what you said before */
+            set?: {
+                [key: string]: unknown;
+            };
+        };
+        CI: {
+            aliases?: string[];
+            attributes?: {
+                [key: string]: unknown;
+            };
+            claims?: {
+                [key: string]: components["schemas"]["Claim"][] | null;
+            };
+            class: string;
+            /** Format: double */
+            completeness: number;
+            /** Format: date-time */
+            first_seen: string;
+            heard?: {
+                [key: string]: string;
+            };
+            id: string;
+            incomplete?: string[];
+            key?: string;
+            labels?: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            last_seen: string;
+            liveness: string;
+            merged_into?: string;
+            /** Format: date-time */
+            missing_since?: string;
+            name: string;
+            parent?: string;
+            source: string;
+            tags?: string[];
+        };
+        CIDetail: {
+            aliases?: string[];
+            attributes?: {
+                [key: string]: unknown;
+            };
+            claims?: {
+                [key: string]: components["schemas"]["Claim"][] | null;
+            };
+            class: string;
+            /** Format: double */
+            completeness: number;
+            /** Format: date-time */
+            first_seen: string;
+            heard?: {
+                [key: string]: string;
+            };
+            id: string;
+            incomplete?: string[];
+            key?: string;
+            labels?: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            last_seen: string;
+            liveness: string;
+            merged_into?: string;
+            /** Format: date-time */
+            missing_since?: string;
+            name: string;
+            parent?: string;
+            /** @description The item that it was found on */
+            parent_ref?: components["schemas"]["Ref"];
+            /** @description Of a host that reports: what was received, and why it may not be whole */
+            sections: components["schemas"]["SectionState"][];
+            source: string;
+            tags?: string[];
+        };
+        CIEdit: {
+            /** @description Fields of the class; null takes back what you said before. Others stay as they are */
+            attributes?: {
+                [key: string]: unknown;
+            };
+            /** @description Replace those there are */
+            labels?: {
+                [key: string]: string;
+            };
+            name?: string;
+            /** @description Replace those there are */
+            tags?: string[];
+        };
+        CIPage: {
+            items: components["schemas"]["CI"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+            /**
+             * Format: int64
+             * @description Items that match
+             */
+            total: number;
+        };
+        CIWrite: {
+            /** @description Fields of the class; null takes back what you said before */
+            attributes?: {
+                [key: string]: unknown;
+            };
+            class: string;
+            /** @description Replace those there are */
+            labels?: {
+                [key: string]: string;
+            };
+            name: string;
+            /** @description Replace those there are */
+            tags?: string[];
         };
         Cause: {
             ci: string;
@@ -1006,7 +2400,97 @@ export interface components {
             /** Format: double */
             score: number;
         };
+        CauseArgs: {
+            note?: string;
+            reason?: string;
+            root_cause?: string;
+        };
+        Claim: {
+            /** Format: date-time */
+            at: string;
+            source: string;
+            value: unknown;
+        };
+        Class: {
+            description?: string;
+            fields?: components["schemas"]["Field"][];
+            /** Format: int64 */
+            gone_after?: number;
+            name: string;
+            /** Format: int64 */
+            stale_after?: number;
+        };
+        Classes: {
+            classes: components["schemas"]["Class"][];
+            /** @description What a query can name */
+            fields: string[];
+            relations: components["schemas"]["RelationType"][];
+        };
+        Clock: {
+            active: boolean;
+            /** Format: date-time */
+            breached_at?: string;
+            clock: string;
+            /** Format: date-time */
+            due?: string;
+            /** Format: double */
+            elapsed_seconds: number;
+            phase: string;
+            result?: string;
+            sla: string;
+            /** Format: date-time */
+            start: string;
+            target: string;
+            /** Format: int64 */
+            warned?: number;
+        };
+        "Close-taskRequest": {
+            decision: string;
+        };
+        Completion: {
+            /**
+             * Format: int64
+             * @description First byte of the query that a proposal replaces
+             */
+            from: number;
+            proposals: string[];
+            /** Format: int64 */
+            to: number;
+        };
+        Cost: {
+            currency: string;
+            group: string;
+            /** Format: int64 */
+            items: number;
+            /** Format: double */
+            total: number;
+        };
+        Difference: {
+            field: string;
+            new: unknown;
+            old: unknown;
+        };
+        Distribution: {
+            /** Format: int64 */
+            count: number;
+            /** Format: double */
+            max: number;
+            /** Format: double */
+            mean: number;
+            /** Format: double */
+            p50: number;
+            /** Format: double */
+            p90: number;
+            /** Format: double */
+            sum: number;
+        };
+        Duplicate: {
+            cis: string[];
+            field: string;
+            value: string;
+        };
         EditArgs: {
+            description?: string;
             /** Format: int64 */
             impact?: number;
             note?: string;
@@ -1016,11 +2500,44 @@ export interface components {
             /** Format: int64 */
             urgency?: number;
         };
+        Ending: {
+            ci: string;
+            class: string;
+            date: string;
+            /** Format: int64 */
+            days: number;
+            field: string;
+            name: string;
+            owner?: string;
+        };
+        Entry: {
+            /** Format: date-time */
+            at: string;
+            ci: string;
+            field: string;
+            id: string;
+            new?: unknown;
+            old?: unknown;
+            source: string;
+        };
         Evidence: {
             signal: string;
             text: string;
             /** Format: double */
             weight: number;
+        };
+        ExtendArgs: {
+            /** Format: date-time */
+            ends_at: string;
+            reason?: string;
+        };
+        Field: {
+            counter?: boolean;
+            description?: string;
+            name: string;
+            required?: boolean;
+            type: string;
+            values?: string[];
         };
         FieldError: {
             /**
@@ -1031,6 +2548,50 @@ export interface components {
             /** @description What is wrong and how to mend it */
             message: string;
         };
+        Finding: {
+            ci: string;
+            differs?: string[];
+            ignored?: string[];
+            rule?: string;
+            same?: string[];
+        };
+        Graph: {
+            edges: components["schemas"]["GraphEdge"][];
+            nodes: components["schemas"]["GraphNode"][];
+            truncated?: boolean;
+        };
+        GraphEdge: {
+            from: string;
+            to: string;
+            type: string;
+        };
+        GraphNode: {
+            class: string;
+            criticality?: string;
+            /** Format: int64 */
+            hops: number;
+            id: string;
+            liveness: string;
+            name: string;
+            via?: string;
+        };
+        Health: {
+            /** Format: int64 */
+            checked: number;
+            status: string;
+            troubled?: components["schemas"]["HealthNode"][];
+        };
+        HealthNode: {
+            class: string;
+            criticality?: string;
+            /** Format: int64 */
+            hops: number;
+            id: string;
+            liveness: string;
+            name: string;
+            via?: string;
+            why: string;
+        };
         HoldArgs: {
             note?: string;
             /**
@@ -1038,6 +2599,73 @@ export interface components {
              * @enum {string}
              */
             reason: "caller" | "problem" | "vendor" | "change";
+        };
+        Hour: {
+            /** Format: int64 */
+            episodes: number;
+            fates: {
+                [key: string]: number;
+            };
+            /** Format: int64 */
+            received: number;
+            /** Format: int64 */
+            released: number;
+            /** Format: date-time */
+            start: string;
+        };
+        Identifiers: {
+            addresses?: string[];
+            agent_id?: string;
+            cloud?: string;
+            container?: boolean;
+            container_id?: string;
+            disks?: string[];
+            fqdn?: string;
+            hostname?: string;
+            machine_id?: string;
+            macs?: string[];
+            parent_hint?: string;
+            product_uuid?: string;
+            serial?: string;
+            vendor?: string;
+        };
+        Impact: {
+            affected: components["schemas"]["GraphNode"][];
+            by_criticality: {
+                [key: string]: number;
+            };
+            /** Format: double */
+            score: number;
+            /** Format: int64 */
+            total: number;
+            truncated?: boolean;
+        };
+        ImportReport: {
+            /** Format: int64 */
+            changed: number;
+            /** Format: int64 */
+            created: number;
+            dry_run?: boolean;
+            /** Format: int64 */
+            failed: number;
+            lines: components["schemas"]["LineReport"][];
+            /** Format: int64 */
+            unchanged: number;
+        };
+        Imported: {
+            /**
+             * Format: int64
+             * @description Alerts, changes and maintenance that were journaled
+             */
+            events: number;
+            /** Format: int64 */
+            items: number;
+            /** Format: int64 */
+            relations: number;
+            /** @description Lines that were left out, at most 1000 of them */
+            wrong: components["schemas"]["WrongLine"][];
+            /** Format: int64 */
+            wrong_total: number;
         };
         Incident: {
             /** Format: date-time */
@@ -1078,7 +2706,8 @@ export interface components {
             /** Format: int64 */
             priority: number;
             problem?: string;
-            /** @description Names of the configuration items and services that the incident mentions, by id */
+            recurred?: boolean;
+            /** @description Class and name of the configuration items that the incident mentions, by id */
             refs: {
                 [key: string]: components["schemas"]["Ref"];
             };
@@ -1093,17 +2722,15 @@ export interface components {
             responded_by?: string;
             /** Format: date-time */
             restored_at?: string;
-            /**
-             * Format: int64
-             * @description For If-Match; not in lists
-             */
-            revision?: number;
+            /** Format: int64 */
+            revision: number;
             roles?: {
                 [key: string]: string;
             };
             seen_before?: string;
             services?: string[];
             severity?: string;
+            slas?: components["schemas"]["Clock"][];
             /** @enum {string} */
             state: "new" | "in_progress" | "on_hold" | "resolved" | "closed" | "canceled";
             team?: string;
@@ -1114,6 +2741,51 @@ export interface components {
             /** Format: date-time */
             work_started_at?: string;
             workaround?: string;
+        };
+        KPIs: {
+            alerts?: components["schemas"]["Hour"];
+            backlog: components["schemas"]["Backlog"];
+            clocks: {
+                [key: string]: components["schemas"]["Distribution"];
+            };
+            counts: {
+                [key: string]: number;
+            };
+            /** Format: double */
+            first_contact_rate?: number;
+            key: string;
+            /** Format: double */
+            noise_reduction?: number;
+            /** Format: double */
+            recurrence_rate?: number;
+            /** Format: double */
+            reopen_rate?: number;
+            sla?: {
+                [key: string]: number;
+            };
+            /** Format: double */
+            sla_compliance?: number;
+        };
+        KnownArgs: {
+            /** @description false takes it back */
+            known_error?: boolean;
+            note?: string;
+            reason?: string;
+            root_cause?: string;
+            workaround?: string;
+        };
+        LineReport: {
+            changes?: components["schemas"]["Difference"][];
+            ci?: string;
+            errors?: string[];
+            /** Format: int64 */
+            line: number;
+            name?: string;
+            outcome: string;
+        };
+        LinkArgs: {
+            incident: string;
+            reason?: string;
         };
         Login: {
             password: string;
@@ -1175,10 +2847,70 @@ export interface components {
             /** @description Whose acts it does */
             user?: string;
         };
+        Maintenance: {
+            cis?: string[];
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** Format: date-time */
+            ends_at: string;
+            /** Format: int64 */
+            entries: number;
+            id: string;
+            /** @description Verbs that the window's state allows now */
+            legal: string[];
+            query?: string;
+            /** @description Class and name of the items that it covers, by id */
+            refs: {
+                [key: string]: components["schemas"]["Ref"];
+            };
+            /** Format: int64 */
+            revision: number;
+            services?: string[];
+            /** Format: date-time */
+            starts_at: string;
+            state: string;
+            summary: string;
+            /** Format: int64 */
+            suppressed: number;
+        };
+        MajorArgs: {
+            note?: string;
+            reason?: string;
+            /** @description Role (commander, communications, scribe, ...) to who has it */
+            roles?: {
+                [key: string]: string;
+            };
+        };
+        MendArgs: {
+            /** @description What was done */
+            fix?: string;
+            note?: string;
+            root_cause?: string;
+        };
+        Merge: {
+            actor: string;
+            /** Format: date-time */
+            at: string;
+            id: string;
+            survivor: string;
+            /** Format: date-time */
+            undone_at?: string;
+        };
         MergeArgs: {
             /** @description Id of the incident that takes over */
             into: string;
             reason?: string;
+        };
+        MergeWish: {
+            /** @description The one that stays; of two of which one reports, that one does */
+            keep: string;
+            other: string;
+        };
+        Named: {
+            class?: string;
+            id?: string;
+            name?: string;
         };
         NewIncident: {
             assignee?: string;
@@ -1202,6 +2934,46 @@ export interface components {
         };
         NewLoginLink: {
             user: string;
+        };
+        NewMaintenance: {
+            /** @description Items that are worked on, by id or class:name */
+            cis?: string[];
+            /** Format: date-time */
+            ends_at: string;
+            /** @description Items that match this query now are covered too */
+            query?: string;
+            /** @description Services that are worked on, by name */
+            services?: string[];
+            /**
+             * Format: date-time
+             * @description Without it: now
+             */
+            starts_at?: string;
+            /** @description What is done */
+            summary: string;
+        };
+        NewProblem: {
+            assignee?: string;
+            description?: string;
+            /** @description Ids of the incidents that it explains */
+            incidents?: string[];
+            /**
+             * Format: int64
+             * @description 1 critical to 5 planning; without it 3
+             */
+            priority?: number;
+            team?: string;
+            title: string;
+        };
+        NewService: {
+            attributes?: {
+                [key: string]: unknown;
+            };
+            /** @description Without it: service */
+            class?: string;
+            /** @description Ids of the items that it is composed of */
+            members: string[];
+            name: string;
         };
         NewSource: {
             /** @description What it is, e.g. Alertmanager of cluster a */
@@ -1238,6 +3010,11 @@ export interface components {
             /** @enum {string} */
             role: "viewer" | "responder" | "manager" | "admin";
         };
+        NewView: {
+            columns?: string[];
+            q: string;
+            sort?: string;
+        };
         NoteArgs: {
             /** @description Goes onto the timeline */
             note?: string;
@@ -1252,8 +3029,38 @@ export interface components {
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
+        PageCost: {
+            items: components["schemas"]["Cost"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageDifference: {
+            items: components["schemas"]["Difference"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageEnding: {
+            items: components["schemas"]["Ending"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageEntry: {
+            items: components["schemas"]["Entry"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
         PageIncident: {
             items: components["schemas"]["Incident"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageMaintenance: {
+            items: components["schemas"]["Maintenance"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageMerge: {
+            items: components["schemas"]["Merge"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
@@ -1262,13 +3069,38 @@ export interface components {
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
+        PageProduct: {
+            items: components["schemas"]["Product"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageProposal: {
+            items: components["schemas"]["Proposal"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
         PageQuarantined: {
             items: components["schemas"]["Quarantined"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
+        PageService: {
+            items: components["schemas"]["Service"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageSinglePoint: {
+            items: components["schemas"]["SinglePoint"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
         PageSource: {
             items: components["schemas"]["Source"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageTask: {
+            items: components["schemas"]["Task"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
@@ -1282,8 +3114,18 @@ export interface components {
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
+        PageTold: {
+            items: components["schemas"]["Told"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
         PageUser: {
             items: components["schemas"]["User"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageView: {
+            items: components["schemas"]["View"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
@@ -1320,6 +3162,15 @@ export interface components {
              */
             type: string;
         };
+        ProblemEdit: {
+            description?: string;
+            note?: string;
+            /** Format: int64 */
+            priority?: number;
+            reason?: string;
+            root_cause?: string;
+            title?: string;
+        };
         ProblemRecord: {
             assignee?: string;
             /** Format: date-time */
@@ -1334,6 +3185,8 @@ export interface components {
             known_error?: boolean;
             /** Format: date-time */
             last_incident_at?: string;
+            /** @description Verbs that the problem's state allows now */
+            legal: string[];
             /** Format: date-time */
             opened_at: string;
             opened_by: string;
@@ -1343,11 +3196,8 @@ export interface components {
             reopened?: number;
             /** Format: date-time */
             resolved_at?: string;
-            /**
-             * Format: int64
-             * @description For If-Match; not in lists
-             */
-            revision?: number;
+            /** Format: int64 */
+            revision: number;
             root_cause?: string;
             signature?: string;
             /** @enum {string} */
@@ -1356,6 +3206,42 @@ export interface components {
             title: string;
             why?: string;
             workaround?: string;
+        };
+        Product: {
+            /** Format: int64 */
+            hosts: number;
+            name: string;
+            type: string;
+            versions: components["schemas"]["Version"][];
+        };
+        Proposal: {
+            calls?: string[];
+            class: string;
+            members: string[];
+            name: string;
+            names: string[];
+            why: string;
+        };
+        Quality: {
+            duplicates: components["schemas"]["Duplicate"][];
+            groups: components["schemas"]["QualityGroup"][];
+            missing: {
+                [key: string]: number;
+            };
+        };
+        QualityGroup: {
+            class: string;
+            /** Format: int64 */
+            complete: number;
+            /** Format: int64 */
+            gone: number;
+            /** Format: int64 */
+            items: number;
+            /** Format: int64 */
+            orphans: number;
+            owner: string;
+            /** Format: int64 */
+            stale: number;
         };
         Quarantined: {
             /** Format: date-time */
@@ -1373,10 +3259,124 @@ export interface components {
             class: string;
             name: string;
         };
+        RelationType: {
+            carries: boolean;
+            description: string;
+            name: string;
+        };
+        RelationWrite: {
+            from: components["schemas"]["Named"];
+            removed?: boolean;
+            to: components["schemas"]["Named"];
+            /** @description runs_on, depends_on, member_of, ...; /api/v1/classes lists them */
+            type: string;
+        };
+        Report: {
+            by?: string;
+            /** Format: date-time */
+            from: string;
+            groups: components["schemas"]["KPIs"][];
+            services?: components["schemas"]["Availability"][];
+            /** Format: date-time */
+            to: string;
+            total: components["schemas"]["KPIs"];
+        };
+        ReportEnrollReply: {
+            ci: string;
+            credential: string;
+            schedule: components["schemas"]["ReportSchedule"];
+        };
+        ReportProblem: {
+            privilege?: string;
+            reason: string;
+        };
+        ReportReply: {
+            ci: string;
+            forked?: boolean;
+            rejected?: {
+                [key: string]: string;
+            };
+            schedule: components["schemas"]["ReportSchedule"];
+            want?: string[];
+        };
+        ReportSchedule: {
+            /** Format: int64 */
+            full_seconds: number;
+            /** Format: int64 */
+            report_seconds: number;
+            /** Format: int64 */
+            sample_seconds: number;
+        };
         ResolveArgs: {
             note?: string;
             /** @description What mended it */
             resolution?: string;
+        };
+        Review: {
+            /** Format: date-time */
+            at?: string;
+            by?: string;
+            draft?: boolean;
+            incident: string;
+            text: string;
+        };
+        ReviewText: {
+            /** @description Markdown; begin from the draft */
+            text: string;
+        };
+        SectionState: {
+            name: string;
+            problems?: components["schemas"]["ReportProblem"][];
+            /** Format: date-time */
+            received_at?: string;
+            rejected?: string;
+        };
+        Service: {
+            /** Format: double */
+            availability_objective?: number;
+            class?: string;
+            criticality?: string;
+            /** @description Its configuration item, where it has one */
+            id?: string;
+            /** @description The newest of its open incidents, at most 20 */
+            incidents: string[];
+            name: string;
+            /** Format: int64 */
+            open_incidents: number;
+            owner?: string;
+            /**
+             * Format: int64
+             * @description The gravest of its open incidents
+             */
+            priority?: number;
+            /**
+             * @description down: an open incident of priority 1 or 2; degraded: any other open one
+             * @enum {string}
+             */
+            state: "ok" | "degraded" | "down";
+            team?: string;
+        };
+        SinglePoint: {
+            class: string;
+            criticality?: string;
+            /** Format: int64 */
+            cuts: number;
+            /** Format: int64 */
+            hops: number;
+            id: string;
+            liveness: string;
+            name: string;
+            via?: string;
+        };
+        Snapshot: {
+            /** Format: date-time */
+            at: string;
+            ci: components["schemas"]["CI"];
+            exists: boolean;
+            relations?: string[];
+            software?: {
+                [key: string]: string;
+            };
         };
         Source: {
             /** Format: date-time */
@@ -1432,7 +3432,7 @@ export interface components {
             /** @description The record that changed */
             id: string;
             /** @enum {string} */
-            kind: "incident" | "alert" | "problem";
+            kind: "incident" | "alert" | "problem" | "maintenance";
             /**
              * Format: int64
              * @description Of the event in the journal that changed it
@@ -1453,6 +3453,24 @@ export interface components {
             accepted: number;
             /** @enum {string} */
             status: "ok";
+        };
+        Task: {
+            ci?: string;
+            /** Format: int64 */
+            count: number;
+            done?: string;
+            /** Format: date-time */
+            done_at?: string;
+            evidence?: components["schemas"]["Verdict"];
+            id: string;
+            kind: string;
+            /** Format: date-time */
+            last_at: string;
+            /** Format: date-time */
+            opened_at: string;
+            others?: string[];
+            seen: components["schemas"]["Identifiers"];
+            summary: string;
         };
         TextArgs: {
             note: string;
@@ -1498,6 +3516,14 @@ export interface components {
             /** @description Whose acts it does */
             user?: string;
         };
+        Told: {
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            done_at?: string;
+            id: string;
+            step: string;
+        };
         User: {
             /** Format: date-time */
             created_at: string;
@@ -1518,6 +3544,27 @@ export interface components {
             /** @enum {string} */
             role?: "viewer" | "responder" | "manager" | "admin";
         };
+        Verdict: {
+            ci?: string;
+            cloned?: string;
+            findings?: components["schemas"]["Finding"][];
+            outcome: string;
+            proposals?: components["schemas"]["Finding"][];
+            reimaged?: boolean;
+            rule?: string;
+        };
+        Version: {
+            /** Format: int64 */
+            hosts: number;
+            version: string;
+        };
+        View: {
+            columns?: string[];
+            name: string;
+            owner?: string;
+            q: string;
+            sort?: string;
+        };
         Who: {
             /** @description How records name the caller */
             actor: string;
@@ -1529,6 +3576,14 @@ export interface components {
             version: string;
             /** @enum {string} */
             via: "session" | "token";
+        };
+        WhyArgs: {
+            reason?: string;
+        };
+        WrongLine: {
+            /** Format: int64 */
+            line: number;
+            message: string;
         };
     };
     responses: never;
@@ -1584,6 +3639,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["State"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "enroll-agent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description EnrollRequest; gzip is fine */
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportEnrollReply"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "report-agent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Envelope; gzip is fine */
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportReply"];
                 };
             };
             /** @description A problem */
@@ -1733,6 +3885,727 @@ export interface operations {
             };
         };
     };
+    "list-cis": {
+        parameters: {
+            query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CIPage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-ci": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CIWrite"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CIDetail"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "complete-query": {
+        parameters: {
+            query?: {
+                q?: string;
+                /** @description Byte of the query; without it its end */
+                at?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Completion"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "import-cis": {
+        parameters: {
+            query?: {
+                /** @description Whose words these are */
+                source?: string;
+                /** @description For files without a column class */
+                class?: string;
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "edit-cis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-cis": {
+        parameters: {
+            query?: {
+                q?: string;
+                sort?: string;
+                format?: "csv" | "json";
+                /** @description Of CSV: id, class, name, liveness, first_seen, last_seen, tags, aliases, label.NAME, or attributes; separated by commas */
+                columns?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The items */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CIDetail"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-ci": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "edit-ci": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CIEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CIDetail"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "diff-ci": {
+        parameters: {
+            query?: {
+                /** @description The other item; without it the same one */
+                with?: string;
+                /** @description Time of the first; without it now */
+                at?: string;
+                /** @description Time of the other; without it now */
+                with_at?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageDifference"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci-graph": {
+        parameters: {
+            query?: {
+                hops?: number;
+                /** @description needs: what it depends on; dependents: what depends on it */
+                direction?: "both" | "needs" | "dependents";
+                /** @description Only relations of these types, separated by commas */
+                types?: string[];
+                /** @description Most nodes */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Graph"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci-health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-ci-history": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description Only this field */
+                field?: string;
+                /** @description Only what changed at or after */
+                since?: string;
+                /** @description Only what changed before */
+                until?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageEntry"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci-impact": {
+        parameters: {
+            query?: {
+                hops?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Impact"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci-past": {
+        parameters: {
+            query: {
+                at: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci-sbom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bill */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.cyclonedx+json": Record<string, never>;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-ci-section": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                section: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-single-points": {
+        parameters: {
+            query?: {
+                hops?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageSinglePoint"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Classes"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-costs": {
+        parameters: {
+            query?: {
+                /** @description Only items that match */
+                q?: string;
+                /** @description owner, team, location, class, ... */
+                by?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageCost"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-endings": {
+        parameters: {
+            query?: {
+                /** @description Only items that match */
+                q?: string;
+                /** @description How far to look: 90d, 52w */
+                within?: string;
+                /** @description Only these date fields, separated by commas */
+                fields?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageEnding"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     export: {
         parameters: {
             query?: {
@@ -1754,6 +4627,42 @@ export interface operations {
                 };
                 content: {
                     "application/gzip": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query?: {
+                /** @description Whose words these are, among the sources of an item */
+                source?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
                 };
             };
             /** @description A problem */
@@ -2142,6 +5051,45 @@ export interface operations {
             };
         };
     };
+    "major-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MajorArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "merge-incident": {
         parameters: {
             query?: never;
@@ -2157,6 +5105,45 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["MergeArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "minor-incident": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
             };
         };
         responses: {
@@ -2207,6 +5194,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-incident-notifications": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTold"];
                 };
             };
             /** @description A problem */
@@ -2324,6 +5347,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-incident-review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "write-incident-review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewText"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
                 };
             };
             /** @description A problem */
@@ -2480,6 +5569,47 @@ export interface operations {
             };
         };
     };
+    "get-kpis": {
+        parameters: {
+            query?: {
+                /** @description RFC 3339 time, or a date: its begin in tz; without it 30 days before to */
+                from?: string;
+                /** @description End, exclusive; without it now */
+                to?: string;
+                /** @description Break the figures down by this */
+                by?: string;
+                /** @description IANA zone of dates, e.g. Europe/Berlin */
+                tz?: string;
+                /** @description json or csv */
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -2575,6 +5705,360 @@ export interface operations {
             };
         };
     };
+    "list-maintenance": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description Only planned and active ones */
+                open?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageMaintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMaintenance"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "cancel-maintenance": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WhyArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "end-maintenance": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WhyArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "extend-maintenance": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ExtendArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-maintenance-timeline": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTimelineEntry"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-merges": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageMerge"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "merge-cis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeWish"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Merge"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "unmerge-cis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CI"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-problems": {
         parameters: {
             query?: {
@@ -2613,6 +6097,41 @@ export interface operations {
             };
         };
     };
+    "create-problem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProblem"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-problem": {
         parameters: {
             query?: never;
@@ -2623,6 +6142,201 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "edit-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ProblemEdit"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "assess-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "assign-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AssignArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "close-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "fix-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CauseArgs"];
+            };
+        };
         responses: {
             /** @description OK */
             200: {
@@ -2681,6 +6395,240 @@ export interface operations {
             };
         };
     };
+    "known-error-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["KnownArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "link-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LinkArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "notes-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TextArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reopen-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resolve-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MendArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "root-cause-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-problem-timeline": {
         parameters: {
             query?: {
@@ -2717,6 +6665,113 @@ export interface operations {
             };
         };
     };
+    "unlink-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LinkArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "workaround-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AroundArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quality"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-quarantine": {
         parameters: {
             query?: {
@@ -2738,6 +6793,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageQuarantined"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "write-relation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RelationWrite"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-service-proposals": {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageProposal"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-services": {
+        parameters: {
+            query?: {
+                /** @description Part of the name, or state:down, state:degraded, state:ok */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageService"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-service": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewService"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CIDetail"];
                 };
             };
             /** @description A problem */
@@ -2801,6 +6985,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Who"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-software": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description Part of the product's name, or a pattern with * */
+                q?: string;
+                /** @description Ecosystem: deb, rpm, npm, ... */
+                type?: string;
+                /** @description Only hosts that match this query of items */
+                cis?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageProduct"];
                 };
             };
             /** @description A problem */
@@ -2928,6 +7152,77 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-tasks": {
+        parameters: {
+            query?: {
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+                /** @description Also those that were decided */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTask"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "close-task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Close-taskRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
                 };
             };
             /** @description A problem */
@@ -3192,6 +7487,128 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageView"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "save-view": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewView"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["View"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-view": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Metrics */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
             /** @description A problem */

@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import type { Alert } from '../api/queries';
 import { count } from '../lib/text';
 import { Time } from '../lib/time';
-import { CiLink, Labels, Severity, StateChip } from './bits';
+import { CiLink, FateChip, Labels, Severity, StateChip } from './bits';
 import { Failed, Loading } from './State';
 import type { Rows } from './Table';
 
@@ -37,8 +37,8 @@ export function AlertsByCi({ rows }: { rows: Rows<Alert> }) {
               {b && <span className="muted small">{b.class.replaceAll('_', ' ')}</span>}
               <span className="muted small" style={{ marginLeft: 'auto' }}>{count(alerts.length, 'alert')}</span>
             </h3>
-            {shown.map((a) => (
-              <AlertRow key={a.id} a={a} />
+            {episodes(shown).map((e) => (
+              <AlertRow key={e[0]!.id} a={e[0]!} others={e.slice(1)} />
             ))}
           </section>
         );
@@ -61,15 +61,24 @@ export function AlertsByCi({ rows }: { rows: Rows<Alert> }) {
   );
 }
 
-function AlertRow({ a }: { a: Alert }) {
+/** Episodes of one series as one row, newest first: five times the same alert is one thing that came five times. */
+function episodes(alerts: Alert[]): Alert[][] {
+  const by = new Map<string, Alert[]>();
+  for (const a of alerts) by.set(a.fingerprint, [a, ...(by.get(a.fingerprint) ?? [])]);
+  return [...by.values()];
+}
+
+function AlertRow({ a, others }: { a: Alert; others: Alert[] }) {
   return (
     <details className="alert-row">
       <summary>
         <span className="grow">
           <strong>{a.name}</strong> <span className="muted small">{a.annotations.summary}</span>
         </span>
+        {others.length > 0 && <span className="chip" title={`fired ${others.length + 1} times`}>×{others.length + 1}</span>}
         <Severity value={a.severity} />
         <StateChip state={a.status} />
+        <FateChip a={a} />
         <span className="muted small">
           <Time at={a.starts_at} />
         </span>
@@ -77,6 +86,17 @@ function AlertRow({ a }: { a: Alert }) {
       <AlertWhy a={a} />
       <p className="small" style={{ marginTop: 8 }}>
         <Link href={`/alerts/${a.id}`}>All about this alert</Link>
+        {others.length > 0 && (
+          <>
+            {' '}· earlier:{' '}
+            {others.slice(0, 8).map((o, n) => (
+              <span key={o.id}>
+                {n > 0 && ', '}
+                <Link href={`/alerts/${o.id}`}><Time at={o.starts_at} mode="clock" /></Link>
+              </span>
+            ))}
+          </>
+        )}
       </p>
     </details>
   );

@@ -1,19 +1,20 @@
+import { useEffect, useRef, useState } from 'react';
+
 export interface Series {
   name: string;
   /** undefined: no value in that group, a gap in the line. */
   values: (number | undefined)[];
 }
 
-const W = 400;
-const H = 120;
-const pad = { left: 44, right: 6, top: 8, bottom: 20 };
+const H = 130;
+const pad = { left: 46, right: 6, top: 8, bottom: 20 };
 
 /** Round numbers for an axis that begins at 0. */
-export function ticks(max: number, n = 3): number[] {
+export function ticks(max: number, n = 3, whole = false): number[] {
   if (max <= 0) return [0];
   const raw = max / n;
   const base = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((m) => m * base).find((s) => s >= raw)!;
+  const step = Math.max(whole ? 1 : 0, [1, 2, 5, 10].map((m) => m * base).find((s) => s >= raw)!);
   const out: number[] = [];
   for (let v = 0; v < max + step * 0.999; v += step) out.push(v);
   return out;
@@ -35,21 +36,23 @@ export function timeTicks(max: number, n = 3): number[] {
  */
 export function Chart({ kind, labels, series, format, time, label }: { kind: 'line' | 'bar'; labels: string[]; series: Series[]; format: (v: number) => string; time?: boolean; label: string }) {
   const all = series.flatMap((s) => s.values).filter((v): v is number => v !== undefined);
-  const axis = (time ? timeTicks : ticks)(Math.max(0, ...all));
+  const most = Math.max(0, ...all);
+  const axis = time ? timeTicks(most) : ticks(most, 3, kind === 'bar');
   const top = axis.at(-1) || 1;
+  const [ref, W] = useWidth();
   const inner = W - pad.left - pad.right;
   const slot = inner / Math.max(1, labels.length);
   const x = (i: number) => pad.left + slot * (i + 0.5);
   const y = (v: number) => H - pad.bottom - (v / top) * (H - pad.top - pad.bottom);
   const every = Math.max(1, Math.ceil(labels.length / 5));
   return (
-    <figure>
-      <svg className="chart" viewBox={`0 0 ${W} ${H}`} role="img" aria-label={label}>
+    <figure ref={ref}>
+      <svg className="chart" viewBox={`0 0 ${W} ${H}`} preserveAspectRatio="none" role="img" aria-label={label}>
         {axis.map((v) => (
           <g key={v}>
             <line className="axis" x1={pad.left} x2={W - pad.right} y1={y(v)} y2={y(v)} />
             <text className="tick" x={pad.left - 6} y={y(v) + 3} textAnchor="end">
-              {format(v)}
+              {v === 0 ? '0' : format(v)}
             </text>
           </g>
         ))}
@@ -63,7 +66,7 @@ export function Chart({ kind, labels, series, format, time, label }: { kind: 'li
         {kind === 'bar'
           ? series[0]!.values.map((v, i) =>
               v ? (
-                <rect key={i} className="bar" x={x(i) - slot * 0.36} width={Math.max(1, slot * 0.72)} y={y(v)} height={Math.max(0.5, H - pad.bottom - y(v))} rx="1.5">
+                <rect key={i} className="column" x={x(i) - slot * 0.36} width={Math.max(1, slot * 0.72)} y={y(v)} height={Math.max(0.5, H - pad.bottom - y(v))} rx="1.5">
                   <title>{`${labels[i]}: ${format(v)}`}</title>
                 </rect>
               ) : null,
@@ -92,6 +95,20 @@ export function Chart({ kind, labels, series, format, time, label }: { kind: 'li
       )}
     </figure>
   );
+}
+
+/** The figure's own width: a chart is drawn for its place, never stretched. */
+function useWidth() {
+  const ref = useRef<HTMLElement>(null);
+  const [width, set] = useState(400);
+  useEffect(() => {
+    const el = ref.current;
+    if (!el) return;
+    const o = new ResizeObserver(([e]) => e && set(Math.max(200, Math.round(e.contentRect.width))));
+    o.observe(el);
+    return () => o.disconnect();
+  }, []);
+  return [ref, width] as const;
 }
 
 /** Joins neighbours; a gap breaks the line rather than being bridged. */

@@ -46,9 +46,9 @@ export function Shell({ me, children }: { me: Me; children: ReactNode }) {
     <Link key={p.to} href={p.to} className={`nav-link ${p.wide ? 'wide' : ''}`} aria-current={here(path, p.to) ? 'page' : undefined} title={p.keys ? `${p.label} (${p.keys})` : p.label}>
       <Icon name={p.icon} />
       {p.label}
-      {p.to === '/' && open.total > 0 && (
-        <span className={`count ${open.unacknowledged > 0 ? 'hot' : ''}`} title={`${open.unacknowledged} unacknowledged of ${open.total} open`}>
-          {open.unacknowledged > 0 ? open.unacknowledged : open.total}
+      {p.to === '/' && open.badge !== '0' && (
+        <span className={`count ${open.unacknowledged > 0 ? 'hot' : ''}`} title={`${open.total} open`}>
+          {open.badge}
           <span className="sr">{open.unacknowledged > 0 ? ' unacknowledged' : ' open'}</span>
         </span>
       )}
@@ -145,11 +145,13 @@ function Account({ me, help, more }: { me: Me; help: () => void; more?: boolean 
             </Menu.Item>
           ))}
         {more && <Menu.Divider />}
-        {(['auto', 'light', 'dark'] as const).map((s) => (
-          <Menu.Item key={s} role="menuitemradio" aria-checked={colorScheme === s} leftSection={<Icon name="theme" size={16} />} rightSection={colorScheme === s ? <Icon name="check" size={14} /> : null} onClick={() => setColorScheme(s)}>
-            {s === 'auto' ? 'As the system' : words(s)}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={colorScheme} onChange={(v) => setColorScheme(v as 'auto')}>
+          {(['auto', 'light', 'dark'] as const).map((s) => (
+            <Menu.RadioItem key={s} value={s}>
+              {s === 'auto' ? 'As the system' : words(s)}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
         <Menu.Divider />
         <Menu.Item leftSection={<Icon name="help" size={16} />} onClick={help}>
           Keyboard shortcuts
@@ -205,7 +207,7 @@ function Shortcuts({ opened, close }: { opened: boolean; close: () => void }) {
   const groups: [string, [string, string][]][] = [
     ['Everywhere', [['Ctrl K', 'Search and commands'], ['?', 'This help'], ['/', 'Go to the filter'], ...[...places, ...settings].map((p): [string, string] => [p.keys!, p.label])]],
     ['Lists', [['j / ↓', 'Next row'], ['k / ↑', 'Previous row'], ['Enter / o', 'Open the row'], ['Home / End', 'First, last row'], ['c', 'Open an incident by hand (Now)']]],
-    ['Incident', [['a', 'Acknowledge'], ['s', 'Assign'], ['h', 'Hold'], ['u', 'Resume'], ['r', 'Resolve'], ['n', 'Note'], ['e', 'Edit title or priority'], ['m', 'Merge'], ['p', 'Split'], ['c', 'Close'], ['o', 'Reopen'], ['x', 'Cancel'], ['b', 'Back to the list']]],
+    ['Incident', [['a', 'Acknowledge'], ['s', 'Assign'], ['h', 'Hold'], ['u', 'Resume'], ['r', 'Resolve'], ['n', 'Note'], ['e', 'Edit title or priority'], ['m', 'Merge'], ['p', 'Split'], ['M', 'Declare major, or take it back'], ['c', 'Close'], ['o', 'Reopen'], ['x', 'Cancel'], ['b', 'Back to the list']]],
   ];
   return (
     <Modal opened={opened} onClose={close} title="Keyboard shortcuts" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>

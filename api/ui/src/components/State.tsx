@@ -4,11 +4,13 @@ import { Fault } from '../api/client';
 import { Icon, type IconName } from './Icon';
 
 /** A calm full-area message with a way on: there is no dead end. */
-export function State({ icon = 'empty', title, children, action }: { icon?: IconName; title: string; children?: ReactNode; action?: ReactNode }) {
+export function State({ icon = 'empty', title, children, action, page }: { icon?: IconName; title: string; children?: ReactNode; action?: ReactNode; page?: boolean }) {
+  // Alone on a page it is the page's heading.
+  const H = page ? 'h1' : 'h2';
   return (
     <div className="state">
       <Icon name={icon} size={40} />
-      <h2>{title}</h2>
+      <H>{title}</H>
       {children && <p>{children}</p>}
       {action && <div className="row">{action}</div>}
     </div>
@@ -27,23 +29,23 @@ export function Loading({ lines = 8, label = 'Loading' }: { lines?: number; labe
 }
 
 /** A failed read in words, by what the reader can do about it. */
-export function Failed({ error, retry }: { error: unknown; retry?: () => void }) {
+export function Failed({ error, retry, page }: { error: unknown; retry?: () => void; page?: boolean }) {
   const f = Fault.of(error);
   if (f.status === 403)
     return (
-      <State icon="lock" title="Your role does not show this">
+      <State page={page} icon="lock" title="Your role does not show this">
         {f.message} Ask an administrator for the role, or sign in as somebody else.
       </State>
     );
   if (f.status === 404)
     return (
-      <State icon="search" title="Not found" action={<Button component="a" href="/" variant="default">Go to what is open now</Button>}>
+      <State page={page} icon="search" title="Not found" action={<Button component="a" href="/" variant="default">Go to what is open now</Button>}>
         {f.message}
       </State>
     );
   const offline = f.status === 0;
   return (
-    <State icon="broken" title={offline ? 'The server cannot be reached' : 'This could not be read'} action={retry && <Button variant="default" onClick={retry}>Try again</Button>}>
+    <State page={page} icon="broken" title={offline ? 'The server cannot be reached' : 'This could not be read'} action={retry && <Button variant="default" onClick={retry}>Try again</Button>}>
       {offline ? 'The page tries again by itself. Nothing that was sent before is lost.' : f.message}
     </State>
   );

@@ -1,6 +1,6 @@
-import { Checkbox, Menu } from '@mantine/core';
+import { Menu } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { useLocation } from 'wouter';
 import { download, toCsv } from '../lib/csv';
 import { useKeys } from '../lib/keys';
@@ -155,37 +155,9 @@ export function Table<T>(p: TableProps<T>) {
         </thead>
         <tbody role="rowgroup">
           {before > 0 && <Pad height={before} span={columns.length} />}
-          {visible.map((v) => {
-            const row = items[v.index]!;
-            const to = p.href?.(row);
-            return (
-              <tr
-                key={v.key}
-                role="row"
-                ref={p.short ? undefined : virtual.measureElement}
-                data-index={v.index}
-                aria-rowindex={v.index + 2}
-                tabIndex={v.index === active ? 0 : -1}
-                className={`${to ? 'link' : ''} ${p.fresh?.(row) ? 'fresh' : ''}`}
-                onFocus={(e) => e.target === e.currentTarget && setActive(v.index)}
-                onClick={(e) => {
-                  if ((e.target as HTMLElement).closest('a, button, input, summary') || !to || window.getSelection()?.toString()) return;
-                  if (e.metaKey || e.ctrlKey) window.open(to, '_blank');
-                  else go(to);
-                }}
-              >
-                {columns.map((c) => {
-                  const content = c.cell(row);
-                  const blank = content === null || content === undefined || content === '';
-                  return (
-                    <td key={c.id} role="cell" className={`${cls(c)} ${blank ? 'blank' : ''} ${c.first ? 'first' : ''} ${c.width === 'lead' ? 'lead' : ''}`} data-label={c.bare ? undefined : c.label}>
-                      {content}
-                    </td>
-                  );
-                })}
-              </tr>
-            );
-          })}
+          {visible.map((v) => (
+            <Row key={v.key} row={items[v.index]!} index={v.index} columns={columns} active={v.index === active} href={p.href} fresh={p.fresh} measure={p.short ? undefined : virtual.measureElement} focus={setActive} go={go} />
+          ))}
           {after > 0 && <Pad height={after} span={columns.length} />}
         </tbody>
       </table>
@@ -209,6 +181,52 @@ export function Table<T>(p: TableProps<T>) {
         </div>
       )}
     </div>
+  );
+}
+
+interface RowProps<T> {
+  row: T;
+  index: number;
+  columns: Column<T>[];
+  active: boolean;
+  href?: (row: T) => string | undefined;
+  fresh?: (row: T) => boolean;
+  measure?: (el: Element | null) => void;
+  focus: (index: number) => void;
+  go: (to: string) => void;
+}
+
+// A row is drawn anew only when it changed: while scrolling, that is what keeps
+// a frame short.
+const Row = memo(RowOf, (a, b) => a.row === b.row && a.index === b.index && a.active === b.active && a.columns === b.columns) as typeof RowOf;
+
+function RowOf<T>({ row, index, columns, active, href, fresh, measure, focus, go }: RowProps<T>) {
+  const to = href?.(row);
+  return (
+    <tr
+      role="row"
+      ref={measure}
+      data-index={index}
+      aria-rowindex={index + 2}
+      tabIndex={active ? 0 : -1}
+      className={`${to ? 'link' : ''} ${fresh?.(row) ? 'fresh' : ''}`}
+      onFocus={(e) => e.target === e.currentTarget && focus(index)}
+      onClick={(e) => {
+        if ((e.target as HTMLElement).closest('a, button, input, select, summary') || !to || window.getSelection()?.toString()) return;
+        if (e.metaKey || e.ctrlKey) window.open(to, '_blank');
+        else go(to);
+      }}
+    >
+      {columns.map((c) => {
+        const content = c.cell(row);
+        const blank = content === null || content === undefined || content === '';
+        return (
+          <td key={c.id} role="cell" className={`${cls(c)} ${blank ? 'blank' : ''} ${c.first ? 'first' : ''} ${c.width === 'lead' ? 'lead' : ''}`} data-label={c.bare ? undefined : c.label}>
+            {content}
+          </td>
+        );
+      })}
+    </tr>
   );
 }
 
@@ -252,15 +270,9 @@ function ColumnChoice<T>({ name, all, shown, set }: { name: string; all: Column<
         {all
           .filter((c) => c.width !== 'lead')
           .map((c) => (
-            <Menu.Item
-              key={c.id}
-              role="menuitemcheckbox"
-              aria-checked={ids.includes(c.id)}
-              leftSection={<Checkbox.Indicator size="xs" checked={ids.includes(c.id)} />}
-              onClick={() => choose(ids.includes(c.id) ? ids.filter((i) => i !== c.id) : [...ids, c.id])}
-            >
+            <Menu.CheckboxItem key={c.id} checked={ids.includes(c.id)} onChange={(on) => choose(on ? [...ids, c.id] : ids.filter((i) => i !== c.id))}>
               {c.label}
-            </Menu.Item>
+            </Menu.CheckboxItem>
           ))}
       </Menu.Dropdown>
     </Menu>

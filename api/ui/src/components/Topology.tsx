@@ -4,7 +4,7 @@ import type { Graph } from '../api/queries';
 import { layered } from '../lib/layout';
 import { words } from '../lib/text';
 
-const size = { width: 148, height: 40, gapX: 18, gapY: 44 };
+const size = { width: 122, height: 38, gapX: 10, gapY: 34 };
 
 /** A picture of a small part of the estate: what needs others stands above what it needs. */
 export function Topology({ graph, causes, affected, self, label }: { graph: Graph; causes?: Set<string>; affected?: Set<string>; self?: string; label: string }) {
@@ -12,7 +12,7 @@ export function Topology({ graph, causes, affected, self, label }: { graph: Grap
   const { placed, width, height } = useMemo(() => layered(graph.nodes, graph.edges, size), [graph]);
   const at = new Map(placed.map((p) => [p.id, p]));
   const byId = new Map(graph.nodes.map((n) => [n.id, n]));
-  const w = Math.max(width, 460) + 8;
+  const w = Math.max(width, 360) + 8;
   const dx = (w - width) / 2;
   return (
     <svg className="topology" viewBox={`0 -4 ${w} ${height + 8}`} role="group" aria-label={label}>
@@ -41,21 +41,22 @@ export function Topology({ graph, causes, affected, self, label }: { graph: Grap
             key={p.id}
             href={to}
             className={`node ${kind} ${p.id === self ? 'self' : ''}`}
-            aria-label={`${n.name}, ${n.class}${kind === 'cause' ? ', suspected cause' : kind === 'affected' ? ', affected' : ''}`}
             onClick={(e) => {
               if (e.metaKey || e.ctrlKey) return;
               e.preventDefault();
               go(to);
             }}
           >
-            <rect className="box" x={p.x + dx} y={p.y} width={size.width} height={size.height} rx="7" />
-            <text x={p.x + dx + 10} y={p.y + 17}>
-              {short(n.name, 20)}
-            </text>
-            <text className="cls" x={p.x + dx + 10} y={p.y + 31}>
+            <rect className="box" x={p.x + dx} y={p.y} width={size.width} height={size.height} rx="6">
+              <title>{n.name}</title>
+            </rect>
+            <text x={p.x + dx + 8} y={p.y + 16}>
+              {short(n.name, 17)}
+            </text>{' '}
+            <text className="cls" x={p.x + dx + 8} y={p.y + 30}>
               {n.class.replaceAll('_', ' ')}
+              {kind === 'cause' ? ' · suspected' : kind === 'affected' ? ' · affected' : ''}
             </text>
-            <title>{n.name}</title>
           </a>
         );
       })}

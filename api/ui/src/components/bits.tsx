@@ -1,6 +1,7 @@
 import { Tooltip } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import { Link } from 'wouter';
+import type { Alert } from '../api/queries';
 import { ciName, words } from '../lib/text';
 import { Icon } from './Icon';
 
@@ -135,3 +136,16 @@ export function Toggle({ on, onClick, children }: { on: boolean; onClick: () => 
     </button>
   );
 }
+
+/** Where an alert ended, in one word, with the reason beside it. */
+export function FateChip({ a }: { a: Alert }) {
+  const last = a.final_fate || a.fate;
+  const held = a.fate === 'held' && !a.final_fate;
+  const tone = last === 'incident' ? 'accent' : held ? 'warn' : last === 'invalid' ? 'bad' : '';
+  return (
+    <span className={`chip ${tone}`} title={a.final_why || a.why}>
+      {a.fate === 'held' && a.final_fate && a.final_fate !== 'held' ? `held → ${last}` : last}
+    </span>
+  );
+}
+

@@ -1,13 +1,13 @@
 import { Link } from 'wouter';
 import { useAlert, useAlerts } from '../api/queries';
 import { AlertWhy } from '../components/AlertsByCi';
-import { Card, CiLink, Severity, StateChip } from '../components/bits';
+import { Card, CiLink, FateChip, Severity, StateChip } from '../components/bits';
 import { Failed, Loading, State } from '../components/State';
 import { Table } from '../components/Table';
 import { count } from '../lib/text';
 import { Time } from '../lib/time';
 import { useTitle } from '../lib/title';
-import { alertColumns, FateChip } from './Alerts';
+import { alertColumns } from './Alerts';
 
 const columns = alertColumns.filter((c) => ['status', 'name', 'fate', 'incident', 'started'].includes(c.id)).map((c) => ({ ...c, sort: undefined }));
 
@@ -15,7 +15,7 @@ export default function Alert({ id }: { id: string }) {
   const q = useAlert(id);
   const same = useAlerts({ q: q.data ? `fingerprint:${q.data.fingerprint}` : undefined, limit: 50 }, !!q.data);
   useTitle(q.data?.name ?? id);
-  if (q.error) return <Failed error={q.error} retry={() => void q.refetch()} />;
+  if (q.error) return <Failed page error={q.error} retry={() => void q.refetch()} />;
   if (!q.data) return <Loading />;
   const a = q.data;
   const others = { ...same, items: same.items.filter((o) => o.id !== a.id), more: false };

@@ -1,25 +1,13 @@
 import { Button } from '@mantine/core';
 import { Link } from 'wouter';
 import { fetchAlerts, readAll, useAlerts, useStatus, type Alert } from '../api/queries';
-import { CiLink, Severity, StateChip, Toggle } from '../components/bits';
+import { CiLink, FateChip, Severity, StateChip, Toggle } from '../components/bits';
 import { FilterText, terms } from '../components/Filter';
 import { State } from '../components/State';
 import { Table, type Column } from '../components/Table';
 import { useTitle } from '../lib/title';
 import { Time } from '../lib/time';
 import { useUrlState } from '../lib/url';
-
-/** Where an alert ended, in one word, with the reason beside it. */
-export function FateChip({ a }: { a: Alert }) {
-  const last = a.final_fate || a.fate;
-  const held = a.fate === 'held' && !a.final_fate;
-  const tone = last === 'incident' ? 'accent' : held ? 'warn' : last === 'invalid' ? 'bad' : '';
-  return (
-    <span className={`chip ${tone}`} title={a.final_why || a.why}>
-      {a.fate === 'held' && a.final_fate && a.final_fate !== 'held' ? `held → ${last}` : last}
-    </span>
-  );
-}
 
 export const alertColumns: Column<Alert>[] = [
   { id: 'severity', label: 'Severity', width: 'fit', sort: 'severity', first: true, bare: true, cell: (a) => <Severity value={a.severity} />, text: (a) => a.severity },
@@ -33,9 +21,9 @@ export const alertColumns: Column<Alert>[] = [
     text: (a) => a.name,
   },
   { id: 'status', label: 'Status', width: 'fit', sort: 'status', bare: true, cell: (a) => <StateChip state={a.status} />, text: (a) => a.status },
-  { id: 'ci', label: 'On', width: '14%', cell: (a) => (a.binding ? <CiLink id={a.binding.ci} name={a.binding.name} /> : <span className="muted">not bound</span>), text: (a) => a.binding?.name ?? '' },
+  { id: 'ci', label: 'On', width: '12%', cell: (a) => (a.binding ? <CiLink id={a.binding.ci} name={a.binding.name} /> : <span className="muted">not bound</span>), text: (a) => a.binding?.name ?? '' },
   { id: 'fate', label: 'Fate', width: 'fit', sort: 'fate', bare: true, cell: (a) => <FateChip a={a} />, text: (a) => a.final_fate || a.fate },
-  { id: 'why', label: 'Why', width: '22%', cell: (a) => <span title={a.final_why || a.why}>{a.final_why || a.why}</span>, text: (a) => a.final_why || a.why },
+  { id: 'why', label: 'Why', width: '18%', cell: (a) => <span title={a.final_why || a.why}>{a.final_why || a.why}</span>, text: (a) => a.final_why || a.why },
   { id: 'incident', label: 'Incident', width: 'fit', cell: (a) => (a.incident ? <Link href={`/incidents/${a.incident}`}>{a.incident}</Link> : null), text: (a) => a.incident ?? '' },
   { id: 'started', label: 'Started', width: 'fit', sort: 'started', bare: true, cell: (a) => <Time at={a.starts_at} />, text: (a) => a.starts_at },
   { id: 'received', label: 'Received', width: 'fit', sort: 'received', optional: true, cell: (a) => <Time at={a.last_received} />, text: (a) => a.last_received },

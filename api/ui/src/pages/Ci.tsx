@@ -1,5 +1,5 @@
 import { Link } from 'wouter';
-import { useAlerts, useCi, useGraph, useHistory, useImpact, useIncidents, useSection, type Ci as Doc, type HistoryEntry } from '../api/queries';
+import { useAlerts, useCi, useGraph, useHistory, useImpact, useIncidents, useSection, type CiDetail as Doc, type HistoryEntry } from '../api/queries';
 import { Card, CiLink, Labels, Meter } from '../components/bits';
 import { FilterText } from '../components/Filter';
 import { Failed, Loading, State } from '../components/State';
@@ -30,7 +30,7 @@ const sections: [string, string][] = [
 export default function Ci({ id, tab = 'facts' }: { id: string; tab?: string }) {
   const q = useCi(id);
   useTitle(q.data?.name ?? id);
-  if (q.error && !q.data) return <Failed error={q.error} retry={() => void q.refetch()} />;
+  if (q.error && !q.data) return <Failed page error={q.error} retry={() => void q.refetch()} />;
   if (!q.data) return <Loading />;
   const c = q.data;
   const has = new Set((c.sections ?? []).map((s) => s.name));

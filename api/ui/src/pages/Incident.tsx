@@ -29,6 +29,8 @@ const buttons: [Verb, string, string][] = [
   ['edit', 'Edit', 'e'],
   ['merge', 'Merge', 'm'],
   ['split', 'Split', 'p'],
+  ['major', 'Declare major', 'M'],
+  ['minor', 'No longer major', 'M'],
   ['cancel', 'Cancel', 'x'],
 ];
 /** Verbs that need no more words. */
@@ -56,7 +58,7 @@ export default function Incident({ id }: { id: string }) {
     b: () => go('/'),
   });
 
-  if (q.error && !q.data) return <Failed error={q.error} retry={() => void q.refetch()} />;
+  if (q.error && !q.data) return <Failed page error={q.error} retry={() => void q.refetch()} />;
   if (!q.data) return <Loading lines={10} />;
   const i = q.data;
   const primary: Verb | undefined = legal.has('acknowledge') ? 'acknowledge' : legal.has('resume') ? 'resume' : legal.has('resolve') ? 'resolve' : legal.has('close') ? 'close' : undefined;
@@ -70,6 +72,7 @@ export default function Incident({ id }: { id: string }) {
       <div className="meta">
         <code>{i.id}</code>
         <StateChip state={i.state} reason={i.hold_reason} />
+        {i.major && <span className="chip p1">major incident</span>}
         <span>
           opened <Time at={i.opened_at} />
           {i.opened_by !== 'watchbill' && ` by ${i.opened_by}`}
@@ -77,7 +80,7 @@ export default function Incident({ id }: { id: string }) {
         <span>{i.acknowledged_at ? <>acknowledged by {i.acknowledged_by}</> : i.legal.includes('acknowledge') ? <strong style={{ color: 'var(--p1)' }}>nobody has acknowledged it</strong> : 'not acknowledged'}</span>
         {(i.assignee || i.team) && <span>assigned to {[i.assignee, i.team].filter(Boolean).join(', ')}</span>}
         <span>{count(i.alerts, 'alert')}{i.active_alerts > 0 ? `, ${i.active_alerts} active` : ''}</span>
-        {i.services?.length ? <span>service {i.services.map((s) => i.refs[s]?.name ?? s).join(', ')}</span> : null}
+        {i.services?.length ? <span title={i.services.map((s) => i.refs[s]?.name ?? s).join(', ')}>service {i.services.slice(0, 3).map((s) => i.refs[s]?.name ?? s).join(', ')}{i.services.length > 3 && ` and ${i.services.length - 3} more`}</span> : null}
       </div>
       {may && legal.size > 0 && (
         <div className="actions" role="group" aria-label="What can be done">
@@ -94,6 +97,11 @@ export default function Incident({ id }: { id: string }) {
         </div>
       )}
       {!may && <p className="note small">You are signed in as a viewer: you see everything here, a responder can act.</p>}
+      {i.workaround && (
+        <p className="note">
+          {i.known_error ? 'Known error. ' : ''}Workaround from {i.problem ? <Link href={`/problems/${i.problem}`}>{i.problem}</Link> : 'its problem'}: {i.workaround}
+        </p>
+      )}
       {i.merged_into && (
         <p className="note">
           Merged into <Link href={`/incidents/${i.merged_into}`}>{i.merged_into}</Link>, where its alerts are now.
@@ -145,6 +153,20 @@ export default function Incident({ id }: { id: string }) {
           <Card title="Clocks" id="clocks">
             <Clocks i={i} />
           </Card>
+          {i.slas && i.slas.length > 0 && (
+            <Card title="Service levels" id="slas">
+              <ul className="stack" style={{ gap: 8 }}>
+                {i.slas.map((s) => (
+                  <li key={s.sla + s.clock} className="row" style={{ justifyContent: 'space-between' }}>
+                    <span>
+                      {s.sla} <span className="muted small">{words(s.clock).toLowerCase()}, {s.target}</span>
+                    </span>
+                    {s.breached_at ? <span className="chip bad">breached <Time at={s.breached_at} /></span> : s.result ? <span className={`chip ${s.result === 'met' ? 'good' : ''}`}>{s.result}</span> : s.due ? <span className="chip">{s.active ? 'due' : s.phase} <Time at={s.due} /></span> : <span className="chip">{s.phase}</span>}
+                  </li>
+                ))}
+              </ul>
+            </Card>
+          )}
           <Similar i={i} />
           {i.description && (
             <Card title="Description" id="description">

@@ -1,7 +1,7 @@
 import { Button, Select } from '@mantine/core';
 import { Link } from 'wouter';
 import { fetchCis, readAll, useCis, useClasses, type Ci } from '../api/queries';
-import { CiLink, Meter, Toggle } from '../components/bits';
+import { CiLink, Toggle } from '../components/bits';
 import { FilterText, FilterToggle, terms } from '../components/Filter';
 import { State } from '../components/State';
 import { Table, type Column } from '../components/Table';
@@ -42,7 +42,7 @@ const columns: Column<Ci>[] = [
   attribute('serial_number', 'Serial', { optional: true }),
   attribute('lifecycle', 'Lifecycle', { optional: true }),
   attribute('environment', 'Environment', { optional: true }),
-  { id: 'complete', label: 'Complete', width: 'fit', cell: (c) => <span title={c.incomplete?.length ? `missing: ${c.incomplete.join(', ')}` : 'every required field has a value'}><Meter value={c.completeness} /></span>, text: (c) => c.completeness },
+  { id: 'complete', label: 'Complete', width: 'fit', align: 'end', cell: (c) => <span title={c.incomplete?.length ? `missing: ${c.incomplete.join(', ')}` : 'every required field has a value'}>{Math.round(c.completeness * 100)} %</span>, text: (c) => c.completeness },
   { id: 'liveness', label: 'State', width: 'fit', bare: true, cell: (c) => <Liveness ci={c} />, text: (c) => c.liveness },
   { id: 'seen', label: 'Seen', width: 'fit', sort: 'seen', bare: true, cell: (c) => <Time at={c.last_seen} />, text: (c) => c.last_seen },
   { id: 'first_seen', label: 'First seen', width: 'fit', sort: 'first_seen', optional: true, cell: (c) => <Time at={c.first_seen} />, text: (c) => c.first_seen },
@@ -59,7 +59,7 @@ export default function Inventory() {
   const q = params.get('q');
   // A text with "or" in it must not swallow the other terms.
   const list = { q: terms(cls !== 'all' && `class:${cls}`, params.get('stale') && 'liveness:stale', q && (/\bor\b/i.test(q) ? `(${q})` : q)), sort: params.get('sort') ?? undefined };
-  const rows = useCis(list);
+  const rows = useCis(list, true, 30_000);
   const others = (classes.data?.classes ?? []).map((c) => c.name).filter((n) => !quick.includes(n));
   return (
     <div className="page fill">

@@ -94,7 +94,7 @@ function Charts({ r, unit, days }: { r: KpiReport; unit: string; days: number })
         ];
         return (
           <Kpi key={name} title={title} short={short} formula={formula} value={d ? duration(d.p50) : undefined} note={d && `p50 of ${d.count} · p90 ${duration(d.p90)} · mean ${duration(d.mean)}`}>
-            <Chart kind="line" time labels={labels} series={series} format={age} label={`${title}: p50 and p90 by ${unit}`} />
+            {d && <Chart kind="line" time labels={labels} series={series} format={age} label={`${title}: p50 and p90 by ${unit}`} />}
           </Kpi>
         );
       })}

@@ -1,12 +1,17 @@
+import { Button } from '@mantine/core';
+import { useState } from 'react';
 import { Link } from 'wouter';
-import { useProblem, useProblemIncidents, useTimeline } from '../api/queries';
+import { useMay, useProblem, useProblemIncidents, useProblemVerb, useTimeline, type ProblemVerb } from '../api/queries';
 import { Card, Priority, StateChip } from '../components/bits';
 import { Failed, Loading, State } from '../components/State';
 import { Table } from '../components/Table';
 import { Timeline } from '../components/Timeline';
 import { useTitle } from '../lib/title';
 import { Time } from '../lib/time';
+import { useKeys } from '../lib/keys';
+import { count } from '../lib/text';
 import { incidentColumns } from './Incidents';
+import { ProblemDialog, problemVerbs } from './ProblemDialog';
 
 const shown = ['priority', 'title', 'state', 'age', 'cause', 'resolved'];
 const columns = incidentColumns.filter((c) => shown.includes(c.id)).map((c) => ({ ...c, optional: false, sort: undefined }));
@@ -15,8 +20,14 @@ export default function Problem({ id }: { id: string }) {
   const q = useProblem(id);
   const incidents = useProblemIncidents(id);
   const timeline = useTimeline('problems', id);
+  const may = useMay('responder');
+  const act = useProblemVerb(id);
+  const [dialog, setDialog] = useState<ProblemVerb>();
+  const legal = new Set<string>(may ? (q.data?.legal ?? []) : []);
+  const offered = problemVerbs.filter(([v]) => legal.has(v));
+  useKeys(Object.fromEntries(offered.map(([v, a]) => [a.key, () => setDialog(v)])));
   useTitle(q.data ? `${id} ${q.data.title}` : id);
-  if (q.error) return <Failed error={q.error} retry={() => void q.refetch()} />;
+  if (q.error) return <Failed page error={q.error} retry={() => void q.refetch()} />;
   if (!q.data) return <Loading />;
   const p = q.data;
   return (
@@ -30,15 +41,33 @@ export default function Problem({ id }: { id: string }) {
         <StateChip state={p.state} />
         {p.known_error && <span className="chip warn">known error</span>}
         <span>
-          {p.incidents} incidents, the last <Time at={p.last_incident_at} />
+          {count(p.incidents, 'incident')}, the last <Time at={p.last_incident_at} />
         </span>
         <span>
           opened <Time at={p.opened_at} /> by {p.opened_by}
         </span>
         {p.assignee && <span>assigned to {p.assignee}</span>}
       </div>
+      {offered.length > 0 && (
+        <div className="actions" role="group" aria-label="What can be done">
+          {offered.map(([v, a]) => (
+            <Button key={v} variant="default" onClick={() => setDialog(v)} aria-keyshortcuts={a.key}>
+              {a.title}
+              <span className="btn-key" aria-hidden="true">
+                {a.key}
+              </span>
+            </Button>
+          ))}
+        </div>
+      )}
+      {dialog && <ProblemDialog verb={dialog} problem={p} act={act} close={() => setDialog(undefined)} />}
       <div className="detail">
         <div>
+          {p.description && (
+            <Card title="Description" id="description">
+              <p className="wrap" style={{ whiteSpace: 'pre-wrap' }}>{p.description}</p>
+            </Card>
+          )}
           {p.workaround && (
             <Card title="Workaround" id="workaround">
               <p className="wrap">{p.workaround}</p>

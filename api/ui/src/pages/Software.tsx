@@ -57,9 +57,9 @@ function Versions({ name, type }: { name: string; type: string }) {
   const q = useSoftware({ q: name, type });
   const p = q.items.find((x) => x.name === name && x.type === type);
   const chosen = params.get('version') ?? p?.versions[0]?.version;
-  if (q.error) return <Failed error={q.error} retry={q.retry} />;
+  if (q.error) return <Failed page error={q.error} retry={q.retry} />;
   if (q.loading) return <Loading />;
-  if (!p) return <State icon="software" title={`No host has ${name}`} action={<Link href="/software">All software</Link>} />;
+  if (!p) return <State page icon="software" title={`No host has ${name}`} action={<Link href="/software">All software</Link>} />;
   return (
     <div className="page">
       <div className="headline"><h1>{p.name}</h1></div>

@@ -31,7 +31,7 @@ export default function Sources() {
         ) : q.data.items.length === 0 ? (
           <State icon="sources" title="No source yet">Add one to get its Alertmanager snippet.</State>
         ) : (
-          <div className="card-body scroll" tabIndex={0} role="region" aria-label="Senders of alerts">
+          <div className="card-body scroll" tabIndex={0} role="region" aria-label="Table of senders">
             <table className="plain">
               <thead>
                 <tr><th scope="col">Source</th><th scope="col">Health</th><th scope="col">Last heard</th><th scope="col">Tokens</th></tr>

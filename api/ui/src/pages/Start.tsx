@@ -11,7 +11,7 @@ import { AddSource } from './Sources';
 
 /** Leads through an empty installation. Each step turns green by what the server sees, not by a click. */
 export default function Start() {
-  const hosts = useCis({ q: 'class:host', limit: 5, sort: '-first_seen' });
+  const hosts = useCis({ q: 'class:host', limit: 5, sort: '-first_seen' }, true, 4000);
   const sources = useSources();
   const status = useStatus();
   const incidents = useIncidents({ sort: '-opened', limit: 3 });

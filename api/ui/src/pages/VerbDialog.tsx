@@ -5,7 +5,7 @@ import { Fault } from '../api/client';
 import { fetchIncidents, useMe, type Alert, type Incident, type useVerb, type Verb } from '../api/queries';
 import { scale } from './NewIncident';
 
-const titles: Partial<Record<Verb, string>> = { assign: 'Assign', hold: 'Put on hold', resolve: 'Resolve', reopen: 'Reopen', cancel: 'Cancel the incident', merge: 'Merge into another incident', split: 'Split alerts off', edit: 'Edit' };
+const titles: Partial<Record<Verb, string>> = { assign: 'Assign', hold: 'Put on hold', resolve: 'Resolve', reopen: 'Reopen', cancel: 'Cancel the incident', merge: 'Merge into another incident', split: 'Split alerts off', edit: 'Edit', major: 'Declare a major incident', minor: 'No longer a major incident' };
 const holds = [
   { value: 'caller', label: 'waits for the caller' },
   { value: 'vendor', label: 'waits for a vendor' },
@@ -116,7 +116,7 @@ export function VerbDialog({ verb, incident, alerts, act, close, done }: Props) 
             ))}
           </fieldset>
         )}
-        {(verb === 'reopen' || verb === 'cancel' || verb === 'merge' || verb === 'split' || reweighed) && (
+        {(verb === 'reopen' || verb === 'cancel' || verb === 'merge' || verb === 'split' || verb === 'major' || verb === 'minor' || reweighed) && (
           <TextInput label="Why" required={reweighed} value={v.reason ?? ''} onChange={(e) => set('reason')(e.currentTarget.value)} error={fault?.fields.reason} />
         )}
         {(verb === 'assign' || verb === 'hold') && <Textarea label="Note" autosize minRows={2} value={v.note ?? ''} onChange={(e) => set('note')(e.currentTarget.value)} />}

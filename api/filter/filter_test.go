@@ -1,0 +1,99 @@
+package filter
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+type thing struct {
+	name   string
+	tags   []string
+	size   float64
+	made   time.Time
+	labels map[string]string
+}
+
+var now = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
+
+var language = Language[thing]{
+	Fields: map[string]Field[thing]{
+		"name": {Text: func(t thing) []string { return []string{t.name} }},
+		"tag":  {Text: func(t thing) []string { return t.tags }},
+		"size": {Number: func(t thing) float64 { return t.size }},
+		"made": {Time: func(t thing) time.Time { return t.made }},
+	},
+	Dynamic: map[string]func(thing, string) []string{"label.": func(t thing, n string) []string { return []string{t.labels[n]} }},
+	Free:    func(t thing) []string { return []string{t.name} },
+}
+
+func TestFilter(t *testing.T) {
+	x := thing{name: "Web-1:9100", tags: []string{"gold", "eu"}, size: 3, made: now.Add(-2 * time.Hour), labels: map[string]string{"Env": "prod"}}
+	for q, want := range map[string]bool{
+		"": true, "   ": true,
+		"web": true, "WEB-1": true, `"web-1:9100"`: true, "db": false, "web db": false, "not db": true, "-db": true, "not web": false, "not not web": true,
+		"tag:gold": true, "tag:GOLD": true, "tag:go": false, "tag:go*": true, "tag:*": true, "tag:*ol*": true, "tag:silver,eu": true, "tag!=gold": false, "tag!=silver": true, "-tag:silver": true,
+		`name:"web-1:9100"`: true, "name:web-1:9100": true, `name:"web\-1:9100"`: true,
+		"size:3": true, "size=3": true, "size<3": false, "size<=3": true, "size>2": true, "size!=3": false, "size:1,3": true,
+		"made<3h": true, "made>3h": false, "made<1h": false, "made>=1h": true, "made<1d": true, "made:2026-05-04": true, "made:2026-05-03": false,
+		"made>2026-05-04T07:00:00Z": true, "made<2026-01-01": false,
+		"label.Env:prod": true, "label.env:prod": false, "label.none:prod": false,
+	} {
+		f, err := language.Parse(q, now)
+		if err != nil {
+			t.Errorf("%q: %v", q, err)
+			continue
+		}
+		if f.Keep(x) != want {
+			t.Errorf("%q keeps it: %v", q, !want)
+		}
+	}
+	if f, _ := language.Parse("made<1h", now); f.Keep(thing{}) {
+		t.Error("a time that never was is no age")
+	}
+}
+
+func TestMistakesNameThePlace(t *testing.T) {
+	for q, want := range map[string]string{
+		"colour:red":              `at character 1: "colour" is no field here; fields are made, name, size, tag, label.NAME`,
+		"web colour:red":          "at character 5",
+		"size:big":                "size wants a number",
+		"name<3":                  "name is text: use : or !=",
+		"made:5h":                 "compare the age with < or >",
+		"made<soon":               "wants an age such as 24h",
+		"tag:":                    "tag: wants a value",
+		"tag:a,":                  "tag: wants a value",
+		`"web`:                    "the quote is not closed",
+		`name:"web`:               "the quote is not closed",
+		"web not":                 "say what",
+		"label.:x":                "is no field here",
+		strings.Repeat("x", 1001): "longer than",
+	} {
+		if _, err := language.Parse(q, now); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", q, err, want)
+		}
+	}
+}
+
+func TestEqualIsForIndexes(t *testing.T) {
+	for q, want := range map[string]string{"tag:a": "a", "TAG:a": "a", "not tag:a": "", "tag:a,b": "", "tag:a*": "", "tag!=a": "", "web": ""} {
+		f, err := language.Parse(q, now)
+		if v, _ := f.Equal("tag"); err != nil || v != want {
+			t.Errorf("%q: %q, %v", q, v, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, q := range []string{"a", `a:"b\"c" -d`, "size<=3 not made>2h", "label.x:1,2", `"`, "::", "not"} {
+		f.Add(q)
+	}
+	f.Fuzz(func(t *testing.T, q string) {
+		p, err := language.Parse(q, now)
+		if err == nil {
+			p.Keep(thing{name: "x", made: now})
+		} else if !strings.HasPrefix(err.Error(), "q: ") {
+			t.Errorf("%q: the error does not name the field: %v", q, err)
+		}
+	})
+}

@@ -1,0 +1,248 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/watchbill/watchbill/cmdb/inventory"
+	"github.com/watchbill/watchbill/internal/engine"
+	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/internal/fault"
+	"github.com/watchbill/watchbill/itsm"
+)
+
+// Maintenance is a planned window as the API shows it.
+type Maintenance struct {
+	itsm.Maintenance
+	Refs  map[string]Ref `json:"refs" doc:"Class and name of the items that it covers, by id"`
+	Legal []string       `json:"legal" nullable:"false" doc:"Verbs that the window's state allows now"`
+}
+
+type maintenanceReply struct {
+	ETag string `header:"ETag"`
+	Body Maintenance
+}
+
+// refsMost bounds the names that come along with a window of many items.
+const refsMost = 1000
+
+func (a *API) maintenanceOf(m itsm.Maintenance) Maintenance {
+	x := Maintenance{Maintenance: m, Refs: map[string]Ref{}, Legal: []string{}}
+	for _, v := range m.Legal() {
+		x.Legal = append(x.Legal, string(v))
+	}
+	for _, id := range m.CIs[:min(len(m.CIs), refsMost)] {
+		if r, ok := a.ref(id); ok {
+			x.Refs[id] = r
+		}
+	}
+	return x
+}
+
+func (a *API) maintenanceRecord(ctx context.Context, id string) (*maintenanceReply, error) {
+	m, _, err := a.o.Engine.Records().Maintenance(ctx, id)
+	return &maintenanceReply{etag(m.Revision), a.maintenanceOf(m)}, err
+}
+
+// NewMaintenance plans a window.
+type NewMaintenance struct {
+	Summary  string     `json:"summary" minLength:"1" maxLength:"500" doc:"What is done"`
+	CIs      []string   `json:"cis,omitempty" maxItems:"5000" nullable:"false" doc:"Items that are worked on, by id or class:name"`
+	Services []string   `json:"services,omitempty" maxItems:"500" nullable:"false" doc:"Services that are worked on, by name"`
+	Query    string     `json:"query,omitempty" maxLength:"1000" doc:"Items that match this query now are covered too"`
+	StartsAt *time.Time `json:"starts_at,omitempty" doc:"Without it: now"`
+	EndsAt   time.Time  `json:"ends_at"`
+}
+
+type (
+	extendArgs struct {
+		EndsAt time.Time `json:"ends_at"`
+		Reason string    `json:"reason,omitempty" maxLength:"2000"`
+	}
+	whyArgs struct {
+		Reason string `json:"reason,omitempty" maxLength:"2000"`
+	}
+)
+
+// coveredMost bounds the items of one window.
+const coveredMost = 5000
+
+// covered are the items that match a query now.
+func (a *API) covered(ctx context.Context, query string) ([]string, error) {
+	if a.o.Inventory == nil {
+		return nil, fault.Invalidf("query", "there is no inventory to ask")
+	}
+	var ids []string
+	q := inventory.ListQuery{Query: query, Limit: 1000}
+	for {
+		p, err := a.o.Inventory.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		if p.Total > coveredMost {
+			return nil, fault.Invalidf("query", "matches %d items, the most is %d: narrow it", p.Total, coveredMost)
+		}
+		for _, c := range p.Items {
+			ids = append(ids, c.ID)
+		}
+		if q.Cursor = p.Next; q.Cursor == "" {
+			break
+		}
+	}
+	if len(ids) == 0 {
+		return nil, fault.Invalidf("query", "matches no item now")
+	}
+	return ids, nil
+}
+
+func (a *API) maintenanceRoutes() {
+	handle(a, op(http.MethodGet, "/api/v1/maintenance", "list-maintenance", "maintenance", "List maintenance windows, newest first; open ones by their begin"),
+		func(ctx context.Context, in *struct {
+			Paging
+			Open bool `query:"open" doc:"Only planned and active ones"`
+		}) (*reply[Page[Maintenance]], error) {
+			p, err := a.o.Engine.Records().Maintenances(ctx, in.Open, in.at())
+			out := make([]Maintenance, len(p.Items))
+			for i, m := range p.Items {
+				out[i] = a.maintenanceOf(m)
+			}
+			return pageOf(out, p.Next), err
+		})
+	handle(a, op(http.MethodGet, "/api/v1/maintenance/{id}", "get-maintenance", "maintenance", "One window"),
+		func(ctx context.Context, in *ByID) (*maintenanceReply, error) { return a.maintenanceRecord(ctx, in.ID) })
+	handle(a, op(http.MethodGet, "/api/v1/maintenance/{id}/timeline", "list-maintenance-timeline", "maintenance", "Its timeline, oldest first"),
+		func(ctx context.Context, in *struct {
+			ByID
+			Paging
+		}) (*reply[Page[TimelineEntry]], error) {
+			if _, err := a.maintenanceRecord(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			return a.timeline(ctx, in.ID, in.at())
+		})
+	create := op(http.MethodPost, "/api/v1/maintenance", "create-maintenance", "maintenance", "Plan a window: alerts about what it covers open nothing meanwhile")
+	create.DefaultStatus = http.StatusCreated
+	handle(a, create, func(ctx context.Context, in *struct{ Body NewMaintenance }) (*created[Maintenance], error) {
+		b := in.Body
+		args := itsm.MaintenanceArgs{Summary: b.Summary, CIs: b.CIs, Services: b.Services, Query: b.Query, EndsAt: b.EndsAt}
+		if b.StartsAt != nil {
+			args.StartsAt = *b.StartsAt
+		}
+		if b.Query != "" {
+			ids, err := a.covered(ctx, b.Query)
+			if err != nil {
+				return nil, err
+			}
+			args.CIs = append(args.CIs, ids...)
+		}
+		id, err := a.submit(ctx, verbOf{record: "maintenance", name: "create"}, "", args)
+		if err != nil {
+			return nil, err
+		}
+		x, err := a.maintenanceRecord(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return &created[Maintenance]{Location: "/api/v1/maintenance/" + id, ETag: x.ETag, Body: x.Body}, nil
+	})
+	for _, v := range []struct {
+		name, summary string
+		args          argument
+	}{
+		{"cancel", "It does not take place", arguments[whyArgs]},
+		{"end", "It is done before its time", arguments[whyArgs]},
+		{"extend", "It ends later, or sooner", arguments[extendArgs]},
+	} {
+		v.args(a, verbOf{"maintenance", v.name, op(http.MethodPost, "/api/v1/maintenance/{id}/"+v.name, v.name+"-maintenance", "maintenance", v.summary)})
+	}
+}
+
+// ReviewText finishes a post-incident review.
+type ReviewText struct {
+	Text string `json:"text" minLength:"1" maxLength:"262144" doc:"Markdown; begin from the draft"`
+}
+
+// reviewRoutes are what is written and told about an incident beside its record.
+func (a *API) reviewRoutes() {
+	handle(a, op(http.MethodGet, "/api/v1/incidents/{id}/review", "get-incident-review", "incidents", "Its post-incident review: as a person finished it, or a draft from the records"),
+		func(ctx context.Context, in *ByID) (*reply[itsm.Review], error) {
+			r, err := a.o.Engine.Records().Review(ctx, in.ID)
+			return &reply[itsm.Review]{r}, err
+		})
+	handle(a, op(http.MethodPut, "/api/v1/incidents/{id}/review", "write-incident-review", "incidents", "Finish the review of an incident that is over"),
+		func(ctx context.Context, in *struct {
+			ByID
+			Body ReviewText
+		}) (*reply[itsm.Review], error) {
+			if _, err := a.submit(ctx, verbOf{record: "incident", name: "review"}, in.ID, in.Body); err != nil {
+				return nil, err
+			}
+			r, err := a.o.Engine.Records().Review(ctx, in.ID)
+			return &reply[itsm.Review]{r}, err
+		})
+	handle(a, op(http.MethodGet, "/api/v1/incidents/{id}/notifications", "list-incident-notifications", "incidents", "What was told about it, and when all receivers had it"),
+		func(ctx context.Context, in *struct {
+			ByID
+			Paging
+		}) (*reply[Page[engine.Told]], error) {
+			if _, _, err := a.o.Engine.Records().Incident(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			p, err := a.o.Engine.Records().Messages(ctx, in.ID, in.at())
+			return pageOf(p.Items, p.Next), err
+		})
+	if a.o.Links != nil {
+		a.mux.HandleFunc("GET /acknowledge/{id}", a.askAcknowledge)
+		a.mux.HandleFunc("POST /acknowledge/{id}", a.linkAcknowledge)
+	}
+}
+
+// Links checks the signed links in messages. *notify.Links is one.
+type Links interface {
+	Verify(incident string, q url.Values, now time.Time) (receiver string, err error)
+}
+
+// askAcknowledge shows a button: whatever fetches links by itself (previews,
+// scanners of mail) must not acknowledge an incident that nobody has seen.
+func (a *API) askAcknowledge(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if _, err := a.o.Links.Verify(id, r.URL.Query(), a.o.Now()); err != nil {
+		a.noticeOf(w, r, err)
+		return
+	}
+	i, _, err := a.o.Engine.Records().Incident(r.Context(), id)
+	if err != nil {
+		a.noticeOf(w, r, err)
+		return
+	}
+	if i.AcknowledgedAt != nil {
+		a.notice(w, http.StatusOK, i.ID+" is acknowledged", i.Title+": acknowledged by "+i.AcknowledgedBy+".", "")
+		return
+	}
+	a.notice(w, http.StatusOK, "Acknowledge "+i.ID+"?", i.Title, "Acknowledge: I work on it")
+}
+
+func (a *API) linkAcknowledge(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	receiver, err := a.o.Links.Verify(id, r.URL.Query(), a.o.Now())
+	if err != nil {
+		a.noticeOf(w, r, err)
+		return
+	}
+	c := callOf(r.Context())
+	ctx, cancel := context.WithTimeout(r.Context(), commandWait)
+	defer cancel()
+	out, err := a.o.Engine.Submit(ctx, event.Command{Verb: "acknowledge", Record: "incident", ID: id, Actor: "receiver:" + receiver, Remote: c.remote})
+	if err != nil {
+		a.noticeOf(w, r, err)
+		return
+	}
+	a.notice(w, http.StatusOK, out.Record+" is acknowledged", "Log in to work on it.", "")
+}
+
+func (a *API) noticeOf(w http.ResponseWriter, r *http.Request, err error) {
+	p := a.problem(r.Context(), err)
+	a.notice(w, p.Status, "That was not possible", p.Detail, "")
+}

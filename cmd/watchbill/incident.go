@@ -1,0 +1,473 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/watchbill/watchbill/api"
+)
+
+type incidentCmd struct {
+	List        incidentListCmd   `cmd:"" help:"List incidents, newest first."`
+	Show        incidentShowCmd   `cmd:"" help:"Show one incident as a report."`
+	Create      incidentCreateCmd `cmd:"" help:"Open an incident by hand."`
+	Acknowledge ackCmd            `cmd:"" help:"Somebody works on it."`
+	Assign      assignCmd         `cmd:"" help:"Give it to a person or a team."`
+	Hold        holdCmd           `cmd:"" help:"Wait for the caller, a problem, a vendor or a change."`
+	Resume      resumeCmd         `cmd:"" help:"Go on after a hold."`
+	Resolve     resolveCmd        `cmd:"" help:"It works again."`
+	Close       closeCmd          `cmd:"" help:"Nothing is left to do."`
+	Reopen      reopenCmd         `cmd:"" help:"It was not over."`
+	Cancel      cancelCmd         `cmd:"" help:"It was none."`
+	Note        noteCmd           `cmd:"" help:"Write on the timeline."`
+	Merge       mergeCmd          `cmd:"" help:"Another incident takes its alerts over."`
+	Split       splitCmd          `cmd:"" help:"Some of its alerts become an incident of their own."`
+}
+
+type incidentListCmd struct {
+	listFlags
+	show
+	remote
+}
+
+// Run implements kong's command.
+func (c *incidentListCmd) Run(io streams) error {
+	return showList(c.remote, c.show, io, "/api/v1/incidents", c.listFlags,
+		[]string{"ID", "PRIORITY", "STATE", "AGE", "ACK", "ALERTS", "CAUSE", "TITLE"},
+		func(i api.Incident) []string {
+			ack := "-"
+			if i.AcknowledgedAt != nil {
+				ack = i.AcknowledgedBy
+			}
+			return []string{i.ID, fmt.Sprint(i.Priority), string(i.State), age(i.OpenedAt), cut(ack, 20), fmt.Sprintf("%d/%d", i.Active, i.Alerts), cut(or(cause(i)), 30), cut(i.Title, 60)}
+		})
+}
+
+func cause(i api.Incident) string {
+	if len(i.Causes) == 0 {
+		return ""
+	}
+	return i.Causes[0].Class + " " + i.Causes[0].Name
+}
+
+type incidentShowCmd struct {
+	ID string `arg:"" help:"The incident, e.g. INC00000001."`
+	show
+	remote
+}
+
+// Run implements kong's command.
+func (c *incidentShowCmd) Run(io streams) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, stop := interrupted()
+	defer stop()
+	path := "/api/v1/incidents/" + url.PathEscape(strings.ToUpper(c.ID))
+	var raw json.RawMessage
+	if err := cl.call(ctx, http.MethodGet, path, nil, &raw); err != nil {
+		return err
+	}
+	alerts, err := list[json.RawMessage](ctx, cl, path+"/alerts", nil, 0)
+	if err != nil {
+		return err
+	}
+	timeline, err := list[json.RawMessage](ctx, cl, path+"/timeline", nil, 0)
+	if err != nil {
+		return err
+	}
+	if c.json() {
+		return writeJSON(io.out, map[string]any{"incident": raw, "alerts": alerts.Items, "timeline": timeline.Items})
+	}
+	var i api.Incident
+	if err := json.Unmarshal(raw, &i); err != nil {
+		return fmt.Errorf("read the incident: %w", err)
+	}
+	as, err := typed[api.Alert](alerts.Items)
+	if err != nil {
+		return err
+	}
+	tl, err := typed[api.TimelineEntry](timeline.Items)
+	if err != nil {
+		return err
+	}
+	return incidentReport(io.out, i, as, tl)
+}
+
+func typed[T any](raw []json.RawMessage) ([]T, error) {
+	out := make([]T, len(raw))
+	for i, r := range raw {
+		if err := json.Unmarshal(r, &out[i]); err != nil {
+			return nil, fmt.Errorf("read a record: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// report writes text with a sticky error.
+type report struct {
+	w   io.Writer
+	err error
+}
+
+func (r *report) printf(format string, args ...any) {
+	if r.err == nil {
+		_, r.err = io.WriteString(r.w, clean(fmt.Sprintf(format, args...)))
+	}
+}
+
+// field writes a name and a value, unless there is none.
+func (r *report) field(name, format string, args ...any) {
+	if v := fmt.Sprintf(format, args...); strings.TrimSpace(v) != "" && v != "-" {
+		r.printf("  %-13s %s\n", name, strings.ReplaceAll(v, "\n", "\n                "))
+	}
+}
+
+// incidentReport tells an incident as a person would: what, how bad, why, which
+// alerts and how they belong, what happened.
+func incidentReport(w io.Writer, i api.Incident, alerts []api.Alert, timeline []api.TimelineEntry) error {
+	r := &report{w: w}
+	r.printf("%s  %s\n\n", i.ID, i.Title)
+	state := string(i.State)
+	if i.HoldReason != "" {
+		state += " (waits for the " + string(i.HoldReason) + ")"
+	}
+	if i.Major {
+		state += ", MAJOR"
+	}
+	r.field("state", "%s", state)
+	r.field("priority", "%d (impact %d, urgency %d)%s", i.Priority, i.Impact, i.Urgency, prefixed(": ", i.Derivation))
+	r.field("severity", "%s", i.Severity)
+	r.field("assigned to", "%s", strings.Trim(i.Assignee+", "+i.Team, ", "))
+	r.field("began", "%s", stamp(i.Onset))
+	r.field("opened", "%s by %s", stamp(i.OpenedAt), i.OpenedBy)
+	if i.AcknowledgedAt != nil {
+		r.field("acknowledged", "%s by %s", stamp(*i.AcknowledgedAt), i.AcknowledgedBy)
+	} else if i.Live() {
+		r.field("acknowledged", "not yet, for %s", age(i.OpenedAt))
+	}
+	r.field("restored", "%s", stampOf(i.RestoredAt))
+	if i.ResolvedAt != nil {
+		r.field("resolved", "%s by %s%s", stamp(*i.ResolvedAt), i.ResolvedBy, prefixed(": ", i.Resolution))
+	}
+	r.field("closed", "%s", stampOf(i.ClosedAt))
+	r.field("services", "%s", strings.Join(i.Services, ", "))
+	r.field("problem", "%s%s", i.Problem, prefixed("; workaround: ", i.Workaround))
+	r.field("seen before", "%s", i.SeenBefore)
+	r.field("merged into", "%s", i.MergedInto)
+	r.field("possible now", "%s", strings.Join(i.Legal, ", "))
+	if i.Description != "" {
+		r.printf("\n%s\n", i.Description)
+	}
+	causes(r, i)
+	alertsByCI(r, i, alerts)
+	if len(timeline) > 0 {
+		r.printf("\nTimeline\n")
+		for _, e := range timeline {
+			r.printf("  %s  %-13s %s: %s\n", stamp(e.At), e.Kind, e.Actor, strings.ReplaceAll(e.Text, "\n", "\n      "))
+		}
+	}
+	return r.err
+}
+
+func prefixed(p, s string) string {
+	if s == "" {
+		return ""
+	}
+	return p + s
+}
+
+func causes(r *report, i api.Incident) {
+	if len(i.Causes) > 0 {
+		r.printf("\nSuspected cause\n")
+		for n, c := range i.Causes {
+			r.printf("  %d. %s %s (%.0f %%)%s\n", n+1, c.Class, c.Name, 100*c.Score, prefixed(": ", c.Path))
+		}
+	} else if i.Alerts > 0 {
+		r.printf("\nSuspected cause\n  none: the evidence does not favour any item\n")
+	}
+	if len(i.Changes) > 0 {
+		r.printf("\nChanges before it\n")
+		for _, c := range i.Changes {
+			r.printf("  %s  %s  %s%s\n", stamp(c.At), c.Name, c.Summary, prefixed(" ", c.Version))
+		}
+	}
+}
+
+// alertsByCI lists alerts under the item that they are about, the most first.
+func alertsByCI(r *report, i api.Incident, alerts []api.Alert) {
+	if len(alerts) == 0 {
+		return
+	}
+	groups := map[string][]api.Alert{}
+	for _, a := range alerts {
+		key := "not bound to any item"
+		if a.Binding != nil {
+			key = a.Binding.Class + " " + a.Binding.Name
+		}
+		groups[key] = append(groups[key], a)
+	}
+	keys := make([]string, 0, len(groups))
+	for k := range groups {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(x, y string) int {
+		if d := len(groups[y]) - len(groups[x]); d != 0 {
+			return d
+		}
+		return strings.Compare(x, y)
+	})
+	r.printf("\nAlerts: %d, %d of them active\n", i.Alerts, i.Active)
+	for _, k := range keys {
+		r.printf("  %s\n", k)
+		if b := groups[k][0].Binding; b != nil {
+			r.printf("      known by: %s\n", b.Evidence)
+		}
+		for _, a := range groups[k] {
+			r.printf("    %s  %s  %s, %s, since %s\n", a.ID, a.Name, a.Severity, a.Status, stamp(a.StartsAt))
+			if s := summary(a); s != "" {
+				r.printf("      %s\n", s)
+			}
+			fate := string(a.Fate) + prefixed(": ", a.Why)
+			if a.FinalFate != "" {
+				fate += "; then " + string(a.FinalFate) + prefixed(": ", a.FinalWhy)
+			}
+			r.printf("      fate: %s\n", fate)
+			for _, e := range a.Evidence {
+				r.printf("      evidence (%s, %+.2f): %s\n", e.Signal, e.Weight, e.Text)
+			}
+		}
+	}
+}
+
+func summary(a api.Alert) string {
+	for _, k := range []string{"summary", "description", "message"} {
+		if v := a.Annotations[k]; v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+type incidentCreateCmd struct {
+	Title       string `name:"title" required:"" placeholder:"TEXT" help:"What is wrong, in a few words."`
+	Impact      int    `name:"impact" default:"2" placeholder:"1-3" help:"1 high, 2 medium, 3 low (${default})."`
+	Urgency     int    `name:"urgency" default:"2" placeholder:"1-3" help:"1 high, 2 medium, 3 low (${default})."`
+	Description string `name:"description" placeholder:"TEXT" help:"More words."`
+	Assignee    string `name:"assignee" placeholder:"USER" help:"Who works on it."`
+	Team        string `name:"team" placeholder:"TEAM" help:"Which team works on it."`
+	CI          string `name:"ci" placeholder:"ID" help:"The configuration item that it is about."`
+	Service     string `name:"service" placeholder:"NAME" help:"The service that it concerns."`
+	show
+	remote
+}
+
+// Run implements kong's command.
+func (c *incidentCreateCmd) Run(io streams) error {
+	for flag, v := range map[string]int{"--impact": c.Impact, "--urgency": c.Urgency} {
+		if v < 1 || v > 3 {
+			return usagef("%s: want 1 (high), 2 or 3 (low), got %d", flag, v)
+		}
+	}
+	return c.write(io, c.show, http.MethodPost, "/api/v1/incidents", api.NewIncident{
+		Title: c.Title, Description: c.Description, Impact: c.Impact, Urgency: c.Urgency, Assignee: c.Assignee, Team: c.Team, CI: c.CI, Service: c.Service,
+	})
+}
+
+// write does one call that answers an incident, and says what it is now.
+func (r remote) write(io streams, s show, method, path string, body any) error {
+	c, err := r.client()
+	if err != nil {
+		return err
+	}
+	ctx, stop := interrupted()
+	defer stop()
+	return writeIncident(ctx, c, io, s, method, path, body)
+}
+
+func writeIncident(ctx context.Context, c *client, io streams, s show, method, path string, body any) error {
+	var raw json.RawMessage
+	if err := c.call(ctx, method, path, body, &raw); err != nil {
+		return err
+	}
+	if s.json() {
+		return writeJSON(io.out, raw)
+	}
+	var i api.Incident
+	if err := json.Unmarshal(raw, &i); err != nil {
+		return fmt.Errorf("read the incident: %w", err)
+	}
+	_, err := fmt.Fprintf(io.out, "%s is %s, priority %d: %s\n", i.ID, i.State, i.Priority, oneLine(i.Title))
+	return err
+}
+
+// ids are the incidents that a verb is done to.
+type ids struct {
+	IDs []string `arg:"" name:"id" help:"One or more incidents, e.g. INC00000001."`
+	show
+	remote
+}
+
+// verb does a verb to each incident; it stops at the first that refuses.
+func (c ids) verb(io streams, name string, args map[string]any) error {
+	for k, v := range args {
+		if v == "" {
+			delete(args, k)
+		}
+	}
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, stop := interrupted()
+	defer stop()
+	for _, id := range c.IDs {
+		if err := writeIncident(ctx, cl, io, c.show, http.MethodPost, "/api/v1/incidents/"+url.PathEscape(strings.ToUpper(id))+"/"+name, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type note struct {
+	Note string `name:"note" placeholder:"TEXT" help:"Goes onto the timeline."`
+}
+
+type ackCmd struct {
+	ids
+	note
+}
+
+// Run implements kong's command.
+func (c *ackCmd) Run(io streams) error {
+	return c.verb(io, "acknowledge", map[string]any{"note": c.Note})
+}
+
+type assignCmd struct {
+	ids
+	Assignee string `name:"assignee" placeholder:"USER" help:"Who works on it."`
+	Team     string `name:"team" placeholder:"TEAM" help:"Which team works on it."`
+	note
+}
+
+// Run implements kong's command.
+func (c *assignCmd) Run(io streams) error {
+	if c.Assignee == "" && c.Team == "" {
+		return usagef("assign: give --assignee or --team")
+	}
+	return c.verb(io, "assign", map[string]any{"assignee": c.Assignee, "team": c.Team, "note": c.Note})
+}
+
+type holdCmd struct {
+	ids
+	Reason string `name:"reason" required:"" enum:"caller,problem,vendor,change" placeholder:"REASON" help:"caller, problem, vendor or change."`
+	note
+}
+
+// Run implements kong's command.
+func (c *holdCmd) Run(io streams) error {
+	return c.verb(io, "hold", map[string]any{"reason": c.Reason, "note": c.Note})
+}
+
+type resumeCmd struct {
+	ids
+	note
+}
+
+// Run implements kong's command.
+func (c *resumeCmd) Run(io streams) error {
+	return c.verb(io, "resume", map[string]any{"note": c.Note})
+}
+
+type resolveCmd struct {
+	ids
+	Resolution string `name:"resolution" placeholder:"TEXT" help:"What mended it."`
+	note
+}
+
+// Run implements kong's command.
+func (c *resolveCmd) Run(io streams) error {
+	return c.verb(io, "resolve", map[string]any{"resolution": c.Resolution, "note": c.Note})
+}
+
+type closeCmd struct {
+	ids
+	note
+}
+
+// Run implements kong's command.
+func (c *closeCmd) Run(io streams) error {
+	return c.verb(io, "close", map[string]any{"note": c.Note})
+}
+
+type reason struct {
+	Reason string `name:"reason" placeholder:"TEXT" help:"Why."`
+}
+
+type reopenCmd struct {
+	ids
+	reason
+	note
+}
+
+// Run implements kong's command.
+func (c *reopenCmd) Run(io streams) error {
+	return c.verb(io, "reopen", map[string]any{"reason": c.Reason, "note": c.Note})
+}
+
+type cancelCmd struct {
+	ids
+	reason
+	note
+}
+
+// Run implements kong's command.
+func (c *cancelCmd) Run(io streams) error {
+	return c.verb(io, "cancel", map[string]any{"reason": c.Reason, "note": c.Note})
+}
+
+type noteCmd struct {
+	ID   string   `arg:"" help:"The incident."`
+	Text []string `arg:"" help:"What to write."`
+	show
+	remote
+}
+
+// Run implements kong's command.
+func (c *noteCmd) Run(io streams) error {
+	return ids{[]string{c.ID}, c.show, c.remote}.verb(io, "notes", map[string]any{"note": strings.Join(c.Text, " ")})
+}
+
+type mergeCmd struct {
+	ids
+	Into string `name:"into" required:"" placeholder:"ID" help:"The incident that takes over."`
+	reason
+}
+
+// Run implements kong's command.
+func (c *mergeCmd) Run(io streams) error {
+	return c.verb(io, "merge", map[string]any{"into": strings.ToUpper(c.Into), "reason": c.Reason})
+}
+
+type splitCmd struct {
+	ID     string   `arg:"" help:"The incident."`
+	Alerts []string `arg:"" name:"alert" help:"The alerts that leave, e.g. ALT00000001."`
+	reason
+	show
+	remote
+}
+
+// Run implements kong's command.
+func (c *splitCmd) Run(io streams) error {
+	for i := range c.Alerts {
+		c.Alerts[i] = strings.ToUpper(c.Alerts[i])
+	}
+	return ids{[]string{c.ID}, c.show, c.remote}.verb(io, "split", map[string]any{"alerts": c.Alerts, "reason": c.Reason})
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/watchbill/watchbill/internal/app"
+	"github.com/watchbill/watchbill/internal/config"
+	"github.com/watchbill/watchbill/internal/engine/fold"
+	"github.com/watchbill/watchbill/internal/engine/replay"
+	"github.com/watchbill/watchbill/internal/event"
+)
+
+type replayCmd struct {
+	Recording  string `arg:"" name:"REC" help:"A recording: JSON lines, gzipped or not (- for standard input)."`
+	ConfigFile string `name:"config.file" env:"WATCHBILL_CONFIG_FILE" placeholder:"FILE" help:"Decide by this configuration instead of the rules in the recording."`
+	Output     string `name:"output" short:"o" placeholder:"RESULT.json" help:"Write the result as JSON (- for standard output)."`
+	Diff       string `name:"diff" placeholder:"OTHER.yml" help:"Run it a second time by this configuration, and tell what would be different."`
+}
+
+// Run implements kong's command.
+func (c *replayCmd) Run(io streams) error {
+	if c.Diff != "" && c.Recording == "-" {
+		return usagef("--diff runs the recording twice: give a file, not standard input")
+	}
+	result, err := c.play(io, c.ConfigFile)
+	if err != nil {
+		return err
+	}
+	if c.Output == "-" {
+		if err := writeJSON(io.out, result); err != nil {
+			return err
+		}
+	} else if c.Output != "" {
+		if err := writeResult(c.Output, result); err != nil {
+			return err
+		}
+	}
+	if c.Diff != "" {
+		other, err := c.play(io, c.Diff)
+		if err != nil {
+			return err
+		}
+		w := io.out
+		if c.Output == "-" {
+			w = io.err
+		}
+		return difference(w, result, other)
+	}
+	if c.Output == "" {
+		return outline(io.out, result)
+	}
+	return nil
+}
+
+// play runs the recording. Where a configuration is given, rules that the
+// recording brings along are passed over.
+func (c *replayCmd) play(io streams, file string) (replay.Result, error) {
+	rules := fold.DefaultRules()
+	if file != "" {
+		cfg, err := config.Load(file)
+		if err != nil {
+			return replay.Result{}, err
+		}
+		if rules, err = app.Rules(cfg); err != nil {
+			return replay.Result{}, fmt.Errorf("%s:\n%w", file, err)
+		}
+	}
+	in, err := opened(c.Recording, io)
+	if err != nil {
+		return replay.Result{}, err
+	}
+	defer in.Close()
+	began := time.Now()
+	p := &replay.Player{State: fold.New(rules)}
+	all := replay.NewCollector()
+	n := 0
+	for e, err := range replay.Read(in) {
+		if err != nil {
+			return replay.Result{}, fmt.Errorf("%s: %w", c.Recording, err)
+		}
+		if n++; e.Kind == "" {
+			return replay.Result{}, fmt.Errorf("%s: event %d has no kind", c.Recording, n)
+		}
+		if file != "" && e.Kind == event.KindConfig {
+			continue
+		}
+		p.Play(e, all.Take)
+	}
+	p.Finish(all.Take)
+	return all.Result(p, time.Since(began)), nil
+}
+
+func writeResult(file string, r replay.Result) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if err := writeJSON(f, r); err != nil {
+		f.Close()
+		return fmt.Errorf("write %s: %w", file, err)
+	}
+	return f.Close()
+}
+
+// outline tells a result in a few lines.
+func outline(w io.Writer, r replay.Result) error {
+	fmt.Fprintf(w, "%d events, %d alerts in %.1f s: %d incidents, %d problems\n", r.Stats.Events, r.Stats.Alerts, r.Stats.Seconds, len(r.Incidents), len(r.Problems))
+	fates := make([]string, 0, len(r.Fates))
+	for f := range r.Fates {
+		fates = append(fates, f)
+	}
+	slices.Sort(fates)
+	for i, f := range fates {
+		fates[i] = fmt.Sprintf("%s %d", f, r.Fates[f])
+	}
+	fmt.Fprintf(w, "fates: %s\n\n", strings.Join(fates, ", "))
+	t := newTable(w, "ID", "OPENED", "RESOLVED", "SEVERITY", "ALERTS", "CAUSE", "TITLE")
+	for _, i := range r.Incidents {
+		resolved, cause := "-", "-"
+		if i.ResolvedAt != nil {
+			resolved = *i.ResolvedAt
+		}
+		if len(i.ProbableCauses) > 0 {
+			cause = i.ProbableCauses[0].Class + " " + i.ProbableCauses[0].Name
+		}
+		t.row(i.ID, i.OpenedAt, resolved, i.Severity, fmt.Sprint(len(i.Alerts)), cut(cause, 30), cut(i.Title, 60))
+	}
+	return t.end()
+}
+
+// difference tells what another configuration would have decided. Incidents are
+// the same where they hold the same alerts: their ids depend on the order.
+func difference(w io.Writer, a, b replay.Result) error {
+	count := func(what string, x, y int) {
+		if x == y {
+			fmt.Fprintf(w, "%-10s %d, unchanged\n", what, x)
+			return
+		}
+		fmt.Fprintf(w, "%-10s %d → %d (%+d)\n", what, x, y, y-x)
+	}
+	count("incidents", len(a.Incidents), len(b.Incidents))
+	count("problems", len(a.Problems), len(b.Problems))
+	fates := map[string]bool{}
+	for f := range a.Fates {
+		fates[f] = true
+	}
+	for f := range b.Fates {
+		fates[f] = true
+	}
+	names := make([]string, 0, len(fates))
+	for f := range fates {
+		names = append(names, f)
+	}
+	slices.Sort(names)
+	for _, f := range names {
+		if a.Fates[f] != b.Fates[f] {
+			count("fate "+f, int(a.Fates[f]), int(b.Fates[f]))
+		}
+	}
+	ka, kb := byAlerts(a), byAlerts(b)
+	only := func(title string, list []replay.Incident, other map[string]replay.Incident) {
+		var rows []replay.Incident
+		for _, i := range list {
+			if _, same := other[alertsOf(i)]; !same {
+				rows = append(rows, i)
+			}
+		}
+		if len(rows) == 0 {
+			return
+		}
+		fmt.Fprintf(w, "\n%s: %d\n", title, len(rows))
+		for n, i := range rows {
+			if n == 50 {
+				fmt.Fprintf(w, "  and %d more\n", len(rows)-n)
+				break
+			}
+			fmt.Fprintf(w, "  %s  %s  %d alerts  %s\n", i.ID, i.OpenedAt, len(i.Alerts), oneLine(i.Title))
+		}
+	}
+	only("Incidents that would not be there, or hold other alerts", a.Incidents, kb)
+	only("Incidents that would be there instead", b.Incidents, ka)
+	changed := 0
+	for _, i := range a.Incidents {
+		if o, same := kb[alertsOf(i)]; same && firstCause(i) != firstCause(o) {
+			if changed == 0 {
+				fmt.Fprintf(w, "\nThe same incidents with another suspected cause\n")
+			}
+			if changed++; changed <= 50 {
+				fmt.Fprintf(w, "  %s  %s → %s\n", i.ID, firstCause(i), firstCause(o))
+			}
+		}
+	}
+	return nil
+}
+
+func alertsOf(i replay.Incident) string {
+	keys := make([]string, len(i.Alerts))
+	for n, a := range i.Alerts {
+		keys[n] = a.Fingerprint + " " + a.StartsAt
+	}
+	slices.Sort(keys)
+	return strings.Join(keys, "\n")
+}
+
+func byAlerts(r replay.Result) map[string]replay.Incident {
+	m := map[string]replay.Incident{}
+	for _, i := range r.Incidents {
+		m[alertsOf(i)] = i
+	}
+	return m
+}
+
+func firstCause(i replay.Incident) string {
+	if len(i.ProbableCauses) == 0 {
+		return "none"
+	}
+	return i.ProbableCauses[0].Class + " " + i.ProbableCauses[0].Name
+}

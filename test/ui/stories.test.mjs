@@ -1,0 +1,272 @@
+// What people do, in a real browser on a real installation: a server, an agent
+// of this machine, a recorded storm. Run after `make build`:
+//   node --test test/ui/stories.test.mjs
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { axe, executablePath, person, settled, signIn } from './browser.mjs';
+import { installation, smoke, until } from './installation.mjs';
+import { pages } from './pages.mjs';
+
+let x;
+const people = [];
+const open = async (options) => {
+  const p = await person(options);
+  people.push(p);
+  return p;
+};
+
+if (!executablePath) {
+  if (process.env.CI) throw new Error('Chromium is missing: install it or name it in CHROMIUM');
+  console.log('SKIPPED, LOUDLY: no Chromium here (Debian: apt-get install chromium, or name one in CHROMIUM). The pages are NOT tested.');
+  process.exit(0);
+}
+
+before(async () => {
+  x = await installation();
+  await x.start();
+});
+after(async () => {
+  for (const p of people) await p.close();
+  await x?.stop();
+});
+
+const oneIncident = () =>
+  until('the storm’s incident', async () => (await x.admin('GET', '/api/v1/incidents?sort=-alerts&limit=1')).items.find((i) => i.alerts > 5));
+
+test('an empty installation leads through its first steps, each turning green by itself', async () => {
+  const { page, trouble } = await open();
+  await signIn(page, x.url, x.admin, 'first', 'admin');
+  await page.getByRole('heading', { name: 'Nothing has been heard yet' }).waitFor();
+  await page.getByRole('main').getByRole('link', { name: 'First steps' }).click();
+  await page.getByText('0 of 3 done').waitFor();
+  await page.getByRole('button', { name: 'Make a command that adds a machine' }).click();
+  await page.getByLabel('the join command', { exact: true }).waitFor();
+
+  await x.agent();
+  await page.getByText('1 of 3 done').waitFor();
+  await x.topology(smoke);
+  await x.storm(smoke, { resolved: false });
+  await page.getByText('3 of 3 done').waitFor({ timeout: 60_000 });
+  assert.deepEqual(trouble, []);
+});
+
+test('a responder handles the incident from the keyboard', async () => {
+  const incident = await oneIncident();
+  const { page, trouble } = await open();
+  await signIn(page, x.url, x.admin, 'rita', 'responder');
+  await page.goto(x.url + '/');
+  await settled(page);
+  // Unacknowledged and grave first: the storm's incident is the first row.
+  await page.getByRole('row').nth(1).waitFor();
+  await page.keyboard.press('j');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/incidents\//);
+  await page.goto(`${x.url}/incidents/${incident.id}`);
+  await page.getByRole('heading', { level: 1, name: incident.title }).waitFor();
+
+  // The cause, in words; the evidence as sentence and number; the topology.
+  const now = await x.admin('GET', `/api/v1/incidents/${incident.id}`);
+  await page.getByRole('region', { name: 'Suspected cause' }).getByRole('link', { name: now.causes[0].name }).waitFor();
+  assert.ok((await page.getByRole('region', { name: 'Suspected cause' }).innerText()).includes(now.causes[0].path));
+  await page.locator('.alert-row summary').first().click();
+  await page.getByRole('group', { name: /Topology/ }).waitFor();
+
+  await page.keyboard.press('a');
+  await page.getByText('acknowledged by rita').waitFor();
+  await page.keyboard.press('n');
+  await page.keyboard.type('Primary is down, failing over');
+  await page.keyboard.press('Control+Enter');
+  await page.locator('.timeline').getByText('Primary is down, failing over').waitFor();
+
+  await page.keyboard.press('h');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('combobox', { name: 'It' }).click();
+  await page.getByRole('option', { name: 'waits for a vendor' }).click();
+  await dialog.getByRole('button', { name: 'Put on hold' }).click();
+  await page.getByText('On hold · vendor').first().waitFor();
+  await page.keyboard.press('u');
+  await page.getByText('In progress').first().waitFor();
+
+  await page.keyboard.press('r');
+  await page.getByRole('dialog').getByLabel('What mended it').fill('Failed over to the replica');
+  await page.getByRole('dialog').getByRole('button', { name: 'Resolve' }).click();
+  await page.getByText('Resolved by rita: Failed over to the replica').waitFor();
+  await page.keyboard.press('o');
+  await page.getByRole('dialog').getByLabel('Why').fill('It came back');
+  await page.getByRole('dialog').getByRole('button', { name: 'Reopen' }).click();
+  await page.getByText('In progress').first().waitFor();
+  assert.equal((await x.admin('GET', `/api/v1/incidents/${incident.id}`)).state, 'in_progress');
+  assert.deepEqual(trouble, []);
+});
+
+test('"g a" goes to the alerts and acknowledges nothing', async () => {
+  const i = await x.admin('POST', '/api/v1/incidents', { title: 'Nobody touches this one', impact: 3, urgency: 3 });
+  const { page } = people.at(-1);
+  await page.goto(`${x.url}/incidents/${i.id}`);
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('a');
+  await page.waitForURL(/\/alerts$/);
+  assert.equal((await x.admin('GET', `/api/v1/incidents/${i.id}`)).state, 'new');
+});
+
+test('a refused verb says what is possible instead', async () => {
+  const i = await x.admin('POST', '/api/v1/incidents', { title: 'Two people at once', impact: 2, urgency: 2 });
+  const { page } = people.at(-1);
+  await page.goto(`${x.url}/incidents/${i.id}`);
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  await page.keyboard.press('x');
+  await page.getByRole('dialog').waitFor();
+  await x.admin('POST', `/api/v1/incidents/${i.id}/resolve`, { resolution: 'somebody was faster' });
+  await page.getByRole('dialog').getByLabel('Why').fill('was none');
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel the incident' }).click();
+  await page.getByRole('dialog').getByRole('alert').getByText(/possible are close, reopen/).waitFor();
+});
+
+test('a viewer sees everything and is offered nothing that they may not do', async () => {
+  const incident = await oneIncident();
+  const { page, trouble } = await open();
+  await signIn(page, x.url, x.admin, 'vera', 'viewer');
+  await page.goto(`${x.url}/incidents/${incident.id}`);
+  await page.getByRole('heading', { level: 1, name: incident.title }).waitFor();
+  await page.getByText('You are signed in as a viewer').waitFor();
+  assert.equal(await page.getByRole('button', { name: /Acknowledge|Resolve|Assign/ }).count(), 0);
+  await page.keyboard.press('x'); // bound to nothing for her
+  assert.equal(await page.getByRole('dialog').count(), 0);
+  const status = await page.evaluate((id) => fetch(`/api/v1/incidents/${id}/cancel`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' }).then((r) => r.status), incident.id);
+  assert.equal(status, 403);
+  await page.goto(`${x.url}/tokens`);
+  await page.getByRole('heading', { name: 'Tokens are an administrator’s' }).or(page.getByRole('heading', { name: "Tokens are an administrator's" })).waitFor();
+  await page.goto(`${x.url}/audit`);
+  await page.getByRole('heading', { name: 'Your role does not show this' }).waitFor();
+  assert.deepEqual(trouble, []);
+});
+
+test('what one person does appears on another’s screen by itself, also after the server was killed', async () => {
+  const i = await x.admin('POST', '/api/v1/incidents', { title: 'Seen by two', impact: 1, urgency: 1 });
+  const { page } = people.at(-1);
+  await page.goto(`${x.url}/incidents/${i.id}`);
+  await page.getByText('nobody has acknowledged it').waitFor();
+  await page.locator('.nav .live').getByText('Live').waitFor();
+  await page.evaluate(() => (window.sameDocument = true));
+  await x.admin('POST', `/api/v1/incidents/${i.id}/acknowledge`, {});
+  await page.getByText(/acknowledged by/).first().waitFor();
+
+  await x.server.stop('SIGKILL');
+  await page.locator('.nav .live').getByText('Reconnecting').waitFor();
+  await x.start();
+  await page.locator('.nav .live').getByText('Live').waitFor({ timeout: 40_000 });
+  await x.admin('POST', `/api/v1/incidents/${i.id}/notes`, { note: 'written after the restart' });
+  await page.locator('.timeline').getByText('written after the restart').waitFor();
+  assert.equal(await page.evaluate(() => window.sameDocument), true, 'the page was loaded anew');
+});
+
+test('the inventory filters, sorts, chooses columns and exports; the URL holds all of it', async () => {
+  const { page, trouble } = await open();
+  await signIn(page, x.url, x.admin, 'ada', 'manager');
+  await page.goto(`${x.url}/inventory`);
+  await settled(page);
+  await page.keyboard.press('/');
+  await page.keyboard.type('packages:*');
+  await page.waitForURL(/q=packages/);
+  await page.getByText('1 item', { exact: true }).waitFor();
+  await page.getByRole('columnheader', { name: 'Name' }).getByRole('button').click();
+  await page.waitForURL(/sort=/);
+  await page.getByRole('button', { name: 'Columns' }).click();
+  await page.getByRole('menuitemcheckbox', { name: 'Kernel' }).click();
+  await page.waitForURL(/cols=.*kernel/);
+  await page.keyboard.press('Escape');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()]);
+  const csv = readFileSync(await download.path(), 'utf8').trim().split('\r\n');
+  assert.equal(csv.length, 2);
+  assert.ok(csv[0].includes('Name') && csv[0].includes('Kernel'), csv[0]);
+
+  // The address alone gives the same view.
+  const address = page.url();
+  await page.goto(`${x.url}/`);
+  await page.goto(address);
+  await page.getByText('1 item', { exact: true }).waitFor();
+  await page.getByRole('columnheader', { name: 'Kernel' }).waitFor();
+  assert.equal(await page.getByLabel('Filter').inputValue(), 'packages:*');
+
+  // The host, its packages, and the way back through the software.
+  await page.getByRole('row').nth(1).click();
+  await page.getByRole('link', { name: 'Packages', exact: true }).click();
+  await page.waitForURL(/packages$/);
+  await page.getByLabel('Filter').fill('base-files');
+  await page.getByRole('link', { name: 'base-files' }).click();
+  await page.waitForURL(/\/software\?q=base-files/);
+  await page.getByRole('main').getByRole('link', { name: 'base-files', exact: true }).click();
+  const host = (await x.admin('GET', `/api/v1/cis?q=${encodeURIComponent('class:host packages:*')}`)).items[0];
+  await page.getByRole('region', { name: /Hosts with/ }).getByRole('link', { name: host.name, exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: host.name }).waitFor();
+  assert.deepEqual(trouble, []);
+});
+
+test('a token is shown once, works, and ends when it is revoked', async () => {
+  const { page } = people[0];
+  await page.goto(`${x.url}/tokens`);
+  await page.getByRole('button', { name: 'New token' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('What it is for').fill('story');
+  await dialog.getByRole('button', { name: 'Make token' }).click();
+  const secret = (await dialog.getByLabel('the token', { exact: true }).innerText()).trim();
+  const ask = () => fetch(`${x.url}/api/v1/session`, { headers: { Authorization: `Bearer ${secret}` } }).then((r) => r.status);
+  assert.equal(await ask(), 200);
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  assert.ok(!(await page.content()).includes(secret), 'the secret is still on the page');
+  await page.getByRole('button', { name: 'Revoke story' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click();
+  await page.getByRole('button', { name: 'Revoke story' }).waitFor({ state: 'detached' });
+  assert.equal(await ask(), 401);
+});
+
+test('a password lets in again, a wrong one is refused in words', async () => {
+  const { page } = await open();
+  await x.admin('POST', '/api/v1/users', { name: 'paul', role: 'viewer', password: 'a long enough password' });
+  await page.goto(`${x.url}/inventory?class=all`);
+  await page.getByLabel('Name').fill('paul');
+  await page.getByLabel(/^Password/).fill('wrong');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('alert').waitFor();
+  await page.getByLabel(/^Password/).fill('a long enough password');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Inventory' }).waitFor(); // where he wanted to go
+  await page.getByRole('button', { name: 'Account of paul' }).first().click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+});
+
+test('the palette finds a machine by name', async () => {
+  const { page } = people[0];
+  await page.goto(`${x.url}/`);
+  await settled(page);
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('pg-payout-1');
+  await page.getByRole('dialog').getByText('Inventory · host').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: /^pg-payout-1/ }).click();
+  await page.getByRole('heading', { level: 1, name: 'pg-payout-1' }).waitFor();
+});
+
+for (const theme of ['light', 'dark']) {
+  test(`axe finds nothing on any page, ${theme}, wide and narrow`, async () => {
+    const p = await open({ theme });
+    await p.page.goto(`${x.url}/`);
+    await p.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    const found = (await axe(p.page)).map((f) => `login: ${f}`);
+    await signIn(p.page, x.url, x.admin, 'first', 'admin');
+    for (const [name, path] of await pages(x.admin)) {
+      for (const width of [1280, 360]) {
+        await p.page.setViewportSize({ width, height: 860 });
+        await p.page.goto(x.url + path);
+        await settled(p.page);
+        for (const f of await axe(p.page)) found.push(`${name} at ${width}: ${f}`);
+        const wider = await p.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if (wider > 0) found.push(`${name} at ${width}: ${wider} px wider than the window`);
+      }
+    }
+    assert.deepEqual(found, []);
+    assert.deepEqual(p.trouble, []);
+  });
+}

@@ -99,13 +99,13 @@ func build(t *testing.T, change ...func(*Options)) *house {
 	h.auth = auth.New(auth.Options{DB: db, Journal: j, Now: h.clock.now, Rand: rand.Reader, Logger: log})
 	h.started, err = h.auth.Start(ctx, auth.Bootstrap{Dir: h.dir, URL: "http://127.0.0.1:7470"})
 	h.must(err)
-	c := collector.New(collector.Options{
-		Journal: j, Quarantine: h.engine.Records(), Lag: h.engine.Lag, Room: func() error { return nil }, Now: h.clock.now, Logger: log,
-	})
 	n := 0
 	h.inv, err = inventory.New(ctx, inventory.Options{DB: db, Journal: j, Now: h.clock.now, NewID: func() string { n++; return fmt.Sprintf("CI%04d", n) }, Logger: log,
 		Schedule: report.Schedule{SampleSeconds: 15, ReportSeconds: 60, FullSeconds: 3600}})
 	h.must(err)
+	c := collector.New(collector.Options{
+		Journal: j, Quarantine: h.engine.Records(), Lag: h.engine.Lag, Room: func() error { return nil }, Now: h.clock.now, Find: h.inv.Find, Logger: log,
+	})
 	o := Options{
 		Inventory: h.inv, Engine: h.engine, Journal: j, DB: db, Auth: h.auth, Ingest: c, Listen: "127.0.0.1:7470", URL: "http://127.0.0.1:7470", Version: "test",
 		Now: h.clock.now, Rand: rand.Reader, Logger: log,

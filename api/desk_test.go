@@ -213,3 +213,23 @@ func TestAssets(t *testing.T) {
 	get[Page[inventory.Proposal]](h, auth.Viewer, "/api/v1/service-proposals")
 	get[inventory.Snapshot](h, auth.Viewer, "/api/v1/cis/"+svc.ID+"/past?at="+h.clock.now().Format(time.RFC3339))
 }
+
+// A deployment that names its item by class and name is a suspect of that item's incident.
+func TestChangesFindTheirItem(t *testing.T) {
+	h := build(t)
+	c := decode[CIDetail](t, h.call(auth.Manager, "POST", "/api/v1/cis", map[string]any{"class": "host", "name": "web1", "attributes": map[string]any{"hostname": "web1"}}), 201)
+	if a := h.call(auth.Ingest, "POST", "/api/v1/ingest/changes", `[{"ci":{"class":"host","name":"web1"},"type":"deployed","summary":"shop 2.0"}]`); a.status != 200 || !strings.Contains(a.body, `"accepted":1`) {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	h.clock.add(time.Minute)
+	h.alerts("HostDown")
+	list := get[Page[Incident]](h, auth.Viewer, "/api/v1/incidents")
+	if len(list.Items) != 1 || len(list.Items[0].Changes) != 1 || list.Items[0].Changes[0].CI != c.ID {
+		t.Errorf("%+v", list.Items)
+	}
+	for body, field := range map[string]string{`[{"ci":{},"type":"deployed"}]`: "[0].ci", `{"ci":{"id":"x"}}`: "[0].type", `{"what":1}`: "body"} {
+		if p := h.call(auth.Ingest, "POST", "/api/v1/ingest/changes", body).problem(t); p.Status != 400 || len(p.Errors) == 0 || p.Errors[0].Field != field {
+			t.Errorf("%s: %+v", body, p)
+		}
+	}
+}

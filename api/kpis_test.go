@@ -358,3 +358,48 @@ func TestMetricsBeginAtZeroWithoutIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestMonthTimelineReads shows the richest incident of the month as a person reads it.
+func TestMonthTimelineReads(t *testing.T) {
+	m := newMonth(t, 31)
+	e, _, _ := decided(t, m, 1)
+	var best itsm.Incident
+	var entries []itsm.Entry
+	kinds := 0
+	for _, id := range m.seen {
+		tl, err := e.Records().Timeline(t.Context(), id, engine.Range{Limit: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		has := map[string]bool{}
+		var es []itsm.Entry
+		for n, row := range tl.Items {
+			if row.Seq != n+1 {
+				t.Fatalf("%s has a gap in its timeline at %d", id, row.Seq)
+			}
+			has[row.Kind] = true
+			es = append(es, row.Entry)
+		}
+		if len(has) > kinds && len(es) < 40 {
+			kinds, entries = len(has), es
+			best, _, err = e.Records().Incident(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if kinds < 7 {
+		t.Errorf("the richest timeline has only %d kinds of entries", kinds)
+	}
+	draft := itsm.Draft(best, entries)
+	for _, want := range []string{"# Review of " + best.ID, "## Timeline", "opened with priority", "## What we do about it"} {
+		if !strings.Contains(draft, want) {
+			t.Errorf("the draft lacks %q", want)
+		}
+	}
+	var text strings.Builder
+	if err := itsm.WriteTimeline(&text, entries); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %s\n%s", best.ID, best.Title, text.String())
+}

@@ -38,6 +38,10 @@ type Options struct {
 	// Room returns an error while free disk space is below the watermark.
 	Room func() error
 	Now  func() time.Time
+	// Find names an item of the inventory by class and name; nil leaves names as
+	// they came. The engine knows items by id only: a change under another name
+	// would stand beside its item.
+	Find func(class, name string) (event.Ref, bool)
 	// MaxBody bounds one body in bytes, unpacked; 0 means 32 MiB.
 	MaxBody int64
 	// MaxLag is the backlog of undecided events above which it refuses; 0 means 2000.
@@ -136,6 +140,11 @@ func (c *Collector) Changes(ctx context.Context, source string, b Body) (int, er
 		}
 		if ch.Type == "" {
 			return 0, fault.Invalidf(at+".type", "is missing: say what kind of change it is, e.g. deployed")
+		}
+		if ch.CI.ID == "" && c.o.Find != nil {
+			if ref, ok := c.o.Find(ch.CI.Class, ch.CI.Name); ok {
+				ch.CI = ref
+			}
 		}
 		if ch.Summary == "" {
 			ch.Summary = ch.Type + " " + ch.CI.Name

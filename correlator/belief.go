@@ -81,7 +81,7 @@ func (s *State) believe(g *group, c *canonical, weight float64) {
 		}
 		return strings.Compare(a.CI, b.CI)
 	})
-	if most := min(64, 16+16*len(g.Members)); len(g.Suspects) > most {
+	if most := min(64, 8+8*len(g.Members)); len(g.Suspects) > most {
 		g.Suspects = slices.Clone(g.Suspects[:most])
 	}
 }

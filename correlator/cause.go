@@ -47,7 +47,9 @@ func (s *State) assess(g *group) Assessment {
 			lead = c
 		}
 	}
-	a.Causes = s.causes(g)
+	if !g.Flood {
+		a.Causes = s.causes(g)
+	}
 	a.Changes = s.suspects(a.Causes, a.CIs, a.Onset)
 	a.Impact, a.Urgency, a.Derived = s.weigh(a)
 	a.Title = s.title(g, a, lead)
@@ -56,6 +58,9 @@ func (s *State) assess(g *group) Assessment {
 
 // title names the cause first, else the gravest alert.
 func (s *State) title(g *group, a Assessment, lead *canonical) string {
+	if g.Flood {
+		return fmt.Sprintf("Flood of %d alerts without known connection, of %d kinds", len(g.Members), len(g.Classes))
+	}
 	if lead == nil {
 		return g.ID
 	}
@@ -120,6 +125,14 @@ type affected struct {
 	first   *canonical // its earliest alert
 	classes []string
 }
+
+const (
+	// rarelyItself weighs down what holds or feeds others and does not alert.
+	rarelyItself = -5.3
+	// priorShare is how much of the prior a ranking takes: where the alerts are says
+	// more about the cause than about whether they belong together.
+	priorShare = 0.5
+)
 
 // causeMax bounds the alerts that a ranking looks at: the earliest say most.
 const causeMax = 400
@@ -188,14 +201,14 @@ func (s *State) causes(g *group) []Cause {
 	}
 	var list []ranked
 	for at, x := range scores {
-		p := s.g.prior(at)
-		if p == 0 {
-			continue
+		p := s.g.logPrior(at)
+		if p < -20 {
+			continue // a place, not a thing that fails
 		}
 		if n := s.g.nodes.Get(s.g.ids[at]); n != nil && (n.Class == "rack" || n.Class == "pdu") && seen[n.ID] == nil {
-			p *= 0.005 // it groups, but what it holds or feeds seldom fails through it
+			p += rarelyItself // it groups, but what it holds or feeds seldom fails through it
 		}
-		list = append(list, ranked{at, quantise(0.5*math.Log(p) + x.gain + evidence*logStray), x})
+		list = append(list, ranked{at, quantise(priorShare*p + x.gain + evidence*logStray), x})
 	}
 	slices.SortFunc(list, func(a, b ranked) int {
 		if a.log != b.log {

@@ -32,6 +32,7 @@ type group struct {
 	ResolvedAt time.Time      `json:"resolved,omitzero"`
 	Recovered  bool           `json:"recovered,omitempty"`
 	Closed     bool           `json:"closed,omitempty"` // by a person, or out of its reopen window: takes nothing any more
+	Flood      bool           `json:"flood,omitempty"`  // what many lone alerts share
 	Beat       string         `json:"beat,omitempty"`   // the silent heartbeat that opened it
 	Last       Assessment     `json:"last"`
 	Assessed   int            `json:"assessed,omitempty"` // members at the last assessment
@@ -44,6 +45,7 @@ type group struct {
 	ViewDue    time.Time      `json:"view_due,omitzero"`
 
 	belief  posterior
+	scan    int           // see alertEnded: only saves time
 	items   map[int32]int // members by item
 	indexed []int32       // suspects under which it is found
 	mark    uint64        // last search that saw it
@@ -177,7 +179,7 @@ func (s *State) nearby(reaches, near []reach, except *group) []*group {
 }
 
 func (s *State) takes(g *group) bool {
-	if !g.live() || g.Beat != "" || len(g.Members) >= s.cfg.MaxGroup {
+	if !g.live() || g.Beat != "" || g.Flood || len(g.Members) >= s.cfg.MaxGroup {
 		return false
 	}
 	// A lone alert that still fires may be the forerunner of something, however old.
@@ -487,10 +489,19 @@ func (s *State) alertEnded(c *canonical) {
 	if !g.Held {
 		s.touchGroup(g.ID, "")
 	}
+	// Members are looked at from the last that was active: an incident of very many
+	// must not be walked whole with each end.
+	for ; g.scan < len(g.Members); g.scan++ {
+		if o := s.alerts.Get(g.Members[g.scan]); o != nil && o.Active {
+			return
+		}
+	}
+	g.scan = 0
 	recovered := true
-	for _, m := range g.Members {
+	for n, m := range g.Members {
 		if o := s.alerts.Get(m); o != nil {
 			if o.Active {
+				g.scan = n
 				return
 			}
 			recovered = recovered && !o.Unrecovered

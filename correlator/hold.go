@@ -118,6 +118,9 @@ func (s *State) holdOver(id string) {
 			return
 		}
 		s.cameAlone(c)
+		if s.swept(g) {
+			return
+		}
 		opened := s.open(g, "still firing after its hold, without company")
 		if h := s.habits.Get(c.Identity); h != nil {
 			h.Incident = opened.ID
@@ -126,6 +129,37 @@ func (s *State) holdOver(id string) {
 		return
 	}
 	s.open(g, "still firing after their hold")
+}
+
+const (
+	// loneMost is how many alerts may open incidents by themselves within about
+	// loneSpan; more share one record, so that a flood of what nothing is known of
+	// does not page once per alert.
+	loneMost = 40
+	loneSpan = 5 * time.Minute
+)
+
+// swept lets an alert share the record of a flood, if there is one.
+func (s *State) swept(g *group) bool {
+	l := s.books()
+	l.Lone = quantise(decayed(l.Lone, s.now.Sub(l.LoneAt), loneSpan)) + 1
+	l.LoneAt = s.now
+	s.totals.Touch(ledgerKey)
+	if l.Lone <= loneMost {
+		return false
+	}
+	why := fmt.Sprintf("more than %d alerts without known connection came within %s: they share this record", loneMost, loneSpan)
+	if storm := s.groups.Get(l.Storm); storm != nil && storm.live() && s.now.Sub(storm.LastJoined) <= linger {
+		if c := s.alerts.Get(g.Members[0]); c != nil && len(c.Evidence) == 0 {
+			c.Evidence = []Evidence{{"flood", why, 1}}
+		}
+		s.absorb(storm, g, why)
+		return true
+	}
+	opened := s.open(g, why)
+	opened.Flood = true
+	l.Storm = opened.ID
+	return true
 }
 
 // joinLate looks once more for an incident that a lone alert belongs to.

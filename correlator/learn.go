@@ -32,6 +32,11 @@ type ledger struct {
 	Alone   float64   `json:"alone"`
 	Grouped float64   `json:"grouped"`
 	Order   uint64    `json:"order"` // of joins
+	// Lone counts incidents that opened without company, fading; Storm is the one
+	// that takes them when they are too many.
+	Lone   float64   `json:"lone,omitempty"`
+	LoneAt time.Time `json:"lone_at,omitzero"`
+	Storm  string    `json:"storm,omitempty"`
 }
 
 const (

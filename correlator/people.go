@@ -108,7 +108,7 @@ func (s *State) leave(g *group, c *canonical) {
 	g.Members = slices.DeleteFunc(g.Members, func(m string) bool { return m == c.ID })
 	g.Classes, g.Clusters, g.Suspects, g.Evidence, g.Onset = nil, nil, nil, 0, time.Time{}
 	members := g.Members
-	g.Members = nil
+	g.Members, g.scan = nil, 0
 	for i := range g.items {
 		drop(s.byItem, i, g)
 	}

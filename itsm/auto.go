@@ -1,7 +1,6 @@
 package itsm
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -79,9 +78,9 @@ func (i *Incident) AutoResolve(recovered bool, holdDown time.Duration, now time.
 	if i.RestoredAt != nil && recovered {
 		i.measureRestoration(&c)
 	}
-	how := fmt.Sprintf("all alerts stayed clear for %s", holdDown)
+	how := "all alerts stayed clear for " + Span(holdDown)
 	if !recovered {
-		how = fmt.Sprintf("no alert was active for %s", holdDown)
+		how = "no alert was active for " + Span(holdDown)
 	}
 	i.resolve(&c, System, how, now)
 	return c

@@ -376,7 +376,7 @@ func (i *Incident) acknowledge(c *Change, actor string, now time.Time) {
 		return
 	}
 	i.AcknowledgedAt, i.AcknowledgedBy = &now, actor
-	c.say(now, "acknowledged", actor, "acknowledged %s after it opened", now.Sub(i.OpenedAt).Round(time.Second))
+	c.say(now, "acknowledged", actor, "acknowledged %s after it opened", Span(now.Sub(i.OpenedAt)))
 	c.measure(MAcknowledgement, seconds(i.OpenedAt, now))
 	if i.WorkStartedAt == nil {
 		i.WorkStartedAt = &now

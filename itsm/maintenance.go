@@ -94,7 +94,7 @@ func timesOf(from, to, now time.Time) error {
 	case !now.Before(to):
 		return fault.Invalidf("ends_at", "is over already")
 	case to.Sub(from) > longest:
-		return fault.Invalidf("ends_at", "a window is at most %s long", span(longest))
+		return fault.Invalidf("ends_at", "a window is at most %s long", Span(longest))
 	}
 	return nil
 }

@@ -252,22 +252,30 @@ func (p *Problem) AutoClose(verify time.Duration, now time.Time) Change {
 	var c Change
 	if p.State == ProblemResolved {
 		p.State, p.ClosedAt = ProblemClosed, &now
-		c.say(now, "state", System, "closed: no recurrence in %s", span(verify))
+		c.say(now, "state", System, "closed: no recurrence in %s", Span(verify))
 	}
 	return c
 }
 
-// span writes a duration for people: days where it has whole ones.
-func span(d time.Duration) string {
-	if d >= 24*time.Hour && d%(24*time.Hour) == 0 {
-		return fmt.Sprintf("%dd", d/(24*time.Hour))
+// Span writes a duration for people: "6d3h", "1h30m", "45s".
+func Span(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d = d.Round(time.Second); d >= 2*day {
+		d = d.Round(time.Minute)
 	}
-	s := d.Round(time.Second).String()
+	days := ""
+	if d >= day {
+		days = fmt.Sprintf("%dd", d/day)
+		if d %= day; d == 0 {
+			return days
+		}
+	}
+	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
 	}
 	if strings.HasSuffix(s, "h0m") {
 		s = strings.TrimSuffix(s, "0m")
 	}
-	return s
+	return days + s
 }

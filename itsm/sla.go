@@ -369,7 +369,7 @@ func (d *Desk) read(a *SLA, k *Clock, points []Point, c *Change, now time.Time) 
 		if now.Sub(at) > time.Second {
 			late = " on " + at.Format(time.RFC3339)
 		}
-		c.say(now, "sla", System, "%s: breached%s after %s of business time", a.Name, late, span(target))
+		c.say(now, "sla", System, "%s: breached%s after %s of business time", a.Name, late, Span(target))
 	}
 	if k.BreachedAt != nil {
 		return time.Time{} // a breach is for ever: nothing that follows undoes or repeats it
@@ -378,7 +378,7 @@ func (d *Desk) read(a *SLA, k *Clock, points []Point, c *Change, now time.Time) 
 	case Stopped:
 		if k.Result != Met {
 			d.end(a, k, Met, c)
-			c.say(now, "sla", System, "%s: met with %s of %s used", a.Name, span(r.Elapsed), span(target))
+			c.say(now, "sla", System, "%s: met with %s of %s used", a.Name, Span(r.Elapsed), Span(target))
 		}
 	case Ended:
 		if k.Result != CanceledClock {
@@ -389,7 +389,7 @@ func (d *Desk) read(a *SLA, k *Clock, points []Point, c *Change, now time.Time) 
 		switch k.Result {
 		case Met:
 			d.end(a, k, Withdrawn, c)
-			c.say(now, "sla", System, "%s: goes on with %s of %s used", a.Name, span(r.Elapsed), span(target))
+			c.say(now, "sla", System, "%s: goes on with %s of %s used", a.Name, Span(r.Elapsed), Span(target))
 		case CanceledClock: // its start condition holds again: it goes on
 			k.Result = ""
 		}
@@ -413,7 +413,7 @@ func (d *Desk) warn(a *SLA, k *Clock, r Reading, c *Change, now time.Time) time.
 			if k.Warned < w {
 				k.Warned = w
 				left := target - r.Elapsed
-				c.say(now, "sla", System, "%s: %d %% used, %s of business time left", a.Name, w, span(left))
+				c.say(now, "sla", System, "%s: %d %% used, %s of business time left", a.Name, w, Span(left))
 			}
 		} else {
 			next = min(next, at)

@@ -20,6 +20,7 @@ const (
 
 type cli struct {
 	Server serverCmd `cmd:"" group:"server" help:"Run the server."`
+	Demo   demoCmd   `cmd:"" group:"server" help:"Play a recorded storm through the real engine in a throw-away directory and show its pages."`
 
 	Incident incidentCmd `cmd:"" group:"records" help:"Incidents: list, show, and every verb."`
 	Alert    alertCmd    `cmd:"" group:"records" help:"Received alerts with their fate."`

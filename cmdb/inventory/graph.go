@@ -216,31 +216,26 @@ func (inv *Inventory) Impact(ctx context.Context, id string, hops int) (Impact, 
 	}
 	start := m.byID[id]
 	out := Impact{ByCriticality: map[string]int{}}
-	hopsOf := map[uint32]uint8{start: 0}
-	order := []uint32{start}
-	via := []uint32{start}
-	for i := 0; i < len(order) && !out.Truncated; i++ {
-		d := hopsOf[order[i]]
-		if int(d) >= hops {
-			break
-		}
+	// A bit for each item is a fraction of what a map of thousands costs.
+	known := make([]uint64, len(m.entries)/64+1)
+	known[start/64] |= 1 << (start % 64)
+	order, via, far := []uint32{start}, []uint32{start}, []uint8{0}
+	for i := 0; i < len(order) && int(far[i]) < hops && !out.Truncated; i++ {
 		for _, l := range m.entries[order[i]].in {
-			if !carries[l.kind] || m.entries[l.ord].live == gone {
-				continue
-			}
-			if _, known := hopsOf[l.ord]; known {
+			if !carries[l.kind] || known[l.ord/64]&(1<<(l.ord%64)) != 0 || m.entries[l.ord].live == gone {
 				continue
 			}
 			if len(order) > MaxGraphNodes {
 				out.Truncated = true
 				break
 			}
-			hopsOf[l.ord] = d + 1
-			order, via = append(order, l.ord), append(via, order[i])
+			known[l.ord/64] |= 1 << (l.ord % 64)
+			order, via, far = append(order, l.ord), append(via, order[i]), append(far, far[i]+1)
 		}
 	}
+	out.Affected = make([]GraphNode, 0, len(order)-1)
 	for i, o := range order[1:] {
-		n := inv.node(o, int(hopsOf[o]))
+		n := inv.node(o, int(far[i+1]))
 		n.Via = m.entries[via[i+1]].id
 		out.Affected = append(out.Affected, n)
 		out.ByCriticality[n.Criticality]++

@@ -52,6 +52,7 @@ type Options struct {
 // server is what runs between start and stop.
 type server struct {
 	o      Options
+	now    func() time.Time
 	log    *slog.Logger
 	cfg    config.Config
 	life   *lifecycle
@@ -75,12 +76,20 @@ type server struct {
 // Run serves until ctx ends, then stops in order. hup, where not nil, asks for a
 // reload with each value.
 func Run(ctx context.Context, o Options, hup <-chan os.Signal) (err error) {
-	s := &server{o: o, log: o.Logger, failed: make(chan error, 8), reload: make(chan chan error)}
-	s.life = &lifecycle{log: o.Logger}
+	s := newServer(o, time.Now)
 	defer func() { err = errors.Join(err, s.life.stop()) }()
 	if err := s.open(ctx); err != nil {
 		return err
 	}
+	return s.wait(ctx, hup)
+}
+
+func newServer(o Options, now func() time.Time) *server {
+	return &server{o: o, now: now, log: o.Logger, life: &lifecycle{log: o.Logger}, failed: make(chan error, 8), reload: make(chan chan error)}
+}
+
+// wait serves until ctx ends or a part fails.
+func (s *server) wait(ctx context.Context, hup <-chan os.Signal) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -123,18 +132,18 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}
-	s.space = &room{dir: s.o.StoragePath, watermark: uint64(s.cfg.Storage.FreeSpaceWatermarkMiB) << 20, now: time.Now}
-	if s.journal, err = journal.Open(ctx, s.db, time.Now); err != nil {
+	s.space = &room{dir: s.o.StoragePath, watermark: uint64(s.cfg.Storage.FreeSpaceWatermarkMiB) << 20, now: s.now}
+	if s.journal, err = journal.Open(ctx, s.db, s.now); err != nil {
 		return err
 	}
-	if s.engine, err = engine.Open(ctx, engine.Options{DB: s.db, Journal: s.journal, Rules: rules, Version: s.o.Version, Logger: s.log, Now: time.Now}); err != nil {
+	if s.engine, err = engine.Open(ctx, engine.Options{DB: s.db, Journal: s.journal, Rules: rules, Version: s.o.Version, Logger: s.log, Now: s.now}); err != nil {
 		return err
 	}
-	if s.inventory, err = inventory.New(ctx, inventory.Options{DB: s.db, Journal: s.journal, Now: time.Now, NewID: newCI, Schedule: schedule(s.cfg.Agents), Logger: s.log}); err != nil {
+	if s.inventory, err = inventory.New(ctx, inventory.Options{DB: s.db, Journal: s.journal, Now: s.now, NewID: newCI, Schedule: schedule(s.cfg.Agents), Logger: s.log}); err != nil {
 		return err
 	}
 	s.collector = collector.New(collector.Options{
-		Journal: s.journal, Quarantine: s.engine.Records(), Lag: s.engine.Lag, Room: s.space.check, Now: time.Now, Logger: s.log,
+		Journal: s.journal, Quarantine: s.engine.Records(), Lag: s.engine.Lag, Room: s.space.check, Now: s.now, Find: s.inventory.Find, Logger: s.log,
 		MaxBody: s.cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(s.cfg.Ingest.MaxBacklog),
 	})
 	if err := s.openTeller(ctx); err != nil {
@@ -229,12 +238,12 @@ func (s *server) housekeeping(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-often.C:
-			if err := s.inventory.Tick(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			if err := s.inventory.Tick(ctx, s.now()); err != nil && ctx.Err() == nil {
 				s.log.Error("the inventory could not be aged", "err", err)
 			}
 			giveBack()
 		case <-rarely.C:
-			if n, err := s.engine.Trim(ctx, time.Now().Add(-s.cfg.Storage.JournalRetention.Std())); err != nil && ctx.Err() == nil {
+			if n, err := s.engine.Trim(ctx, s.now().Add(-s.cfg.Storage.JournalRetention.Std())); err != nil && ctx.Err() == nil {
 				s.log.Error("the journal could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("journal trimmed", "events", n)

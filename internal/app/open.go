@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
-	"time"
 
 	"github.com/watchbill/watchbill/api"
 	"github.com/watchbill/watchbill/api/auth"
@@ -15,19 +14,19 @@ import (
 
 // openAPI makes the credentials of a first start and the handler of everything.
 func (s *server) openAPI(ctx context.Context) (auth.Started, error) {
-	s.auth = auth.New(auth.Options{DB: s.db, Journal: s.journal, Now: time.Now, Rand: rand.Reader, Logger: s.log})
+	s.auth = auth.New(auth.Options{DB: s.db, Journal: s.journal, Now: s.now, Rand: rand.Reader, Logger: s.log})
 	started, err := s.auth.Start(ctx, auth.Bootstrap{Dir: s.o.StoragePath, URL: s.url, AdminToken: s.o.AdminToken})
 	if err != nil {
 		return started, err
 	}
-	if s.metrics, err = api.NewMetrics(ctx, s.engine, s.o.Version, time.Now); err != nil {
+	if s.metrics, err = api.NewMetrics(ctx, s.engine, s.o.Version, s.now); err != nil {
 		return started, fmt.Errorf("read the measures of the event log: %w", err)
 	}
 	pages, _ := ui.Files()
 	s.api, err = api.New(api.Options{
 		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Inventory: s.inventory, Metrics: s.metrics.Handler(), Links: s.tell.links, Reload: s.Reload,
 		Ready: s.ready, Listen: s.o.ListenAddress, TLS: s.tls, URL: s.url, Version: s.o.Version,
-		Now: time.Now, Rand: rand.Reader, Logger: s.log, Pages: pages,
+		Now: s.now, Rand: rand.Reader, Logger: s.log, Pages: pages,
 	})
 	if err != nil {
 		return started, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"time"
 
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine"
@@ -101,7 +100,7 @@ func (s *server) retell(r *notify.Receivers) {
 		s.tell.dispatcher.Reload(r)
 	default:
 		s.tell.dispatcher = notify.NewDispatcher(notify.Options{
-			Outbox: s.tell.outbox, Receivers: r, Links: s.tell.links, Logger: s.log, Now: time.Now, Registerer: s.metrics.Registry(),
+			Outbox: s.tell.outbox, Receivers: r, Links: s.tell.links, Logger: s.log, Now: s.now, Registerer: s.metrics.Registry(),
 		})
 		s.life.background("notifications", s.failed, s.tell.dispatcher.Run)
 	}

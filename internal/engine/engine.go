@@ -315,6 +315,8 @@ func (e *Engine) publish(effects []fold.Effect) {
 			changes = append(changes, Change{f.Cause, "incident", b.Incident.ID})
 		case fold.PutProblem:
 			changes = append(changes, Change{f.Cause, "problem", b.Problem.ID})
+		case fold.PutMaintenance:
+			changes = append(changes, Change{f.Cause, "maintenance", b.Maintenance.ID})
 		case fold.PutAlert:
 			changes = append(changes, Change{f.Cause, "alert", b.Alert.ID})
 		}
@@ -334,6 +336,13 @@ func (e *Engine) Position() uint64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.position
+}
+
+// NextDeadline returns when something is due without an event, if anything is.
+func (e *Engine) NextDeadline() (time.Time, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state.NextDeadline()
 }
 
 // Lag returns how many events are journaled and not yet decided.

@@ -173,7 +173,7 @@ func (s *State) pageDue(id string) {
 		return
 	}
 	p.Level++
-	text := fmt.Sprintf("nobody has acknowledged for %s: level %d", s.now.Sub(i.OpenedAt).Round(time.Second), p.Level)
+	text := fmt.Sprintf("nobody has acknowledged for %s: level %d", itsm.Span(s.now.Sub(i.OpenedAt)), p.Level)
 	c := itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "notify", Actor: itsm.System, Text: "escalated: " + text}}}
 	if s.mayPage() {
 		s.page()
@@ -217,7 +217,7 @@ func (s *State) hold(id string) {
 	}
 	st.Since = s.now
 	n := s.desk.Rules.Notify
-	s.tell(TellStorm, "", Notice{Text: fmt.Sprintf("more than %d pages in %s: further ones come as a summary each %s", n.Limit, time.Duration(n.Window), time.Duration(n.Window))})
+	s.tell(TellStorm, "", Notice{Text: fmt.Sprintf("more than %d pages in %s: further ones come as a summary each %s", n.Limit, itsm.Span(time.Duration(n.Window)), itsm.Span(time.Duration(n.Window)))})
 	s.schedule(dueStorm, "", &st.Due, s.now.Add(time.Duration(n.Window)))
 }
 

@@ -23,6 +23,7 @@ type watch struct {
 	last fold.Notice
 	rows []fold.AuditRow
 	log  []itsm.Entry
+	each func(itsm.Measure) // nil: nobody looks
 }
 
 func newWatch(t *testing.T, rules string) *watch {
@@ -54,6 +55,10 @@ func (w *watch) step(e event.Event) (a fold.Answer) {
 			a = b
 		case fold.AuditRow:
 			w.rows = append(w.rows, b)
+		case fold.MeasureRow:
+			if w.each != nil {
+				w.each(b.Measure)
+			}
 		case fold.TimelineRow:
 			w.log = append(w.log, b.Entry)
 		}

@@ -119,7 +119,24 @@ func (s *State) Digest() string {
 // RulesJSON returns the rules in force.
 func (s *State) RulesJSON() json.RawMessage { return mustJSON(s.rules) }
 
-// Baseline returns facts that give an empty state today's rules and topology.
+// Baseline returns facts that give an empty state today's rules, topology and owners.
 func (s *State) Baseline() []event.Body {
-	return append([]event.Body{&event.Config{Rules: s.RulesJSON()}}, s.corr.Topology()...)
+	out := append([]event.Body{&event.Config{Rules: s.RulesJSON()}}, s.corr.Topology()...)
+	for _, b := range out {
+		ci, ok := b.(*event.CI)
+		if !ok {
+			continue
+		}
+		if o := s.owners.Get(ci.Key()); o != nil {
+			if ci.Attributes == nil {
+				ci.Attributes = map[string]any{}
+			}
+			for name, v := range map[string]string{"owner": o.Who, "team": o.Team} {
+				if v != "" {
+					ci.Attributes[name] = v
+				}
+			}
+		}
+	}
+	return out
 }

@@ -64,9 +64,10 @@ func Open(o Options) (*DB, error) {
 		WithCompression(options.Snappy).
 		WithBlockCacheSize(16 << 20).
 		WithIndexCacheSize(16 << 20).
-		WithMemTableSize(16 << 20).
-		WithNumMemtables(2).
-		WithNumLevelZeroTables(4).
+		WithMemTableSize(32 << 20).
+		WithNumMemtables(4).
+		WithNumLevelZeroTables(5).
+		WithNumLevelZeroTablesStall(30).
 		WithNumCompactors(2).
 		WithValueLogFileSize(256 << 20).
 		WithMetricsEnabled(false).

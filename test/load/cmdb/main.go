@@ -227,6 +227,9 @@ func (f *fleet) each(do func(i int, r *rand.Rand) error) error {
 					errs <- nil
 					return
 				}
+				if i%max(1, f.n/10) == 0 {
+					fmt.Fprintf(os.Stderr, "%d of %d machines loaded, %d MiB resident\n", i, f.n, resident()>>20)
+				}
 				if err := do(i, r); err != nil {
 					errs <- fmt.Errorf("machine %d: %w", i, err)
 					return

@@ -1,0 +1,53 @@
+package app
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/watchbill/watchbill/internal/config"
+	"github.com/watchbill/watchbill/internal/notify"
+)
+
+func TestExamplesLoad(t *testing.T) {
+	dir := filepath.Join("..", "..", "deploy", "examples")
+	c, err := config.Load(filepath.Join(dir, "watchbill.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Rules(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Desk.SLAs) != 4 || len(r.Desk.Services) != 2 || !r.Desk.Notify.Enabled || len(r.Desk.Calendars["office"].Holidays) != 3 {
+		t.Errorf("read %+v", r.Desk)
+	}
+	if _, err := notify.LoadReceivers(filepath.Join(dir, c.Notifications.ReceiversFile), &url.URL{}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBadDeskIsNamed(t *testing.T) {
+	for _, x := range []struct{ text, want string }{
+		{"desk: {slas: [{name: a, clock: resolution, target: 4h, start: [in_progress], pause: [on_hold/vendor]}]}", "desk.slas[0].pause[0]"},
+		{"desk: {slas: [{name: a, clock: resolution, target: soon}]}", `want a duration such as 90s, 4h or 30d, got "soon"`},
+		{"desk: {sla: []}", `unknown field "sla"`},
+		{"desk: {calendars: {c: {open: [{weekdays: ['someday']}]}}}", "someday"},
+		{"notifications: {external_url: watchbill}", "notifications.external_url"},
+		{"notifications: {receivers: x}", `"receivers"`},
+	} {
+		file := filepath.Join(t.TempDir(), "c.yml")
+		if err := os.WriteFile(file, []byte(x.text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Load(file)
+		if err == nil {
+			_, err = Rules(c)
+		}
+		if err == nil || !strings.Contains(err.Error(), x.want) {
+			t.Errorf("%s\nsays %v\nwant %s", x.text, err, x.want)
+		}
+	}
+}

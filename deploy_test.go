@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +21,7 @@ import (
 	"github.com/watchbill/watchbill/agent"
 	"github.com/watchbill/watchbill/internal/app"
 	"github.com/watchbill/watchbill/internal/config"
+	"github.com/watchbill/watchbill/internal/notify"
 )
 
 // Every example that we ship is read by the program that it is for.
@@ -29,6 +32,10 @@ func TestExamples(t *testing.T) {
 			if err == nil {
 				_, err = app.Rules(c)
 			}
+			return err
+		},
+		"receivers.yml": func(_ *testing.T, path string) error {
+			_, err := notify.LoadReceivers(path, &url.URL{Scheme: "https", Host: "watchbill.example.org"}, slog.New(slog.DiscardHandler))
 			return err
 		},
 		"agent.yml": func(_ *testing.T, path string) error { _, err := agent.LoadConfig(path); return err },

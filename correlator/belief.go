@@ -50,12 +50,12 @@ func (s *State) shownAt(r reach) float64 {
 // believe adds an alert to a group's suspicions.
 func (s *State) believe(g *group, c *canonical, weight float64) {
 	g.Evidence = quantise(g.Evidence + weight)
+	g.belief.valid = false
 	if c.Binding == nil {
 		return
 	}
 	reaches := s.reachesOf(c)
 	if len(reaches) == 0 {
-		g.belief.valid = false
 		return
 	}
 	s.fill(reaches)
@@ -74,7 +74,6 @@ func (s *State) believe(g *group, c *canonical, weight float64) {
 	for _, r := range reaches {
 		s.scratch[r.at] = math.Abs(s.scratch[r.at])
 	}
-	g.belief.valid = false
 	slices.SortFunc(g.Suspects, func(a, b suspicion) int {
 		if x, y := quantise(a.Gain+s.g.logPrior(a.at)), quantise(b.Gain+s.g.logPrior(b.at)); x != y {
 			return cmp.Compare(y, x)

@@ -410,9 +410,7 @@ func (s *State) forget(key string, ep *episode) {
 		c.Episodes = slices.DeleteFunc(c.Episodes, func(k string) bool { return k == key })
 		s.alerts.Touch(c.ID)
 		if len(c.Episodes) == 0 {
-			if g := s.groups.Get(c.Group); g != nil {
-				s.unseat(g, c) // it may be reopened, and a restart would not find this one
-			}
+			s.unseatAll(c)
 			s.alerts.Delete(c.ID)
 			if s.byIdentity[c.Identity] == c.ID {
 				delete(s.byIdentity, c.Identity)
@@ -451,6 +449,16 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	}
 	if b == nil {
 		c.Unbound = why
+	}
+	if old := s.alerts.Get(c.ID); old != nil {
+		// The same episode, back after so long that it is judged anew: its former
+		// incident keeps its story, not the alert.
+		s.unseatAll(old)
+		if g := s.groups.Get(old.Group); g != nil {
+			g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m string) bool { return m == c.ID })
+			g.scan = 0
+			s.groups.Touch(g.ID)
+		}
 	}
 	ep.Canonical = c.ID
 	s.alerts.Put(c.ID, c)
@@ -542,66 +550,4 @@ func alertOf(ep *episode, c *canonical) Alert {
 		a.AttachedAt = &at
 	}
 	return a
-}
-
-// beat takes a heartbeat.
-func (s *State) beat(src string, a *event.Alert) Fate {
-	key := src + "\x00" + s.identity(a.Labels)
-	b := s.beats.Get(key)
-	if b == nil {
-		b = &heartbeat{Source: src, Name: a.Labels.Get("alertname")}
-		s.beats.Put(key, b)
-	}
-	s.beats.Touch(key)
-	if a.Status == event.Firing {
-		if gap := s.now.Sub(b.Last); !b.Last.IsZero() && gap >= time.Second && !b.Missing {
-			b.Every = max(b.Every-b.Every/64, Duration(gap))
-			b.Beats++
-		}
-		b.Last = s.now
-		s.schedule(dueBeat, key, &b.Due, s.now.Add(s.patience(b)))
-		if b.Missing {
-			b.Missing = false
-			if g := s.groups.Get(b.Group); g != nil && g.live() {
-				s.clear(g, true)
-			}
-		}
-	}
-	ek := episodeKey(src, a)
-	if ep := s.episodes.Get(ek); ep != nil {
-		s.mention(ek, ep)
-		if a.Status == event.Resolved && !ep.ended() {
-			s.endWithFate(ek, ep, AlertResolved, FateResolve, "the heartbeat's source ended it")
-			return FateResolve
-		}
-		return FateDuplicate
-	}
-	ep := s.newEpisode(src, ek, a)
-	ep.Fate, ep.Why = FateHeld, "a heartbeat: its absence opens an incident, not its presence"
-	if a.Status == event.Resolved {
-		ep.Status, ep.Ended = AlertResolved, s.now
-		ep.Fate, ep.Why = FateResolve, "the heartbeat's source ended it"
-	}
-	ep.Canonical = ep.ID
-	b.Episode = ek
-	s.schedule(dueEpisode, ek, &ep.Due, s.now.Add(s.expiry()))
-	s.recordFull(ep, &canonical{ID: ep.ID, Severity: s.severity(a.Labels), Labels: a.Labels}, a)
-	return ep.Fate
-}
-
-// patience is how long a heartbeat may be silent: twice its own rhythm, which is
-// Alertmanager's repeat interval, and not less than configured. Before the rhythm
-// is known it may be anything up to the expiry of alerts.
-func (s *State) patience(b *heartbeat) time.Duration {
-	if b.Beats < 6 {
-		return max(s.expiry(), time.Duration(s.cfg.WatchdogTimeout))
-	}
-	return max(2*time.Duration(b.Every)+5*time.Minute, time.Duration(s.cfg.WatchdogTimeout))
-}
-
-func (s *State) beatDue(key string) {
-	b := s.beats.Get(key)
-	b.Missing = true
-	s.beats.Touch(key)
-	b.Group = s.openBeat(b)
 }

@@ -1,7 +1,6 @@
 package correlator
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,125 +65,6 @@ const (
 	indexTop     = 16 // suspects under which a group is found
 	linger       = 75 * time.Minute
 )
-
-// relist keeps the order of latest activity and the index by suspect.
-func (s *State) relist(g *group) {
-	listed := g.Order > 0
-	if n, ok := s.placeOf(g); ok {
-		s.recent = slices.Delete(s.recent, n, n+1)
-	}
-	l := s.books()
-	l.Order++
-	s.totals.Touch(ledgerKey)
-	g.Order = l.Order
-	s.recent = append(s.recent, g)
-	if !listed {
-		for i := range g.items {
-			s.byItem[i] = append(s.byItem[i], g)
-		}
-	}
-	s.reindexGroup(g)
-}
-
-// placeOf finds a group among the latest.
-func (s *State) placeOf(g *group) (int, bool) {
-	if g.Order == 0 {
-		return 0, false
-	}
-	return slices.BinarySearchFunc(s.recent, g.Order, func(x *group, o uint64) int { return cmp.Compare(x.Order, o) })
-}
-
-func (s *State) reindexGroup(g *group) {
-	top := g.Suspects[:min(len(g.Suspects), indexTop)]
-	if slices.EqualFunc(top, g.indexed, func(x suspicion, i int32) bool { return x.at == i }) {
-		return
-	}
-	for _, i := range g.indexed {
-		s.unindex(i, g)
-	}
-	g.indexed = g.indexed[:0]
-	for _, x := range top {
-		g.indexed = append(g.indexed, x.at)
-		s.bySuspect[x.at] = append(s.bySuspect[x.at], g)
-	}
-}
-
-func (s *State) unindex(i int32, g *group) { drop(s.bySuspect, i, g) }
-
-// drop takes a group out of an index, whose lists have no order.
-func drop(m map[int32][]*group, i int32, g *group) {
-	l := m[i]
-	if n := slices.Index(l, g); n >= 0 {
-		l[n] = l[len(l)-1]
-		l = l[:len(l)-1]
-	}
-	if len(l) == 0 {
-		delete(m, i)
-	} else {
-		m[i] = l
-	}
-}
-
-func (s *State) unlist(g *group) {
-	if g.Order == 0 {
-		return
-	}
-	if n, ok := s.placeOf(g); ok {
-		s.recent = slices.Delete(s.recent, n, n+1)
-	}
-	for _, i := range g.indexed {
-		s.unindex(i, g)
-	}
-	g.indexed = g.indexed[:0]
-	for i := range g.items {
-		drop(s.byItem, i, g)
-	}
-	g.Order = 0
-}
-
-// nearby lists the groups that an alert may belong to: the latest, and those that
-// suspect what its item needs. Its cost does not grow with the number of groups.
-func (s *State) nearby(reaches, near []reach, except *group) []*group {
-	s.search++
-	var out []*group
-	take := func(g *group) {
-		if g.mark == s.search || g == except || !s.takes(g) {
-			return
-		}
-		g.mark = s.search
-		out = append(out, g)
-	}
-	for i := len(s.recent) - 1; i >= 0 && i >= len(s.recent)-searchRecent; i-- {
-		take(s.recent[i])
-	}
-	for _, r := range reaches {
-		if r.strength < 0.05 {
-			break
-		}
-		if l := s.bySuspect[r.at]; len(l) <= searchPer {
-			for _, g := range l {
-				take(g)
-			}
-		}
-	}
-	for _, n := range near {
-		if l := s.byItem[n.at]; len(l) <= searchPer {
-			for _, g := range l {
-				take(g)
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b *group) int { return cmp.Compare(b.Order, a.Order) })
-	return out
-}
-
-func (s *State) takes(g *group) bool {
-	if !g.live() || g.Beat != "" || g.Flood || len(g.Members) >= s.cfg.MaxGroup {
-		return false
-	}
-	// A lone alert that still fires may be the forerunner of something, however old.
-	return len(g.Members) == 1 && g.ClearedAt.IsZero() || s.now.Sub(g.LastJoined) <= linger
-}
 
 func (s *State) reachesOf(c *canonical) []reach {
 	if c.Binding == nil {
@@ -377,18 +257,32 @@ func (s *State) seat(g *group, c *canonical) int {
 	return g.items[i]
 }
 
-// unseat takes back what seat noted, of an alert that is forgotten.
-func (s *State) unseat(g *group, c *canonical) {
+// unseatAll takes a forgotten alert out of what is derived from alerts: a state
+// that is loaded would not find it either.
+func (s *State) unseatAll(c *canonical) {
 	if c.Binding == nil {
 		return
 	}
 	i, ok := s.g.index[c.Binding.CI]
-	if !ok || g.items[i] == 0 {
+	if !ok {
 		return
 	}
-	if g.items[i]--; g.items[i] == 0 {
-		delete(g.items, i)
-		drop(s.byItem, i, g)
+	unseat := func(g *group) {
+		if g == nil || g.items[i] == 0 || !slices.Contains(g.Members, c.ID) {
+			return
+		}
+		if g.items[i]--; g.items[i] == 0 {
+			delete(g.items, i)
+			if g.Order > 0 {
+				drop(s.byItem, i, g)
+			}
+		}
+	}
+	unseat(s.groups.Get(c.Group))
+	if s.windows.Len() > 0 {
+		for _, k := range s.windows.Keys() {
+			unseat(&s.windows.Get(k).Group)
+		}
 	}
 }
 
@@ -441,6 +335,10 @@ func (s *State) releaseRecords(c *canonical, why string) {
 func (s *State) absorb(g, h *group, why string) {
 	members := h.Members
 	opened := !h.Held
+	if opened && g.Held {
+		// What is shown already must not go back into hiding.
+		s.open(g, why)
+	}
 	s.unlist(h)
 	for _, m := range members {
 		c := s.alerts.Get(m)
@@ -465,7 +363,7 @@ func (s *State) absorb(g, h *group, why string) {
 		}
 	}
 	if opened {
-		h.Members = nil
+		h.Members, h.items, h.scan = nil, nil, 0
 		s.forgetProfile(h.ID)
 		s.schedule(dueSettle, h.ID, &h.SettleDue, time.Time{})
 		s.emit(IncidentMerged{h.ID, g.ID, why})

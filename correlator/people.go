@@ -107,6 +107,7 @@ func (s *State) Split(id string, alerts []string, now time.Time) (string, []Deci
 func (s *State) leave(g *group, c *canonical) {
 	g.Members = slices.DeleteFunc(g.Members, func(m string) bool { return m == c.ID })
 	g.Classes, g.Clusters, g.Suspects, g.Evidence, g.Onset = nil, nil, nil, 0, time.Time{}
+	g.belief.valid = false
 	members := g.Members
 	g.Members, g.scan = nil, 0
 	for i := range g.items {

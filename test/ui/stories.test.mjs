@@ -243,7 +243,7 @@ test('the palette finds a machine by name', async () => {
   await page.goto(`${x.url}/`);
   await settled(page);
   await page.keyboard.press('Control+k');
-  await page.keyboard.type('pg-payout-1');
+  await page.getByPlaceholder('Go to a page, an incident, a machine').fill('pg-payout-1');
   await page.getByRole('dialog').getByText('Inventory · host').waitFor();
   await page.getByRole('dialog').getByRole('button', { name: /^pg-payout-1/ }).click();
   await page.getByRole('heading', { level: 1, name: 'pg-payout-1' }).waitFor();

@@ -39,7 +39,7 @@ type State struct {
 	// derived from the tables, rebuilt when loaded
 	byIdentity map[string]string   // labels without replica labels → canonical alert
 	bySeries   map[string][]string // source and fingerprint → keys of episodes that are not ended
-	due        dueHeap
+	due        paged.Deadlines
 	recent     []*group            // live groups by their last join, latest last
 	bySuspect  map[int32][]*group  // live groups by what they suspect most
 	byItem     map[int32][]*group  // live groups by the items of their alerts
@@ -191,34 +191,6 @@ const (
 	dueSettle
 )
 
-type due struct {
-	at   time.Time
-	kind int
-	key  string
-}
-
-type dueHeap []due
-
-func (h dueHeap) Len() int { return len(h) }
-func (h dueHeap) Less(i, j int) bool {
-	a, b := h[i], h[j]
-	if !a.at.Equal(b.at) {
-		return a.at.Before(b.at)
-	}
-	if a.kind != b.kind {
-		return a.kind < b.kind
-	}
-	return a.key < b.key
-}
-func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)   { *h = append(*h, x.(due)) }
-func (h *dueHeap) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return x
-}
-
 // schedule sets a row's deadline; zero cancels it. Entries of the heap that no
 // longer equal their row's deadline are dead: a restored state has none of them,
 // so they must never be seen from outside.
@@ -229,50 +201,50 @@ func (s *State) schedule(kind int, key string, field *time.Time, at time.Time) {
 	}
 	*field = at
 	if !at.IsZero() {
-		heap.Push(&s.due, due{at, kind, key})
+		heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
 	}
 }
 
-func (s *State) dueOf(d due) *time.Time {
-	switch d.kind {
+func (s *State) dueOf(d paged.Deadline) *time.Time {
+	switch d.Kind {
 	case dueWindow:
-		if x := s.windows.Get(d.key); x != nil {
+		if x := s.windows.Get(d.Key); x != nil {
 			return &x.Due
 		}
 	case dueChange:
-		if x := s.changes.Get(d.key); x != nil {
+		if x := s.changes.Get(d.Key); x != nil {
 			return &x.Due
 		}
 	case dueHold:
-		if x := s.groups.Get(d.key); x != nil {
+		if x := s.groups.Get(d.Key); x != nil {
 			return &x.HoldDue
 		}
 	case dueView:
-		if x := s.groups.Get(d.key); x != nil {
+		if x := s.groups.Get(d.Key); x != nil {
 			return &x.ViewDue
 		}
 	case dueSettle:
-		if x := s.groups.Get(d.key); x != nil {
+		if x := s.groups.Get(d.Key); x != nil {
 			return &x.SettleDue
 		}
 	case dueHabit:
-		if x := s.habits.Get(d.key); x != nil {
+		if x := s.habits.Get(d.Key); x != nil {
 			return &x.Due
 		}
 	case dueEpisode:
-		if x := s.episodes.Get(d.key); x != nil {
+		if x := s.episodes.Get(d.Key); x != nil {
 			return &x.Due
 		}
 	case dueBeat:
-		if x := s.beats.Get(d.key); x != nil {
+		if x := s.beats.Get(d.Key); x != nil {
 			return &x.Due
 		}
 	case dueGroup:
-		if x := s.groups.Get(d.key); x != nil {
+		if x := s.groups.Get(d.Key); x != nil {
 			return &x.Due
 		}
 	case dueProfile:
-		if x := s.profiles.Get(d.key); x != nil {
+		if x := s.profiles.Get(d.Key); x != nil {
 			return &x.Due
 		}
 	}
@@ -283,8 +255,8 @@ func (s *State) dueOf(d due) *time.Time {
 func (s *State) NextDeadline() (time.Time, bool) {
 	for len(s.due) > 0 {
 		d := s.due[0]
-		if at := s.dueOf(d); at != nil && at.Equal(d.at) {
-			return d.at, true
+		if at := s.dueOf(d); at != nil && at.Equal(d.At) {
+			return d.At, true
 		}
 		heap.Pop(&s.due)
 	}
@@ -297,33 +269,33 @@ func (s *State) workOff() {
 		if !ok || at.After(s.now) {
 			return
 		}
-		d := heap.Pop(&s.due).(due)
+		d := heap.Pop(&s.due).(paged.Deadline)
 		*s.dueOf(d) = time.Time{} // which changes the row, so its page must be marked whatever its handler does
-		switch d.kind {
+		switch d.Kind {
 		case dueWindow:
-			s.windowDue(d.key)
+			s.windowDue(d.Key)
 		case dueChange:
-			s.changes.Delete(d.key)
+			s.changes.Delete(d.Key)
 		case dueHold:
-			s.groups.Touch(d.key)
-			s.holdOver(d.key)
+			s.groups.Touch(d.Key)
+			s.holdOver(d.Key)
 		case dueEpisode:
-			s.episodes.Touch(d.key)
-			s.episodeDue(d.key)
+			s.episodes.Touch(d.Key)
+			s.episodeDue(d.Key)
 		case dueBeat:
-			s.beatDue(d.key)
+			s.beatDue(d.Key)
 		case dueGroup:
-			s.groups.Touch(d.key)
-			s.groupDue(d.key)
+			s.groups.Touch(d.Key)
+			s.groupDue(d.Key)
 		case dueProfile:
-			s.forgetProfile(d.key)
+			s.forgetProfile(d.Key)
 		case dueView:
-			s.groups.Touch(d.key)
-			s.touchGroup(d.key, forced)
+			s.groups.Touch(d.Key)
+			s.touchGroup(d.Key, forced)
 		case dueSettle:
-			s.settle(s.groups.Get(d.key))
+			s.settle(s.groups.Get(d.Key))
 		case dueHabit:
-			s.habits.Delete(d.key)
+			s.habits.Delete(d.Key)
 		}
 	}
 }
@@ -439,7 +411,7 @@ func (s *State) Loaded() {
 
 func (s *State) reschedule(kind int, key string, at time.Time) {
 	if !at.IsZero() {
-		heap.Push(&s.due, due{at, kind, key})
+		heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"time"
 
+	"github.com/watchbill/watchbill/internal/paged"
 	"github.com/watchbill/watchbill/itsm"
 )
 
@@ -16,34 +17,6 @@ const (
 	dueMaintenance        // a window begins or ends
 	dueStorm              // tell what the page limit held back
 )
-
-type due struct {
-	at   time.Time
-	kind int
-	key  string
-}
-
-type dueHeap []due
-
-func (h dueHeap) Len() int { return len(h) }
-func (h dueHeap) Less(i, j int) bool {
-	a, b := h[i], h[j]
-	if !a.at.Equal(b.at) {
-		return a.at.Before(b.at)
-	}
-	if a.kind != b.kind {
-		return a.kind < b.kind
-	}
-	return a.key < b.key
-}
-func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)   { *h = append(*h, x.(due)) }
-func (h *dueHeap) Pop() any {
-	old := *h
-	x := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return x
-}
 
 // schedule sets a row's deadline; zero cancels it. Entries of the heap that no
 // longer equal their row's deadline are dead: a restored state has none of them,
@@ -58,30 +31,30 @@ func (s *State) schedule(kind int, key string, field *time.Time, at time.Time) {
 	}
 	*field = at
 	if !at.IsZero() {
-		heap.Push(&s.due, due{at, kind, key})
+		heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
 	}
 }
 
-func (s *State) dueOf(d due) *time.Time {
-	switch d.kind {
+func (s *State) dueOf(d paged.Deadline) *time.Time {
+	switch d.Kind {
 	case dueIncident:
-		if x := s.incidents.Get(d.key); x != nil {
+		if x := s.incidents.Get(d.Key); x != nil {
 			return &x.Due
 		}
 	case dueProblem:
-		if x := s.problems.Get(d.key); x != nil {
+		if x := s.problems.Get(d.Key); x != nil {
 			return &x.Due
 		}
 	case dueClock:
-		if x := s.incidents.Get(d.key); x != nil {
+		if x := s.incidents.Get(d.Key); x != nil {
 			return &x.ClockDue
 		}
 	case duePage:
-		if x := s.incidents.Get(d.key); x != nil {
+		if x := s.incidents.Get(d.Key); x != nil {
 			return &x.PageDue
 		}
 	case dueMaintenance:
-		if x := s.windows.Get(d.key); x != nil {
+		if x := s.windows.Get(d.Key); x != nil {
 			return &x.Due
 		}
 	case dueStorm:
@@ -103,8 +76,8 @@ func (s *State) NextDeadline() (time.Time, bool) {
 func (s *State) nextOwn() (time.Time, bool) {
 	for len(s.due) > 0 {
 		d := s.due[0]
-		if at := s.dueOf(d); at != nil && at.Equal(d.at) {
-			return d.at, true
+		if at := s.dueOf(d); at != nil && at.Equal(d.At) {
+			return d.At, true
 		}
 		heap.Pop(&s.due)
 	}
@@ -117,19 +90,19 @@ func (s *State) workOff() {
 		if !ok || at.After(s.now) {
 			return
 		}
-		d := heap.Pop(&s.due).(due)
+		d := heap.Pop(&s.due).(paged.Deadline)
 		*s.dueOf(d) = time.Time{}
-		switch d.kind {
+		switch d.Kind {
 		case dueIncident:
-			s.incidentDue(d.key)
+			s.incidentDue(d.Key)
 		case dueProblem:
-			s.problemDue(d.key)
+			s.problemDue(d.Key)
 		case dueClock:
-			s.commit(d.key, itsm.Change{})
+			s.commit(d.Key, itsm.Change{})
 		case duePage:
-			s.pageDue(d.key)
+			s.pageDue(d.Key)
 		case dueMaintenance:
-			s.windowDue(d.key)
+			s.windowDue(d.Key)
 		case dueStorm:
 			s.stormDue()
 		}
@@ -156,7 +129,7 @@ func (s *State) incidentDue(id string) {
 func (s *State) reload() {
 	push := func(kind int, key string, at time.Time) {
 		if !at.IsZero() {
-			heap.Push(&s.due, due{at, kind, key})
+			heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
 		}
 	}
 	for _, k := range s.incidents.Keys() {

@@ -97,7 +97,7 @@ type State struct {
 	owners    *paged.Table[owner]
 	windows   *paged.Table[window]
 	desk      *itsm.Desk
-	due       dueHeap
+	due       paged.Deadlines
 
 	now time.Time
 	pos uint64

@@ -123,8 +123,10 @@ var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "
 
 func (s *State) nextID(kind string) string {
 	s.count.Seq[kind]++
-	return fmt.Sprintf("%s%08d", prefixes[kind], s.count.Seq[kind])
+	return idOf(kind, s.count.Seq[kind])
 }
+
+func idOf(kind string, n uint64) string { return fmt.Sprintf("%s%08d", prefixes[kind], n) }
 
 // Rules returns the rules in force.
 func (s *State) Rules() Rules { return s.rules }

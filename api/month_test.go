@@ -29,6 +29,7 @@ type month struct {
 	live   map[string]itsm.Incident // as the fold wrote them last
 	probs  map[string]itsm.Problem
 	seen   []string
+	sent   int // alert objects
 }
 
 type act struct {
@@ -202,6 +203,7 @@ func (m *month) alerts(status string, starts time.Time, ends time.Time, labels .
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	m.sent += len(labels)
 	m.step(event.NewNotification("prom", n))
 }
 

@@ -99,6 +99,10 @@ func (s *State) outages(i *itsm.Incident, c *itsm.Change) {
 		row := s.services.Get(v.Name)
 		was := row != nil && slices.Contains(row.Down, i.ID)
 		is := i.Live() && (was || slices.Contains(i.Services, v.Name) && v.Outage(i.Priority))
+		if is && was && i.Reopened == 0 && i.Onset.Before(row.Since) { // it began earlier than was known
+			row.Since = i.Onset
+			s.services.Touch(v.Name)
+		}
 		if is == was {
 			continue
 		}

@@ -296,7 +296,13 @@ func tell(t *testing.T, r *engine.Records, rules itsm.Rules, clock func(position
 			t.Errorf("%s: the timeline tells %+v, onset %v; the record says %s, %d, %v, %s, %v", i.ID, x.now, x.onset, i.State, i.Priority, i.Services, i.Team, i.Onset)
 		}
 		out.facts = append(out.facts, x.out...)
-		out.facts = append(out.facts, levels(rules, x.points, clock(math.MaxUint64))...)
+		results, used := levels(rules, x.points, clock(math.MaxUint64))
+		out.facts = append(out.facts, results...)
+		for _, k := range i.Clocks {
+			if want, over := used[k.SLA]; over != (k.Active && k.Phase == itsm.Stopped) || over && ms(k.Elapsed) != want.Milliseconds() {
+				t.Errorf("%s: the clock %s says %s after %v s; the timeline %v (stopped: %v)", i.ID, k.SLA, k.Phase, k.Elapsed, want, over)
+			}
+		}
 		out.incidents = append(out.incidents, x.history)
 		outages = append(outages, x.outages...)
 	}
@@ -464,9 +470,9 @@ func (l *level) phase(points []situation) (phase string, used time.Duration) {
 }
 
 // levels replays an incident's service levels; it is the independent reading of
-// docs/kpis.md, "Service levels".
-func levels(rules itsm.Rules, points []situation, end time.Time) []fact {
-	var out []fact
+// docs/kpis.md, "Service levels". used is the business time of the clocks that have stopped.
+func levels(rules itsm.Rules, points []situation, end time.Time) (out []fact, used map[string]time.Duration) {
+	used = map[string]time.Duration{}
 	for _, clock := range []string{"response", "restoration", "resolution"} {
 		var ls []*level
 		for _, r := range rules.SLAs {
@@ -527,6 +533,11 @@ func levels(rules itsm.Rules, points []situation, end time.Time) []fact {
 				say(holds, at, "breached")
 			}
 		}
+		if holds != nil {
+			if phase, d := holds.phase(points); phase == "stopped" {
+				used[holds.rule.Name] = d
+			}
+		}
 	}
-	return out
+	return out, used
 }

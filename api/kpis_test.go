@@ -214,7 +214,7 @@ func ratioOf(a, b int64) *float64 {
 }
 
 func equal(a, b *float64) bool {
-	return a == nil && b == nil || a != nil && b != nil && math.Abs(*a-*b) < 1e-12
+	return a == nil && b == nil || a != nil && b != nil && math.Abs(*a-*b) <= 1e-9*math.Abs(*a)
 }
 
 // compare checks one group of a report against the records.
@@ -253,7 +253,7 @@ func compare(t *testing.T, where string, got itsm.KPIs, want *sheet) (checked in
 		"SLA compliance":     {got.SLACompliance, ratioOf(met, met+int64(want.sla["breached"]))},
 	} {
 		if !equal(x[0], x[1]) {
-			t.Errorf("%s: %s: the API says %v, the records %v", where, name, x[0], x[1])
+			t.Errorf("%s: %s: the API says %v, the records %v", where, name, said(x[0]), said(x[1]))
 		}
 	}
 	if b := got.Backlog; b.Open != want.open || !same(b.Age, want.ages) || !same(b.Unacknowledged, want.waiting) {
@@ -346,6 +346,13 @@ func TestMonthKPIsAgree(t *testing.T) {
 	t.Logf("%d events, %d incidents, %d received alerts, noise reduction %.2f; %d figures compared", len(m.events), len(records.incidents), m.sent, noise, checked)
 }
 
+func said(v *float64) any {
+	if v == nil {
+		return "none"
+	}
+	return *v
+}
+
 // compareService checks availability and MTBF of one service in a span of time.
 func compareService(t *testing.T, got itsm.Availability, records told, rules itsm.Rules, w stretch, now time.Time) {
 	t.Helper()
@@ -387,7 +394,8 @@ func compareService(t *testing.T, got itsm.Availability, records told, rules its
 		mtbf = &v
 	}
 	if ms(got.Downtime) != down.Milliseconds() || ms(got.Agreed) != agreed.Milliseconds() || got.Failures != failures || !equal(got.Availability, &availability) || !equal(got.MTBF, mtbf) {
-		t.Errorf("%s from %v: the API says %+v; the records down %v of %v, %d failures, %v, %v", got.Service, w.from, got, down, agreed, failures, availability, mtbf)
+		t.Errorf("%s from %v: the API says down %v s of %v s, %d failures, availability %v, MTBF %v s; the records %v of %v, %d, %v, %v", got.Service, w.from,
+			got.Downtime, got.Agreed, got.Failures, said(got.Availability), said(got.MTBF), down, agreed, failures, availability, said(mtbf))
 	}
 	if down == 0 {
 		t.Errorf("%s was not down from %v on: nothing is proved", got.Service, w.from)

@@ -27,7 +27,7 @@ const (
 	MServiceDowntime = "service_downtime_seconds_total"
 
 	// MMoved measures nothing: it says to which services and team an open incident
-	// belongs from now on, for the backlog.
+	// belongs from now on, for the backlog; or, of a service, since when it is down.
 	MMoved = "incident_moved"
 )
 

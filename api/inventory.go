@@ -21,6 +21,7 @@ import (
 type Inventory interface {
 	Registry() *cmdb.Registry
 	List(ctx context.Context, q inventory.ListQuery) (inventory.Page, error)
+	Matching(ctx context.Context, query string, most int) ([]string, error)
 	Fields() []string
 	Get(ctx context.Context, id string) (cmdb.CI, error)
 	Ref(id string) (event.Ref, bool)

@@ -51,6 +51,11 @@ const (
 	// forgotten; after lossMemory it is the server's to know.
 	repeat     = time.Minute
 	lossMemory = time.Hour
+	// reconnect is how often a member tries those it has lost, and, where it is alone,
+	// those it was to join: memberlist gives up on the dead after half a minute, and
+	// two halves of a site would never find each other again.
+	reconnect     = 30 * time.Second
+	reconnectMost = 3
 )
 
 // Mesh is one running member. Its methods are safe for concurrent use.
@@ -115,7 +120,7 @@ func New(options Options) (*Mesh, error) {
 	}
 	m.list = list
 	if len(options.Join) > 0 {
-		_, _ = list.Join(options.Join) // some may be down; push and pull finds the rest
+		_, _ = list.Join(options.Join) // some may be down: watch tries again
 	}
 	m.done.Add(1)
 	go func() {
@@ -181,8 +186,9 @@ type loss struct {
 
 func (m *Mesh) watch(ctx context.Context) {
 	losses := make(map[string]*loss)
-	ticker := time.NewTicker(look)
+	ticker, again := time.NewTicker(look), time.NewTicker(reconnect)
 	defer ticker.Stop()
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -209,6 +215,23 @@ func (m *Mesh) watch(ctx context.Context) {
 					continue
 				}
 				m.testifyOf(ctx, name, l)
+			}
+		case <-again.C:
+			var targets []string
+			for _, l := range losses { // the map's order shares the work among the members
+				if targets = append(targets, l.address); len(targets) == reconnectMost {
+					break
+				}
+			}
+			if m.list.NumMembers() == 1 {
+				targets = append(targets, m.options.Join...)
+			}
+			if len(targets) > 0 {
+				m.done.Add(1)
+				go func() { // an address that is gone answers nothing for seconds
+					defer m.done.Done()
+					_, _ = m.list.Join(targets)
+				}()
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,7 @@ type plug struct {
 	address string
 	packets chan *memberlist.Packet
 	streams chan net.Conn
+	cut     atomic.Bool // nothing gets out
 }
 
 func (w *wire) plug(n int) *plug {
@@ -60,7 +62,7 @@ func (p *plug) FinalAdvertiseAddr(string, int) (net.IP, int, error) {
 }
 
 func (p *plug) WriteTo(b []byte, address string) (time.Time, error) {
-	if to := p.wire.at(address); to != nil {
+	if to := p.wire.at(address); to != nil && !p.cut.Load() {
 		host, _, _ := net.SplitHostPort(p.address)
 		select {
 		case to.packets <- &memberlist.Packet{Buf: slices.Clone(b), From: &net.UDPAddr{IP: net.ParseIP(host), Port: 7471}, Timestamp: time.Now()}:
@@ -74,7 +76,7 @@ func (p *plug) PacketCh() <-chan *memberlist.Packet { return p.packets }
 func (p *plug) StreamCh() <-chan net.Conn           { return p.streams }
 func (p *plug) DialTimeout(address string, timeout time.Duration) (net.Conn, error) {
 	to := p.wire.at(address)
-	if to == nil {
+	if to == nil || p.cut.Load() {
 		return nil, os.ErrDeadlineExceeded
 	}
 	here, there := net.Pipe()
@@ -98,7 +100,7 @@ func (p *plug) Shutdown() error {
 // the figures do not depend on how fast this machine is. WATCHBILL_MESH_MEMBERS sets
 // how many there are.
 func TestManyMembersInOneProcess(t *testing.T) {
-	count := 100
+	count := 60
 	if text := os.Getenv("WATCHBILL_MESH_MEMBERS"); text != "" {
 		var err error
 		if count, err = strconv.Atoi(text); err != nil {
@@ -395,4 +397,49 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 	if _, err := cluster.New(cluster.Options{Name: "x", Site: "y", Key: []byte("short")}); err == nil || !strings.Contains(err.Error(), "32") {
 		t.Errorf("a short key: %v", err)
 	}
+}
+
+func TestMembersFindEachOtherLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{members: make(map[string]*plug)}
+		start := func(n int) *cluster.Mesh {
+			t.Helper()
+			m, err := cluster.New(cluster.Options{Name: fmt.Sprint("agent-", n), Site: "fra", Key: key, Transport: w.plug(n), Join: []string{"10.0.0.3:7471"},
+				Knock: func(context.Context, string) bool { return false }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		}
+		together := func(n int, list ...*cluster.Mesh) {
+			t.Helper()
+			waitFor(t, 3*time.Minute, func() bool {
+				return !slices.ContainsFunc(list, func(m *cluster.Mesh) bool { return len(m.Members()) != n })
+			})
+		}
+		// All start at once after a power cut, and whom they join is the last.
+		a, b := start(0), start(1)
+		time.Sleep(10 * time.Second)
+		c := start(2)
+		together(3, a, b, c)
+		// A cable is pulled for long, and plugged in again.
+		address := a.Address()
+		w.mu.Lock()
+		unplugged := w.members[address]
+		delete(w.members, address)
+		w.mu.Unlock()
+		unplugged.cut.Store(true)
+		together(2, b, c)
+		together(1, a)
+		time.Sleep(20 * time.Minute)
+		w.mu.Lock()
+		w.members[address] = unplugged
+		w.mu.Unlock()
+		unplugged.cut.Store(false)
+		together(3, a, b, c)
+		for _, m := range []*cluster.Mesh{a, b, c} {
+			_ = m.Kill()
+		}
+		time.Sleep(time.Minute)
+	})
 }

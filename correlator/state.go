@@ -102,6 +102,8 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 		s.change(e, b)
 	case *event.Maintenance:
 		s.maintenance(e, b)
+	case *event.Liveness:
+		s.liveness(b)
 	case *event.Start:
 		s.started()
 	}
@@ -142,7 +144,7 @@ func (s *State) flush() {
 func (s *State) started() {
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
-		if !ep.ended() {
+		if !ep.ended() && !ep.lasting() {
 			ep.Base = s.now
 			s.schedule(dueEpisode, k, &ep.Due, s.now.Add(s.expiry()))
 			s.episodes.Touch(k)

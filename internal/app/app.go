@@ -165,6 +165,7 @@ func (s *server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.life.background("housekeeping", s.failed, s.housekeeping)
+	s.life.background("coverage", s.failed, s.coverage)
 	s.serve(l)
 	s.welcome(started)
 	return nil

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -57,6 +58,26 @@ func CMDBRules(c config.Config, dir string) (inventory.Rules, error) {
 		r.Prometheus = append(r.Prometheus, x)
 	}
 	return r, bad.Err()
+}
+
+// coverage asks the configured Prometheus now and then what they watch, for the
+// metrics. It waits on them alone: one that hangs must not keep the inventory from
+// ageing.
+func (s *server) coverage(ctx context.Context) error {
+	t := time.NewTicker(5 * time.Minute)
+	defer t.Stop()
+	for {
+		if s.inventory.Monitored() {
+			if _, err := s.inventory.Coverage(ctx, ""); err != nil && ctx.Err() == nil {
+				s.log.Warn("coverage is not known", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
 }
 
 // under puts the fields of a package's faults below their place in the file.

@@ -67,9 +67,10 @@ type Inventory struct {
 	overlay *batch
 	merged  map[string]string
 
-	line  line
-	seq   atomic.Uint64
-	stats counters
+	line    line
+	seq     atomic.Uint64
+	stats   counters
+	readers readers
 }
 
 type collections struct {

@@ -63,6 +63,7 @@ type Inventory interface {
 	Views(ctx context.Context) ([]inventory.View, error)
 	SaveView(ctx context.Context, v inventory.View) error
 	DeleteView(ctx context.Context, name string) error
+	Subscribe() *inventory.Subscription
 }
 
 // CIPage is a page of items; it also counts what matches in all.

@@ -66,10 +66,11 @@ type Inventory struct {
 	settled   string
 	unsettled int
 
-	watch *watch
-	line  line
-	seq   atomic.Uint64
-	stats counters
+	watch   *watch
+	line    line
+	seq     atomic.Uint64
+	stats   counters
+	readers readers
 }
 
 type collections struct {

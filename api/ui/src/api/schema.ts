@@ -2184,6 +2184,8 @@ export interface components {
             canonical: string;
             /** @description starts_at lay in the future or too far back */
             clamped?: boolean;
+            /** @description How it is known that it is over */
+            end_why?: string;
             /** Format: date-time */
             ends_at?: string;
             /** @description Why it is in its incident */

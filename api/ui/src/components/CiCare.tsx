@@ -152,9 +152,8 @@ export function HealthTab({ c }: { c: CiDetail }) {
   if (!q.data) return <Loading lines={5} />;
   const h = q.data;
   return (
-    <div className="detail">
-      <div>
-        <Card title="What is in trouble on its way" id="troubled" flush extra={<span className={`chip ${tone[h.status] ?? ''}`}>{h.status}</span>}>
+    <div className="split even">
+        <Card title="What is in trouble on its way" id="troubled" flush extra={<span className={`chip ${tone[h.status] ?? ''}`}>{h.status === 'ok' ? 'ok' : `${h.status} by what it needs`}</span>}>
           {(h.troubled ?? []).length === 0 ? (
             <State icon="check" title="Nothing it needs is in trouble">{count(h.checked, 'item')} looked at.</State>
           ) : (
@@ -180,10 +179,7 @@ export function HealthTab({ c }: { c: CiDetail }) {
             </ul>
           )}
         </Card>
-      </div>
-      <div>
         <Availability name={c.name} />
-      </div>
     </div>
   );
 }

@@ -35,7 +35,7 @@ export function EditCi({ c, close }: { c: CiDetail; close: () => void }) {
         <form className="stack" onSubmit={(e) => { e.preventDefault(); save.mutate(undefined); }}>
           <div className="form-grid">
             {fields.map((f, n) => {
-              const props = { label: label(f.name), value: v[f.name] ?? before[f.name] ?? '', error: why(f.name), ...(n === 0 ? { 'data-autofocus': true } : {}) };
+              const props = { label: label(f.name), value: v[f.name] ?? before[f.name] ?? '', error: why(f.name), autoFocus: n === 0 };
               const set = (x: string) => setV((o) => ({ ...o, [f.name]: x }));
               return f.values?.length ? (
                 <Select key={f.name} {...props} clearable data={f.values} value={props.value || null} onChange={(x) => set(x ?? '')} />

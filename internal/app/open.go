@@ -25,6 +25,9 @@ func (s *server) openAPI(ctx context.Context) (auth.Started, error) {
 	if s.metrics, err = api.NewMetrics(ctx, s.engine, s.o.Version, s.now); err != nil {
 		return started, fmt.Errorf("read the measures of the event log: %w", err)
 	}
+	if err := s.metrics.Registry().Register(api.NewInventoryMetrics(s.inventory, s.now)); err != nil {
+		return started, fmt.Errorf("register the inventory's metrics: %w", err)
+	}
 	pages, _ := ui.Files()
 	s.api, err = api.New(api.Options{
 		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Inventory: s.inventory, Metrics: s.metrics.Handler(), Links: s.tell.links, Reload: s.Reload,

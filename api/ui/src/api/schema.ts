@@ -562,6 +562,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Machines and open ports that no Prometheus target or alerting rule watches
+         * @description Asks the Prometheus that the configuration names under cmdb.prometheus, now. 409 where it names none, 503 where one does not answer.
+         *
+         *     Role: viewer.
+         */
+        get: operations["get-coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/endings": {
         parameters: {
             query?: never;
@@ -2162,6 +2184,8 @@ export interface components {
             canonical: string;
             /** @description starts_at lay in the future or too far back */
             clamped?: boolean;
+            /** @description How it is known that it is over */
+            end_why?: string;
             /** Format: date-time */
             ends_at?: string;
             /** @description Why it is in its incident */
@@ -2465,6 +2489,14 @@ export interface components {
             /** Format: double */
             total: number;
         };
+        Coverage: {
+            /** Format: int64 */
+            covered: number;
+            gaps: components["schemas"]["Gap"][];
+            unknown_targets: string[];
+            /** Format: int64 */
+            watched: number;
+        };
         Difference: {
             field: string;
             new: unknown;
@@ -2554,6 +2586,15 @@ export interface components {
             ignored?: string[];
             rule?: string;
             same?: string[];
+        };
+        Gap: {
+            ci: string;
+            class: string;
+            jobs?: string[];
+            missing: string;
+            name: string;
+            /** Format: int64 */
+            port?: number;
         };
         Graph: {
             edges: components["schemas"]["GraphEdge"][];
@@ -4557,6 +4598,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageCost"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-coverage": {
+        parameters: {
+            query?: {
+                /** @description Only machines that match */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Coverage"];
                 };
             };
             /** @description A problem */

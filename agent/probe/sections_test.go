@@ -9,6 +9,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"slices"
@@ -263,5 +265,32 @@ func TestFilesystemsThatStoreSomething(t *testing.T) {
 	}
 	if len(problems) != 0 {
 		t.Errorf("problems %v", problems)
+	}
+}
+
+func TestProcessesFoldByWhatTheyRun(t *testing.T) {
+	proc := func(pid int, exe string, args ...string) *probe.Proc {
+		return &probe.Proc{PID: pid, Start: uint64(pid), Name: "x", Exe: exe, Args: args}
+	}
+	var procs []*probe.Proc
+	add := func(exe string, args ...string) { procs = append(procs, proc(len(procs)+1, exe, args...)) }
+	add("/usr/bin/python3.11", "python3", "app.py", "--port=1", "--password=HUSH")
+	add("/usr/bin/python3.11", "python3", "app.py", "--port=2")
+	add("/usr/bin/python3.11", "python3", "app.py", "--port=2")
+	add("/usr/sbin/nginx", "nginx: master process /usr/sbin/nginx")
+	add("/usr/sbin/nginx", "nginx: worker process")
+	for i := range 30 {
+		add("/usr/lib/cc1", "cc1", fmt.Sprint(i, ".c"))
+	}
+	got := map[string]int{}
+	for _, p := range probe.FoldProcesses(procs, time.Time{}, nil) {
+		got[p.Command] = p.Count
+	}
+	want := map[string]int{
+		"python3 app.py --port=1 --password=[scrubbed]": 1, "python3 app.py --port=2": 2,
+		"nginx: master process /usr/sbin/nginx": 2, "cc1 0.c": 30,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
 	}
 }

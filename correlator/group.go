@@ -364,7 +364,7 @@ func (s *State) absorb(g, h *group, why string) {
 	}
 	if opened {
 		h.Members, h.items, h.scan = nil, nil, 0
-		s.forgetProfile(h.ID)
+		s.mergeProfile(h.ID, g.ID)
 		s.schedule(dueSettle, h.ID, &h.SettleDue, time.Time{})
 		s.emit(IncidentMerged{h.ID, g.ID, why})
 		s.Closed(h.ID, s.now)

@@ -62,7 +62,9 @@ func (s *State) Merge(from, into string, now time.Time) []Decision {
 		}
 	}
 	f.Members = nil
+	s.schedule(dueSettle, from, &f.SettleDue, time.Time{})
 	s.Closed(from, now)
+	s.mergeProfile(from, into)
 	s.unclear(g)
 	s.touchGroup(into, "")
 	s.flush()

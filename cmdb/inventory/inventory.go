@@ -67,6 +67,7 @@ type Inventory struct {
 	overlay *batch
 	merged  map[string]string
 
+	watch *watch
 	line  line
 	seq   atomic.Uint64
 	stats counters
@@ -81,6 +82,7 @@ type collections struct {
 	history  *store.Collection[Entry]
 	task     *store.Collection[Task]
 	seen     *store.Collection[seenDoc]
+	site     *store.Collection[siteDoc]
 	merge    *store.Collection[mergeDoc]
 	view     *store.Collection[View]
 }
@@ -98,7 +100,7 @@ func New(ctx context.Context, o Options) (*Inventory, error) {
 		db: o.DB, journal: o.Journal, now: o.Now, newID: o.NewID, registry: o.Registry, authority: o.Authority,
 		schedule: o.Schedule, edgeTTL: o.EdgeTTL, svcTTL: o.ServiceTTL, log: o.Logger,
 		unseen: map[string]time.Time{}, peers: map[uint32]*posting{}, unsaved: map[uint32]struct{}{}, merged: map[string]string{},
-		mem: newMemory(), soft: newSoftware(), words: newInterner(),
+		mem: newMemory(), soft: newSoftware(), words: newInterner(), watch: newWatch(o.Now()),
 	}
 	var err error
 	if inv.registry == nil {
@@ -130,6 +132,7 @@ func New(ctx context.Context, o Options) (*Inventory, error) {
 		task:     store.NewCollection("citask", func(t Task) string { return t.ID }),
 		merge:    store.NewCollection("cimerge", func(m mergeDoc) string { return m.ID }),
 		view:     store.NewCollection("ciview", func(v View) string { return v.Name }),
+		site:     store.NewCollection("meshsite", func(s siteDoc) string { return s.Name }),
 		seen:     store.NewCollection("ciseen", func(s seenDoc) string { return s.CI }),
 	}
 	for _, t := range inv.registry.Relations() {

@@ -29,6 +29,7 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 	if len(env.Changes) > maxChanges {
 		return report.Reply{}, fault.Invalidf("changes", "more than %d in one report", maxChanges)
 	}
+	inv.watch.hear(id, &env, inv.now())
 	if inv.unchanged(id, &env) {
 		inv.stats.reports.Add(1)
 		inv.stats.unchanged.Add(1)
@@ -132,6 +133,7 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 		return reply, fault.NotFoundf("machine %q was never enrolled: enrol again", id)
 	}
 	doc := *oldDoc
+	doc.Site = in.env.Agent.Site
 	now := b.now
 	taken := in.env.TakenAt
 	if taken.IsZero() || taken.After(now) {

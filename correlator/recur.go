@@ -135,9 +135,15 @@ func (s *State) mergeProfile(from, into string) {
 	if p == nil {
 		return
 	}
+	// Whatever points at it is listed where it is.
+	var near []string
+	for _, k := range p.keys {
+		near = append(near, s.byProfile[k]...)
+	}
+	slices.Sort(near)
 	s.forgetProfile(from)
-	for _, k := range s.groups.Keys() {
-		if g := s.groups.Get(k); g.SeenBefore == from {
+	for _, k := range slices.Compact(near) {
+		if g := s.groups.Get(k); g != nil && g.SeenBefore == from {
 			if g.SeenBefore = into; k == into {
 				g.SeenBefore, g.Alike = "", 0
 			}

@@ -27,6 +27,7 @@ type cli struct {
 	Problem  problemCmd  `cmd:"" group:"records" help:"Problems: what makes incidents come back."`
 	Service  serviceCmd  `cmd:"" group:"records" help:"Services with their health."`
 	CI       ciCmd       `cmd:"" name:"ci" group:"records" help:"Configuration items: list, show, history, graph, impact."`
+	Teach    teachCmd    `cmd:"" group:"records" help:"Teach the correlator: not related, related, always page; list and withdraw."`
 	Software softwareCmd `cmd:"" group:"records" help:"Installed products, versions and where they are."`
 
 	Token     tokenCmd     `cmd:"" group:"access" help:"Tokens: list, create, revoke."`

@@ -119,7 +119,7 @@ func New(rules Rules) *State {
 }
 
 // prefixes of ids by kind; the number is the sequence within partition 0.
-var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT"}
+var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT", "teaching": "TCH"}
 
 func (s *State) nextID(kind string) string {
 	s.count.Seq[kind]++
@@ -304,6 +304,8 @@ func (s *State) decide(d correlator.Decision) {
 		for _, id := range d.Incidents {
 			s.joinProblem(d.ID, id, itsm.System, d.Why)
 		}
+	case correlator.TeachingChanged:
+		s.emit(PutTeaching{d.Teaching})
 	case correlator.ProblemJoined:
 		s.joinProblem(d.ID, d.Incident, itsm.System, d.Why)
 	}
@@ -320,6 +322,7 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 		i.Onset = a.Onset
 	}
 	c.Add(i.Recur(a.SeenBefore, s.now))
+	i.Page, i.PageWhy = a.Page, a.PageWhy
 	i.Causes = make([]itsm.Cause, len(a.Causes))
 	for n, x := range a.Causes {
 		i.Causes[n] = itsm.Cause(x)

@@ -560,18 +560,6 @@ func (s *State) Closed(id string, now time.Time) {
 	s.groups.Touch(id)
 }
 
-// openBeat opens an incident for a silent heartbeat.
-func (s *State) openBeat(b *heartbeat) string {
-	g := &group{ID: s.seq("incident"), OpenedAt: s.now, LastJoined: s.now, Beat: b.Name}
-	g.Last = Assessment{
-		Title:    fmt.Sprintf("%s has not been heard from %s for %s: alerting itself may be down", b.Name, b.Source, s.now.Sub(b.Last).Round(time.Second)),
-		Severity: Critical, Onset: b.Last, Impact: 1, Urgency: 1, Derived: "a silent heartbeat means that nothing else would be heard",
-	}
-	s.groups.Put(g.ID, g)
-	s.emit(IncidentOpened{g.ID, g.Last, "the heartbeat " + b.Name + " is silent"})
-	return g.ID
-}
-
 // viewEvery is how often a large incident is looked at anew: to do so with every
 // alert would make a storm cost its square.
 const (

@@ -63,6 +63,7 @@ type State struct {
 // source is one sender of notifications.
 type source struct {
 	Heard     time.Time `json:"heard"`
+	Since     time.Time `json:"since"`               // it is heard without a long silence from here on
 	Truncated uint64    `json:"truncated,omitempty"` // alerts lost to max_alerts so far
 	Stale     []string  `json:"stale,omitempty"`     // episode keys that wait for it to be heard again
 }
@@ -99,6 +100,9 @@ func (s *State) Configure(cfg Config) {
 // the event's time are worked off first.
 func (s *State) Step(e event.Event, body event.Body) []Decision {
 	s.now, s.out = e.At, nil
+	if _, ok := body.(*event.Start); ok {
+		s.started() // before the deadlines that passed while the server was down: they prove nothing
+	}
 	s.workOff()
 	s.scratchOf = nil // what it holds may change with the topology
 	switch b := body.(type) {
@@ -114,8 +118,6 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 		s.maintenance(e, b)
 	case *event.Liveness:
 		s.liveness(b)
-	case *event.Start:
-		s.started()
 	}
 	s.flush()
 	out := s.out
@@ -152,6 +154,10 @@ func (s *State) flush() {
 // started gives every firing episode its grace: silence while the server was
 // down proves nothing.
 func (s *State) started() {
+	for _, k := range s.sources.Keys() {
+		s.sources.Get(k).Stale = nil // their clocks run anew, like the others'
+		s.sources.Touch(k)
+	}
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
 		if !ep.ended() && !ep.lasting() {

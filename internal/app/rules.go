@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"github.com/watchbill/watchbill/correlator"
@@ -74,8 +73,8 @@ func Rules(c config.Config) (fold.Rules, error) {
 		}
 		x.Rules = append(x.Rules, z)
 	}
-	if err := under("correlation", x.Validate()); err != nil {
-		return r, err
+	if err := x.Validate(); err != nil {
+		return r, under("correlation", err)
 	}
 	r.AutoClose = correlator.Duration(c.Incidents.AutoClose)
 	r.Archive = correlator.Duration(c.Incidents.Archive)
@@ -99,17 +98,8 @@ func desk(c config.Config, r *itsm.Rules) error {
 		}
 	}
 	r.Notify.Enabled = c.Notifications.ReceiversFile != ""
-	return under("desk", r.Validate())
-}
-
-// under puts the paths of errors below the section that they are in.
-func under(section string, err error) error {
-	var l fault.List
-	if !errors.As(err, &l) {
-		return err
+	if err := r.Validate(); err != nil {
+		return under("desk", err)
 	}
-	for n, f := range l {
-		l[n] = &fault.Error{Kind: f.Kind, Field: section + "." + f.Field, Message: f.Message}
-	}
-	return l
+	return nil
 }

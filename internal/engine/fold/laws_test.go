@@ -558,6 +558,25 @@ func TestTicksAreWhatAReplayInserts(t *testing.T) {
 	}
 }
 
+// TestAJournalUnderOtherRulesKeepsTheirDeadlines: a journal brings the ticks of the
+// rules that it was decided by; under others it is decided as the recording without
+// ticks is.
+func TestAJournalUnderOtherRulesKeepsTheirDeadlines(t *testing.T) {
+	events := read(t, filepath.Join(storms, "smoke.jsonl.gz"))
+	rules := fold.DefaultRules()
+	rules.Correlation.HoldDown = correlator.Duration(47 * time.Second)
+	rules.Correlation.Hold = map[correlator.Severity]correlator.Duration{correlator.Critical: correlator.Duration(7 * time.Second)}
+	p, anew := &replay.Player{State: fold.New(rules)}, &replay.Player{State: fold.New(rules)}
+	var want, got []string
+	for _, e := range events {
+		p.Play(fresh(e), func(f fold.Effect) { want = append(want, line(t, f)) })
+	}
+	for _, e := range journaled(t, events, false) {
+		anew.PlayAnew(fresh(e), func(f fold.Effect) { got = append(got, line(t, f)) })
+	}
+	sameLines(t, "journaled", got, want)
+}
+
 // TestALateTickIsDecidedAsItWasLive: a journal whose server was late has an event
 // between a deadline and its tick; a replay must not put a tick of its own there.
 func TestALateTickIsDecidedAsItWasLive(t *testing.T) {

@@ -35,7 +35,7 @@ import (
 )
 
 // SchemaVersion of everything that is stored.
-const SchemaVersion = "1"
+const SchemaVersion = "2"
 
 // Options of a server, as its flags give them.
 type Options struct {

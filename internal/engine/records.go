@@ -43,7 +43,7 @@ func one(ok bool, parts ...any) [][]byte {
 func NewRecords(db store.DB) *Records {
 	return &Records{
 		db: db,
-		alerts: store.NewCollection("alert", func(a correlator.Alert) string { return a.ID },
+		alerts: store.NewCoded("alert", alertCodec(), func(a correlator.Alert) string { return a.ID },
 			store.Index[correlator.Alert]{Name: "active", Keys: func(a correlator.Alert) [][]byte {
 				return one(a.Status == correlator.AlertFiring || a.Status == correlator.AlertStale, true)
 			}},

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -20,10 +21,12 @@ func coalesce(effects []fold.Effect) []fold.Effect {
 			id = b.Alert.ID
 			if at, ok := last[id]; ok && !b.Full {
 				// What memory does not hold is in the write that goes.
-				if old := out[at].Body.(fold.PutAlert); old.Full {
+				old := out[at].Body.(fold.PutAlert)
+				b.Alert.Why = cmp.Or(b.Alert.Why, old.Alert.Why)
+				if old.Full {
 					b.Alert.Annotations, b.Alert.GeneratorURL, b.Full = old.Alert.Annotations, old.Alert.GeneratorURL, true
-					f.Body = b
 				}
+				f.Body = b
 			}
 		case fold.PutIncident:
 			id = b.Incident.ID
@@ -97,7 +100,7 @@ func (r *Records) write(tx store.Tx, e prepared) error {
 			return err
 		}
 		if ok {
-			doc.Annotations, doc.GeneratorURL = old.Doc.Annotations, old.Doc.GeneratorURL
+			doc.Annotations, doc.GeneratorURL, doc.Why = old.Doc.Annotations, old.Doc.GeneratorURL, cmp.Or(doc.Why, old.Doc.Why)
 		}
 		return r.alerts.Put(tx, doc)
 	case fold.PutIncident:

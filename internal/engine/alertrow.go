@@ -69,6 +69,7 @@ func appendAlert(b []byte, a correlator.Alert) ([]byte, error) {
 	b = appendText(b, a.Why)
 	b = appendText(b, string(a.FinalFate))
 	b = appendText(b, a.FinalWhy)
+	b = appendText(b, a.EndWhy)
 	b = appendText(b, a.Incident)
 	if a.EndsAt != nil {
 		b = appendTime(b, *a.EndsAt)
@@ -106,7 +107,7 @@ func decodeAlert(b []byte, a *correlator.Alert) error {
 	}
 	a.Fate, a.Why = correlator.Fate(d.text()), d.text()
 	a.FinalFate, a.FinalWhy = correlator.Fate(d.text()), d.text()
-	a.Incident = d.text()
+	a.EndWhy, a.Incident = d.text(), d.text()
 	if flags&hasEnds != 0 {
 		at := d.time()
 		a.EndsAt = &at

@@ -254,6 +254,11 @@ func (s *server) housekeeping(ctx context.Context) error {
 			} else if n > 0 {
 				s.log.Info("journal trimmed", "events", n)
 			}
+			if n, err := s.engine.TrimRecords(ctx, s.now().Add(-s.cfg.Storage.RecordRetention.Std())); err != nil && ctx.Err() == nil {
+				s.log.Error("old records could not be trimmed", "err", err)
+			} else if n > 0 {
+				s.log.Info("records trimmed", "rows", n)
+			}
 			if err := s.db.Reclaim(); err != nil {
 				s.log.Warn("disk space could not be reclaimed", "err", err)
 			}

@@ -142,12 +142,16 @@ func (s *State) pace(g *group) float64 {
 	d := s.now.Sub(g.PaceAt)
 	rate := max(decayed(g.Fast, d, fastTau)/fastTau.Minutes(), 0.5*decayed(g.Slow, d, slowTau)/slowTau.Minutes())
 	if len(g.Members) == 1 {
-		rate *= 0.5 // it may be alone
+		if c := s.alerts.Get(g.Members[0]); c != nil {
+			rate *= soleBase + soleProm*s.promise(classOf(c)) // it may be alone
+		}
 	}
 	return max(rate, 1e-4)
 }
 
 const (
+	soleBase = 0.2
+	soleProm = 1.5
 	// A failure shows within minutes, by its slow rules within half an hour.
 	fastTau = 5 * time.Minute
 	slowTau = 20 * time.Minute

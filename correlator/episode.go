@@ -61,6 +61,7 @@ type canonical struct {
 	Unbound     string       `json:"unbound,omitempty"` // why no item is known
 	Absence     bool         `json:"absence,omitempty"` // it says that something does not happen
 	Counted     bool         `json:"counted,omitempty"` // learned from already
+	Alone       float64      `json:"alone,omitempty"`   // what it counts among those that came alone
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
 }
 

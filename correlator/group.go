@@ -122,6 +122,9 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		}
 		g = s.sweep(g)
 		if !g.Held {
+			if first := s.alerts.Get(g.Members[0]); first != nil && len(g.Members) == 2 {
+				s.foundCompany(g, first)
+			}
 			s.foundCompany(g, c)
 			s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), sentence(ev)))
 			ep.Fate, ep.Why = FateIncident, sentence(ev)

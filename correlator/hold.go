@@ -10,7 +10,7 @@ import (
 const (
 	// promising is the share of a class's alerts that began incidents from which a
 	// lone one is not kept waiting; shortHold is how long it waits then.
-	promising = 0.35
+	promising = 0.18
 	shortHold = 100 * time.Second
 )
 

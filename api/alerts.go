@@ -74,6 +74,9 @@ var alertLanguage = filter.Language[correlator.Alert]{
 		"held": {Doc: "yes: waits now", Text: func(a correlator.Alert) []string {
 			return []string{yesNo(a.Fate == correlator.FateHeld && a.FinalFate == "")}
 		}},
+		"why": {Doc: "the reason of its fate, in words: why:\"*disk swap*\"", Text: func(a correlator.Alert) []string {
+			return []string{a.Why, a.FinalWhy}
+		}},
 		"severity":    {Text: func(a correlator.Alert) []string { return []string{string(a.Severity)} }},
 		"incident":    {Text: func(a correlator.Alert) []string { return []string{a.Incident} }},
 		"source":      {Text: func(a correlator.Alert) []string { return []string{a.Source} }},

@@ -141,6 +141,15 @@ func (a *API) assetRoutes() {
 			q.Groups, q.Duplicates = orEmpty(q.Groups), orEmpty(q.Duplicates)
 			return &reply[inventory.Quality]{q}, err
 		})
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/coverage", "get-coverage", "inventory", "Machines and open ports that no Prometheus target or alerting rule watches"),
+		"Asks the Prometheus that the configuration names under cmdb.prometheus, now. 409 where it names none, 503 where one does not answer."),
+		func(ctx context.Context, in *struct {
+			Q string `query:"q" maxLength:"1000" doc:"Only machines that match"`
+		}) (*reply[cmdb.Coverage], error) {
+			c, err := inv.Coverage(ctx, in.Q)
+			c.Gaps, c.UnknownTargets = orEmpty(c.Gaps), orEmpty(c.UnknownTargets)
+			return &reply[cmdb.Coverage]{c}, err
+		})
 	handle(a, op(http.MethodGet, "/api/v1/endings", "list-endings", "inventory", "What ends: warranties, support, certificates, contracts; what is over comes first"),
 		func(ctx context.Context, in *struct {
 			Q      string   `query:"q" maxLength:"1000" doc:"Only items that match"`

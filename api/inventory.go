@@ -46,6 +46,7 @@ type Inventory interface {
 	BulkEdit(ctx context.Context, query string, e inventory.Edit, source string, dryRun bool, max int) (inventory.ImportReport, error)
 	Complete(query string, pos, limit int) inventory.Completion
 	Quality(ctx context.Context) (inventory.Quality, error)
+	Coverage(ctx context.Context, query string) (cmdb.Coverage, error)
 	Endings(ctx context.Context, query string, within time.Duration, fields []string) ([]inventory.Ending, error)
 	Costs(ctx context.Context, query, by string) ([]inventory.Cost, error)
 	AsOf(ctx context.Context, id string, at time.Time) (inventory.Snapshot, error)
@@ -62,6 +63,7 @@ type Inventory interface {
 	Views(ctx context.Context) ([]inventory.View, error)
 	SaveView(ctx context.Context, v inventory.View) error
 	DeleteView(ctx context.Context, name string) error
+	Subscribe() *inventory.Subscription
 }
 
 // CIPage is a page of items; it also counts what matches in all.

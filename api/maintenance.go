@@ -20,19 +20,11 @@ type Maintenance struct {
 	Legal []string       `json:"legal" nullable:"false" doc:"Verbs that the window's state allows now"`
 }
 
-type maintenanceReply struct {
-	ETag string `header:"ETag"`
-	Body Maintenance
-}
-
 // refsMost bounds the names that come along with a window of many items.
 const refsMost = 1000
 
 func (a *API) maintenanceOf(m itsm.Maintenance) Maintenance {
-	x := Maintenance{Maintenance: m, Refs: map[string]Ref{}, Legal: []string{}}
-	for _, v := range m.Legal() {
-		x.Legal = append(x.Legal, string(v))
-	}
+	x := Maintenance{Maintenance: m, Refs: map[string]Ref{}, Legal: wordsOf(m.Legal())}
 	for _, id := range m.CIs[:min(len(m.CIs), refsMost)] {
 		if r, ok := a.ref(id); ok {
 			x.Refs[id] = r
@@ -41,9 +33,9 @@ func (a *API) maintenanceOf(m itsm.Maintenance) Maintenance {
 	return x
 }
 
-func (a *API) maintenanceRecord(ctx context.Context, id string) (*maintenanceReply, error) {
+func (a *API) maintenanceRecord(ctx context.Context, id string) (*recorded[Maintenance], error) {
 	m, _, err := a.o.Engine.Records().Maintenance(ctx, id)
-	return &maintenanceReply{etag(m.Revision), a.maintenanceOf(m)}, err
+	return &recorded[Maintenance]{etag(m.Revision), a.maintenanceOf(m)}, err
 }
 
 // NewMaintenance plans a window.
@@ -98,6 +90,7 @@ func (a *API) covered(ctx context.Context, query string) ([]string, error) {
 }
 
 func (a *API) maintenanceRoutes() {
+	k := kind[Maintenance]{"maintenance", "maintenance", a.maintenanceRecord}
 	handle(a, op(http.MethodGet, "/api/v1/maintenance", "list-maintenance", "maintenance", "List maintenance windows, newest first; open ones by their begin"),
 		func(ctx context.Context, in *struct {
 			Paging
@@ -110,52 +103,28 @@ func (a *API) maintenanceRoutes() {
 			}
 			return pageOf(out, p.Next), err
 		})
-	handle(a, op(http.MethodGet, "/api/v1/maintenance/{id}", "get-maintenance", "maintenance", "One window"),
-		func(ctx context.Context, in *ByID) (*maintenanceReply, error) { return a.maintenanceRecord(ctx, in.ID) })
-	handle(a, op(http.MethodGet, "/api/v1/maintenance/{id}/timeline", "list-maintenance-timeline", "maintenance", "Its timeline, oldest first"),
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*reply[Page[TimelineEntry]], error) {
-			if _, err := a.maintenanceRecord(ctx, in.ID); err != nil {
-				return nil, err
-			}
-			return a.timeline(ctx, in.ID, in.at())
-		})
-	create := op(http.MethodPost, "/api/v1/maintenance", "create-maintenance", "maintenance", "Plan a window: alerts about what it covers open nothing meanwhile")
-	create.DefaultStatus = http.StatusCreated
-	handle(a, create, func(ctx context.Context, in *struct{ Body NewMaintenance }) (*created[Maintenance], error) {
-		b := in.Body
+	readable(a, k, "One window")
+	creatable(a, k, "Plan a window: alerts about what it covers open nothing meanwhile", func(ctx context.Context, b NewMaintenance) (any, error) {
 		args := itsm.MaintenanceArgs{Summary: b.Summary, CIs: b.CIs, Services: b.Services, Query: b.Query, EndsAt: b.EndsAt}
 		if b.StartsAt != nil {
 			args.StartsAt = *b.StartsAt
 		}
-		if b.Query != "" {
-			ids, err := a.covered(ctx, b.Query)
-			if err != nil {
-				return nil, err
-			}
-			args.CIs = append(args.CIs, ids...)
+		if b.Query == "" {
+			return args, nil
 		}
-		id, err := a.submit(ctx, verbOf{record: "maintenance", name: "create"}, "", args)
-		if err != nil {
-			return nil, err
-		}
-		x, err := a.maintenanceRecord(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		return &created[Maintenance]{Location: "/api/v1/maintenance/" + id, ETag: x.ETag, Body: x.Body}, nil
+		ids, err := a.covered(ctx, b.Query)
+		args.CIs = append(args.CIs, ids...)
+		return args, err
 	})
 	for _, v := range []struct {
 		name, summary string
-		args          argument
+		register      verb[Maintenance]
 	}{
-		{"cancel", "It does not take place", arguments[whyArgs]},
-		{"end", "It is done before its time", arguments[whyArgs]},
-		{"extend", "It ends later, or sooner", arguments[extendArgs]},
+		{"cancel", "It does not take place", takes[whyArgs, Maintenance]},
+		{"end", "It is done before its time", takes[whyArgs, Maintenance]},
+		{"extend", "It ends later, or sooner", takes[extendArgs, Maintenance]},
 	} {
-		v.args(a, verbOf{"maintenance", v.name, op(http.MethodPost, "/api/v1/maintenance/{id}/"+v.name, v.name+"-maintenance", "maintenance", v.summary)})
+		v.register(a, k, v.name, v.summary)
 	}
 }
 
@@ -176,7 +145,7 @@ func (a *API) reviewRoutes() {
 			ByID
 			Body ReviewText
 		}) (*reply[itsm.Review], error) {
-			if _, err := a.submit(ctx, verbOf{record: "incident", name: "review"}, in.ID, in.Body); err != nil {
+			if _, err := a.submit(ctx, "incident", "review", in.ID, in.Body); err != nil {
 				return nil, err
 			}
 			r, err := a.o.Engine.Records().Review(ctx, in.ID)

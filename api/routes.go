@@ -49,6 +49,7 @@ var routes = map[string]access{
 	"GET /api/v1/cis/{id}/health":              from(auth.Viewer),
 	"GET /api/v1/cis/{id}/sbom":                from(auth.Viewer),
 	"GET /api/v1/quality":                      from(auth.Viewer),
+	"GET /api/v1/coverage":                     from(auth.Viewer),
 	"GET /api/v1/endings":                      from(auth.Viewer),
 	"GET /api/v1/costs":                        from(auth.Viewer),
 	"GET /api/v1/merges":                       from(auth.Viewer),

@@ -518,7 +518,7 @@ func (s *State) record(ep *episode, f Fate, released bool) {
 	if c == nil {
 		c = &canonical{ID: ep.Canonical, Severity: s.severity(ep.Labels)}
 	}
-	s.emit(AlertDecided{Alert: alertOf(ep, c), Fate: f, Released: released})
+	s.emit(AlertDecided{Alert: alertOf(ep, c), Fate: f, Released: released && !ep.lasting()})
 }
 
 func (s *State) recordFull(ep *episode, c *canonical, a *event.Alert) {

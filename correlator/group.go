@@ -105,6 +105,14 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		ep.Fate, ep.Why = FateSuppressed, whyPlanned
 		return
 	}
+	if g, why := s.wreck(c); g != nil && best.g == nil {
+		c.Evidence = []Evidence{{"topology", why, attachOdds}}
+		s.join(g, c)
+		s.unclear(g)
+		s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), why))
+		ep.Fate, ep.Why = FateIncident, why
+		return
+	}
 	if best.g != nil {
 		g := best.g
 		ev := s.evidence(c, best)

@@ -2,7 +2,6 @@ package correlator
 
 import (
 	"cmp"
-	"container/heap"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -103,6 +102,8 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 		s.change(e, b)
 	case *event.Maintenance:
 		s.maintenance(e, b)
+	case *event.Liveness:
+		s.liveness(b)
 	case *event.Start:
 		s.started()
 	}
@@ -143,7 +144,7 @@ func (s *State) flush() {
 func (s *State) started() {
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
-		if !ep.ended() {
+		if !ep.ended() && !ep.lasting() {
 			ep.Base = s.now
 			s.schedule(dueEpisode, k, &ep.Due, s.now.Add(s.expiry()))
 			s.episodes.Touch(k)
@@ -191,18 +192,9 @@ const (
 	dueSettle
 )
 
-// schedule sets a row's deadline; zero cancels it. Entries of the heap that no
-// longer equal their row's deadline are dead: a restored state has none of them,
-// so they must never be seen from outside.
+// schedule sets a row's deadline; zero cancels it.
 func (s *State) schedule(kind int, key string, field *time.Time, at time.Time) {
-	at = at.Truncate(time.Millisecond)
-	if field.Equal(at) {
-		return
-	}
-	*field = at
-	if !at.IsZero() {
-		heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
-	}
+	s.due.Schedule(field, paged.Deadline{At: at, Kind: kind, Key: key})
 }
 
 func (s *State) dueOf(d paged.Deadline) *time.Time {
@@ -253,24 +245,16 @@ func (s *State) dueOf(d paged.Deadline) *time.Time {
 
 // NextDeadline returns the next time at which something is due, if anything is.
 func (s *State) NextDeadline() (time.Time, bool) {
-	for len(s.due) > 0 {
-		d := s.due[0]
-		if at := s.dueOf(d); at != nil && at.Equal(d.At) {
-			return d.At, true
-		}
-		heap.Pop(&s.due)
-	}
-	return time.Time{}, false
+	d, ok := s.due.Next(s.dueOf)
+	return d.At, ok
 }
 
 func (s *State) workOff() {
 	for {
-		at, ok := s.NextDeadline()
-		if !ok || at.After(s.now) {
+		d, ok := s.due.Take(s.now, s.dueOf)
+		if !ok {
 			return
 		}
-		d := heap.Pop(&s.due).(paged.Deadline)
-		*s.dueOf(d) = time.Time{} // which changes the row, so its page must be marked whatever its handler does
 		switch d.Kind {
 		case dueWindow:
 			s.windowDue(d.Key)
@@ -410,9 +394,7 @@ func (s *State) Loaded() {
 }
 
 func (s *State) reschedule(kind int, key string, at time.Time) {
-	if !at.IsZero() {
-		heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
-	}
+	s.due.Restore(paged.Deadline{At: at, Kind: kind, Key: key})
 }
 
 // hashOf names a text shortly, for keys.

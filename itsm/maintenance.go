@@ -138,21 +138,9 @@ func (m *Maintenance) Legal() []Verb {
 // Apply does verb as a person.
 func (m *Maintenance) Apply(verb Verb, a MaintenanceArgs, actor string, now time.Time) (Change, error) {
 	var c Change
-	if !slices.Contains(m.Legal(), verb) {
-		names := []string{}
-		for _, v := range m.Legal() {
-			names = append(names, string(v))
-		}
-		possible := "nothing is possible any more"
-		if len(names) > 0 {
-			possible = "possible are " + strings.Join(names, ", ")
-		}
-		f := fault.Conflictf("maintenance %s is %s: %q is not possible now; %s", m.ID, m.State, verb, possible)
-		f.Legal = names
-		return c, f
-	}
-	if a.Revision != 0 && a.Revision != m.Revision {
-		return c, stale("maintenance", m.ID, m.Revision, a.Revision)
+	r := record{"maintenance", m.ID, string(m.State), m.Legal(), m.Revision}
+	if err := r.allow(verb, a.Revision); err != nil {
+		return c, err
 	}
 	switch verb {
 	case Cancel:

@@ -331,7 +331,9 @@ func (c *checkCmd) Run(io streams) error {
 	if err != nil {
 		return err
 	}
-	if _, err := app.Rules(cfg); err != nil {
+	_, err = app.Rules(cfg)
+	_, wrong := app.CMDBRules(cfg, filepath.Dir(c.File))
+	if err = errors.Join(err, wrong); err != nil {
 		return fmt.Errorf("%s:\n%w", c.File, err)
 	}
 	_, err = fmt.Fprintf(io.out, "%s: fine\n", c.File)

@@ -333,8 +333,8 @@ func (t *top) sorted() []sortItem {
 }
 
 func (inv *Inventory) knownField(name string) bool {
-	for _, c := range inv.registry.Classes() {
-		if _, ok := inv.registry.Field(c.Name, name); ok {
+	for _, c := range inv.Registry().Classes() {
+		if _, ok := inv.Registry().Field(c.Name, name); ok {
 			return true
 		}
 	}
@@ -347,7 +347,7 @@ func (inv *Inventory) Fields() []string {
 	for _, n := range []string{"name", "class", "tag", "alias", "source", "incomplete", "seen", "first_seen", "missing", "liveness", "software", "id", "agent", "on"} {
 		set[n] = true
 	}
-	for _, c := range inv.registry.Classes() {
+	for _, c := range inv.Registry().Classes() {
 		for _, f := range c.Fields {
 			set[f.Name] = true
 		}
@@ -371,7 +371,7 @@ func (inv *Inventory) suggest(name string) string {
 	for n := range inv.mem.columns {
 		try(n)
 	}
-	for _, c := range inv.registry.Classes() {
+	for _, c := range inv.Registry().Classes() {
 		for _, f := range c.Fields {
 			try(f.Name)
 		}

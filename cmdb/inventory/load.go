@@ -26,6 +26,9 @@ func (inv *Inventory) load(ctx context.Context) error {
 	err := inv.beside(ctx, func(r store.Reader) error {
 		if err := each(inv, r, inv.cols.host, func(d *hostDoc) {
 			hosts = append(hosts, machine{d.CI, d.state(nil), d.Ident.Keys()})
+			if m := inv.watch.join(d.CI, d.AgentID, d.Site); m != nil && d.Lost != "" {
+				m.verdict, m.since = d.Lost, d.LostAt
+			}
 		}); err != nil {
 			return err
 		}
@@ -76,6 +79,9 @@ func (inv *Inventory) load(ctx context.Context) error {
 	m.sort()
 	return inv.beside(ctx, inv.loadSections, func(r store.Reader) error {
 		if err := each(inv, r, inv.cols.relation, inv.loadRelation); err != nil {
+			return err
+		}
+		if err := each(inv, r, inv.cols.site, func(s *siteDoc) { inv.watch.site(s.Name).cut = s.Since }); err != nil {
 			return err
 		}
 		return each(inv, r, inv.cols.seen, func(s *seenDoc) {

@@ -29,10 +29,11 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 	if len(env.Changes) > maxChanges {
 		return report.Reply{}, fault.Invalidf("changes", "more than %d in one report", maxChanges)
 	}
+	inv.watch.hear(id, &env, inv.now())
 	if inv.unchanged(id, &env) {
 		inv.stats.reports.Add(1)
 		inv.stats.unchanged.Add(1)
-		return report.Reply{CI: id, Schedule: inv.schedule}, nil
+		return report.Reply{CI: id, Schedule: inv.Schedule()}, nil
 	}
 	in := incoming{env: &env, rejected: map[string]string{}, fresh: map[string]*content{}}
 	hashes := inv.hashesOf(id)
@@ -116,7 +117,7 @@ func (inv *Inventory) hashesOf(id string) [sectionCount]uint64 {
 // report applies an envelope.
 func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	inv := b.inv
-	reply := report.Reply{CI: id, Schedule: inv.schedule, Rejected: maps.Clone(in.rejected)}
+	reply := report.Reply{CI: id, Schedule: inv.Schedule(), Rejected: maps.Clone(in.rejected)}
 	old, err := b.ci(id)
 	if err != nil {
 		return reply, err
@@ -132,6 +133,7 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 		return reply, fault.NotFoundf("machine %q was never enrolled: enrol again", id)
 	}
 	doc := *oldDoc
+	doc.Site = in.env.Agent.Site
 	now := b.now
 	taken := in.env.TakenAt
 	if taken.IsZero() || taken.After(now) {

@@ -115,6 +115,10 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.o.ConfigFile, err)
 	}
+	items, err := CMDBRules(s.cfg, filepath.Dir(s.o.ConfigFile))
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.o.ConfigFile, err)
+	}
 	if err := s.checkWeb(); err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (s *server) open(ctx context.Context) (err error) {
 	if s.engine, err = engine.Open(ctx, engine.Options{DB: s.db, Journal: s.journal, Rules: rules, Version: s.o.Version, Logger: s.log, Now: s.now}); err != nil {
 		return err
 	}
-	if s.inventory, err = inventory.New(ctx, inventory.Options{DB: s.db, Journal: s.journal, Now: s.now, NewID: newCI, Schedule: schedule(s.cfg.Agents), Logger: s.log}); err != nil {
+	if s.inventory, err = inventory.New(ctx, inventory.Options{DB: s.db, Journal: s.journal, Now: s.now, NewID: newCI, Rules: items, Logger: s.log}); err != nil {
 		return err
 	}
 	s.collector = collector.New(collector.Options{
@@ -161,6 +165,8 @@ func (s *server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.life.background("housekeeping", s.failed, s.housekeeping)
+	s.life.background("liveness", s.failed, s.watchLiveness)
+	s.life.background("coverage", s.failed, s.coverage)
 	s.serve(l)
 	s.welcome(started)
 	return nil
@@ -255,6 +261,23 @@ func (s *server) housekeeping(ctx context.Context) error {
 	}
 }
 
+// watchLiveness judges who of the agents' meshes is alive. It goes by itself: a verdict
+// that waits for housekeeping is late.
+func (s *server) watchLiveness(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := s.inventory.Judge(ctx, s.now()); err != nil && ctx.Err() == nil {
+				s.log.Error("liveness could not be judged", "err", err)
+			}
+		}
+	}
+}
+
 // load reads the configuration again: all of it takes effect, or none.
 func (s *server) load(ctx context.Context) error {
 	cfg, err := config.Load(s.o.ConfigFile)
@@ -265,8 +288,12 @@ func (s *server) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Storage != s.cfg.Storage || cfg.Ingest != s.cfg.Ingest || cfg.Agents != s.cfg.Agents {
-		s.log.Warn("changes to storage, ingest and agents take effect with the next start")
+	items, err := CMDBRules(cfg, filepath.Dir(s.o.ConfigFile))
+	if err != nil {
+		return err
+	}
+	if cfg.Storage != s.cfg.Storage || cfg.Ingest != s.cfg.Ingest {
+		s.log.Warn("changes to storage and ingest take effect with the next start")
 	}
 	receivers, err := s.loadReceivers(cfg.Notifications)
 	if err != nil {
@@ -275,8 +302,11 @@ func (s *server) load(ctx context.Context) error {
 	if err := s.engine.Reload(ctx, rules); err != nil {
 		return err
 	}
+	if err := s.inventory.Reload(items); err != nil {
+		return err
+	}
 	s.retell(receivers)
-	cfg.Storage, cfg.Ingest, cfg.Agents = s.cfg.Storage, s.cfg.Ingest, s.cfg.Agents
+	cfg.Storage, cfg.Ingest = s.cfg.Storage, s.cfg.Ingest
 	s.cfg = cfg
 	s.log.Info("configuration reloaded", "file", s.o.ConfigFile)
 	return nil

@@ -55,7 +55,7 @@ func (r Rules) Validate() error {
 
 // Version is raised when the same events would be decided otherwise: a state
 // must not be carried on from the middle by other rules than it was begun with.
-const Version = 3
+const Version = 4
 
 // counters number what the fold makes, and count what it disposed of.
 type counters struct {
@@ -123,8 +123,10 @@ var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "
 
 func (s *State) nextID(kind string) string {
 	s.count.Seq[kind]++
-	return fmt.Sprintf("%s%08d", prefixes[kind], s.count.Seq[kind])
+	return idOf(kind, s.count.Seq[kind])
 }
+
+func idOf(kind string, n uint64) string { return fmt.Sprintf("%s%08d", prefixes[kind], n) }
 
 // Rules returns the rules in force.
 func (s *State) Rules() Rules { return s.rules }

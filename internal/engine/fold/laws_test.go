@@ -163,6 +163,17 @@ func act(rnd *rand.Rand, incidents, problems, alerts []string) (event.Event, boo
 		}
 		return e, true
 	}
+	if rnd.IntN(20) == 0 {
+		l := event.Liveness{Site: "fra", Lost: rnd.IntN(2) == 0, Since: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Hosts: 3}
+		if n := rnd.IntN(5); n > 0 {
+			l.CI = event.Ref{Class: "host", Name: fmt.Sprintf("host-%d", n)}
+		}
+		e, err := event.New(&l)
+		if err != nil {
+			panic(err)
+		}
+		return e, true
+	}
 	if rnd.IntN(25) == 0 {
 		e, err := event.New(&event.Start{Version: "test"})
 		if err != nil {

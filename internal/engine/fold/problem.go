@@ -23,6 +23,7 @@ type CreateProblemArgs struct {
 type LinkArgs struct {
 	Incident string `json:"incident"`
 	Reason   string `json:"reason,omitempty"`
+	Revision uint64 `json:"revision,omitempty"` // that the caller has read
 }
 
 // openProblem begins a problem.
@@ -164,6 +165,9 @@ func (s *State) createProblem(c *event.Command) (string, any, error) {
 func (s *State) link(x *problem, c *event.Command) error {
 	var a LinkArgs
 	if err := strict(c.Args, &a); err != nil {
+		return err
+	}
+	if err := x.Doc.Allow(itsm.Verb(c.Verb), a.Revision); err != nil {
 		return err
 	}
 	i := s.incidents.Get(a.Incident)

@@ -115,7 +115,7 @@ export interface paths {
         };
         /**
          * List every received alert with its fate
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: bound (yes or no); canonical; ci (id or name); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); fingerprint; held (yes: waits now); id; incident; name (alertname); receipts; received (time of the last receipt); severity; source; started (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); annotation.NAME; label.NAME.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: bound (yes or no); canonical; ci (id or name); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); fingerprint; held (yes: waits now); id; incident; name (alertname); receipts; received (time of the last receipt); severity; source; started (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; label.NAME.
          *
          *     Order (sort): -fate, -id, -name, -received, -severity, -started, -status, fate, id, name, received, severity, started, status; without it -id.
          *
@@ -554,6 +554,28 @@ export interface paths {
          * @description Role: viewer.
          */
         get: operations["list-costs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Machines and open ports that no Prometheus target or alerting rule watches
+         * @description Asks the Prometheus that the configuration names under cmdb.prometheus, now. 409 where it names none, 503 where one does not answer.
+         *
+         *     Role: viewer.
+         */
+        get: operations["get-coverage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1931,7 +1953,7 @@ export interface paths {
         };
         /**
          * Server-sent events of what changed
-         * @description `event` is the kind of record, `data` is {id, kind, position}, `id` is the position: a reader that comes back with Last-Event-ID gets what it missed. `event: reset` says that changes were lost: read everything anew. Comments are heartbeats.
+         * @description `event` is the kind of record, `data` is {id, kind, position}; a reader that comes back with the last `id` as Last-Event-ID gets what it missed. Changes of the inventory (ci, task) come at most once a second, each item once. `event: reset` says that changes were lost: read everything anew. Comments are heartbeats.
          *
          *     Role: viewer.
          */
@@ -2465,6 +2487,14 @@ export interface components {
             /** Format: double */
             total: number;
         };
+        Coverage: {
+            /** Format: int64 */
+            covered: number;
+            gaps: components["schemas"]["Gap"][];
+            unknown_targets: string[];
+            /** Format: int64 */
+            watched: number;
+        };
         Difference: {
             field: string;
             new: unknown;
@@ -2554,6 +2584,15 @@ export interface components {
             ignored?: string[];
             rule?: string;
             same?: string[];
+        };
+        Gap: {
+            ci: string;
+            class: string;
+            jobs?: string[];
+            missing: string;
+            name: string;
+            /** Format: int64 */
+            port?: number;
         };
         Graph: {
             edges: components["schemas"]["GraphEdge"][];
@@ -3429,13 +3468,13 @@ export interface components {
             version: string;
         };
         StreamEvent: {
-            /** @description The record that changed */
+            /** @description The record that changed; empty for very many items or tasks at once */
             id: string;
             /** @enum {string} */
-            kind: "incident" | "alert" | "problem" | "maintenance";
+            kind: "incident" | "alert" | "problem" | "maintenance" | "ci" | "task";
             /**
              * Format: int64
-             * @description Of the event in the journal that changed it
+             * @description Of the event in the journal that changed it; 0 for what the inventory keeps outside of it
              */
             position: number;
         };
@@ -4557,6 +4596,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageCost"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-coverage": {
+        parameters: {
+            query?: {
+                /** @description Only machines that match */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Coverage"];
                 };
             };
             /** @description A problem */

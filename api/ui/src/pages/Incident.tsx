@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { Fault } from '../api/client';
+import { api, Fault, must } from '../api/client';
 import { fetchIncidents, quoted, useGraph, useIncident, useIncidentAlerts, useMay, useTimeline, useVerb, type Incident as Doc, type Verb } from '../api/queries';
 import { useQuery } from '@tanstack/react-query';
 import { AlertsByCi } from '../components/AlertsByCi';
@@ -55,6 +55,7 @@ export default function Incident({ id }: { id: string }) {
   useKeys({
     ...Object.fromEntries(buttons.filter(([v]) => legal.has(v)).map(([v, , key]) => [key, () => doVerb(v)])),
     n: legal.has('notes') ? () => note.current?.focus() : undefined,
+    v: q.data?.resolved_at ? () => go(`/incidents/${id}/review`) : undefined,
     b: () => go('/'),
   });
 
@@ -107,7 +108,12 @@ export default function Incident({ id }: { id: string }) {
           Merged into <Link href={`/incidents/${i.merged_into}`}>{i.merged_into}</Link>, where its alerts are now.
         </p>
       )}
-      {i.resolution && <p className="note">Resolved{i.resolved_by ? ` by ${i.resolved_by}` : ''}: {i.resolution}</p>}
+      {i.resolution && (
+        <p className="note row" style={{ justifyContent: 'space-between' }}>
+          <span>Resolved{i.resolved_by ? ` by ${i.resolved_by}` : ''}: {i.resolution}</span>
+          {i.resolved_at && <Link href={`/incidents/${i.id}/review`} className="small">Review: what happened and what to learn</Link>}
+        </p>
+      )}
       {i.restored_at && i.state !== 'resolved' && i.state !== 'closed' && (
         <p className="note">
           All alerts are clear since <Time at={i.restored_at} mode="clock" />. It resolves by itself if that lasts.
@@ -168,6 +174,7 @@ export default function Incident({ id }: { id: string }) {
             </Card>
           )}
           <Similar i={i} />
+          <Told id={i.id} />
           {i.description && (
             <Card title="Description" id="description">
               <p className="wrap" style={{ whiteSpace: 'pre-wrap' }}>{i.description}</p>
@@ -270,6 +277,26 @@ function Similar({ i }: { i: Doc }) {
       ) : (
         !i.seen_before && <p className="muted">{q.isFetching ? 'Looking…' : 'No earlier incident looks like this one.'}</p>
       )}
+    </Card>
+  );
+}
+
+const steps: Record<string, string> = { opened: 'that it opened', escalated: 'that nobody acknowledged it', acknowledged: 'who has it', resolved: 'that it is over' };
+
+/** What was told to people outside of these pages, and whether it arrived. */
+function Told({ id }: { id: string }) {
+  const q = useQuery({ queryKey: ['incident', id, 'told'], queryFn: () => must(api.GET('/api/v1/incidents/{id}/notifications', { params: { path: { id }, query: { limit: 20 } } })) });
+  if (!q.data || q.data.items.length === 0) return null;
+  return (
+    <Card title="Told" id="told">
+      <ul className="stack" style={{ gap: 6 }}>
+        {q.data.items.map((n) => (
+          <li key={n.id} className="row small" style={{ justifyContent: 'space-between' }}>
+            <span>{steps[n.step] ?? words(n.step).toLowerCase()} <span className="muted"><Time at={n.at} mode="clock" /></span></span>
+            {known(n.done_at) ? <span className="chip good">arrived</span> : <span className="chip warn">on its way</span>}
+          </li>
+        ))}
+      </ul>
     </Card>
   );
 }

@@ -176,9 +176,20 @@ type fit struct {
 	beside                         string // an item of the group that the alert's item is joined to
 }
 
-// settled is how long after the middle of its alerts a failure has done most of
-// what it does.
-const settled = 25 * time.Minute
+const (
+	// settled is how long after the middle of its alerts a failure has done most of
+	// what it does.
+	settled = 25 * time.Minute
+	// earlyFade and lateFade are minutes by which an alert is too early or too late
+	// for each unit of evidence against it.
+	earlyFade = 6.0
+	lateFade  = 12.0
+	// What the class and the habit of an alert say is not independent of the rest,
+	// so it counts in part.
+	sameKind   = 0.8
+	newKind    = 0.5
+	habitShare = 0.5
+)
 
 func (f fit) total() float64 { return quantise(f.time + f.place + f.class + f.age + f.habit) }
 
@@ -216,14 +227,14 @@ func (s *State) fitness(c *canonical, g *group, reaches []reach) fit {
 	f.class = s.classFit(c, g)
 	// An alert older than the failure is no effect of it.
 	if early := g.Onset.Sub(c.Onset); early > 2*time.Minute {
-		f.age = -min(4, early.Minutes()/6)
+		f.age = -min(4, early.Minutes()/earlyFade)
 	}
 	// What a failure does, it does soon: what comes long after the bulk is another matter.
 	if late := s.now.Sub(g.Middle) - settled; late > 0 && len(g.Members) > 1 {
-		f.age = -min(5, late.Minutes()/12)
+		f.age = -min(5, late.Minutes()/lateFade)
 	}
 	if x, _ := s.habitual(c); x > 1 {
-		f.habit = -0.5 * math.Log(x)
+		f.habit = -habitShare * math.Log(x)
 	}
 	return f
 }
@@ -321,9 +332,9 @@ func (s *State) classFit(c *canonical, g *group) float64 {
 	// How varied the group is says how likely a class is that it has not had.
 	variety := max(0.3, float64(len(g.Classes))/math.Log(2+n))
 	if k == 0 {
-		return math.Log(variety/(n+variety)) * 0.5
+		return math.Log(variety/(n+variety)) * newKind
 	}
-	return max(0, math.Log((k+variety*q)/(n+variety)/q)) * 0.8
+	return max(0, math.Log((k+variety*q)/(n+variety)/q)) * sameKind
 }
 
 // evidence tells a fit in sentences.

@@ -33,6 +33,7 @@ type group struct {
 	Closed     bool           `json:"closed,omitempty"` // by a person, or out of its reopen window: takes nothing any more
 	Flood      bool           `json:"flood,omitempty"`  // what many lone alerts share
 	Beat       string         `json:"beat,omitempty"`   // the silent heartbeat that opened it
+	Apart      []string       `json:"apart,omitempty"`  // incidents that it was parted from: it merges with none of them
 	Last       Assessment     `json:"last"`
 	Assessed   int            `json:"assessed,omitempty"` // members at the last assessment
 	Alike      float64        `json:"alike,omitempty"`    // to SeenBefore
@@ -129,6 +130,9 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 			}
 		}
 		g = s.sweep(g)
+		if slices.Contains(sweepAt, len(g.Members)) {
+			s.review(g)
+		}
 		if !g.Held {
 			if first := s.alerts.Get(g.Members[0]); first != nil && len(g.Members) == 2 {
 				s.foundCompany(g, first)
@@ -213,6 +217,17 @@ func (s *State) join(g *group, c *canonical) {
 		c.HoldWhy = ""
 	}
 	s.alerts.Touch(c.ID)
+	s.admit(g, c)
+	g.LastJoined = s.now
+	s.quicken(g, 1)
+	if g.live() {
+		s.relist(g)
+	}
+	s.groups.Touch(g.ID)
+}
+
+// admit counts an alert in for all that a group derives from its members.
+func (s *State) admit(g *group, c *canonical) {
 	weight := 1.0
 	if s.seat(g, c) > 1 {
 		weight = again
@@ -227,13 +242,7 @@ func (s *State) join(g *group, c *canonical) {
 	if g.Onset.IsZero() || c.Onset.Before(g.Onset) {
 		g.Onset = c.Onset
 	}
-	g.LastJoined = s.now
-	s.quicken(g, 1)
 	s.believe(g, c, weight)
-	if g.live() {
-		s.relist(g)
-	}
-	s.groups.Touch(g.ID)
 }
 
 func (g *group) count(c *canonical) {
@@ -316,7 +325,7 @@ func (s *State) open(g *group, why string) *group {
 	}
 	g.Last = s.assess(g)
 	g.Assessed = len(g.Members)
-	s.emit(IncidentOpened{g.ID, g.Last, why})
+	s.emit(IncidentOpened{ID: g.ID, Assessment: g.Last, Why: why})
 	told := s.recognise(g)
 	s.schedule(dueSettle, g.ID, &g.SettleDue, s.now.Add(settleAfter))
 	s.touchGroup(g.ID, told)
@@ -562,7 +571,7 @@ func (s *State) openBeat(b *heartbeat) string {
 		Severity: Critical, Onset: b.Last, Impact: 1, Urgency: 1, Derived: "a silent heartbeat means that nothing else would be heard",
 	}
 	s.groups.Put(g.ID, g)
-	s.emit(IncidentOpened{g.ID, g.Last, "the heartbeat " + b.Name + " is silent"})
+	s.emit(IncidentOpened{ID: g.ID, Assessment: g.Last, Why: "the heartbeat " + b.Name + " is silent"})
 	return g.ID
 }
 

@@ -303,7 +303,7 @@ const mergeOdds = -1.0
 // maybeMerge joins two groups where one failure explains both better than two do.
 // It returns the group that holds g's alerts afterwards.
 func (s *State) maybeMerge(g, h *group) *group {
-	if len(g.Members)+len(h.Members) > s.cfg.MaxGroup || g == h {
+	if len(g.Members)+len(h.Members) > s.cfg.MaxGroup || g == h || slices.Contains(g.Apart, h.ID) || slices.Contains(h.Apart, g.ID) {
 		return g
 	}
 	_, _, bg := s.posterior(g)

@@ -22,20 +22,21 @@ const (
 	// splitLeast is how many alerts must leave for a record of their own.
 	splitLeast = 3
 	// splitTau is how far apart in time, in minutes, alerts of one failure are.
-	splitTau    = 15.0
-	splitCap    = 1.0
-	sharedCause = 0.05 // strength from which two causes share what may have failed both
-	splitClass  = 0.5  // weight of classes: they tell failures apart less surely than places
-	splitSeeds  = 12   // causes tried for the second part
-	splitMost   = 400  // alerts looked at: a larger storm stays whole
-	splitRounds = 4
+	splitTau      = 15.0
+	splitCap      = 1.0
+	sharedCause   = 0.05 // strength from which two causes share what may have failed both
+	splitClass    = 0.5  // weight of classes: they tell failures apart less surely than places
+	splitSeeds    = 6    // causes tried for the second part
+	splitSuspects = 24   // causes of the whole that are weighed
+	splitMost     = 400  // alerts looked at: a larger storm stays whole
+	splitRounds   = 4
 )
 
 // place is all that alerts at one item say about an incident's parts.
 type place struct {
 	item    int32 // -1: none is known
 	alerts  []*canonical
-	gains   []float64 // by suspect: how much better than chance its failure explains them
+	logs    []float64 // by suspect: how much better than chance its failure explains them; 0 where no item is known
 	near    []reach
 	classes map[string]int
 	at      float64 // minutes since the incident's onset, when first heard
@@ -54,9 +55,12 @@ type part struct {
 
 type partition struct {
 	s        *State
-	suspects []int32
 	places   []*place
-	q        map[string]float64
+	suspects []int32
+	// complaining are the suspects that alert themselves. Only such a one may be a
+	// second failure: what is merely suspected of a part of a storm is none.
+	complaining []int
+	q           map[string]float64
 }
 
 // review parts an incident if two failures explain it better than one does.
@@ -132,43 +136,40 @@ func (s *State) partition(g *group) *partition {
 	return p
 }
 
-// suspect lists the causes worth trying and what each explains.
+// suspect lists the causes worth trying and what each explains: what the incident
+// suspects, and what complains itself.
 func (p *partition) suspect(g *group) {
 	s := p.s
-	type hope struct {
-		at   int32
-		gain float64
+	for _, x := range g.Suspects[:min(len(g.Suspects), splitSuspects)] {
+		p.suspects = append(p.suspects, x.at)
 	}
-	sum := map[int32]float64{}
 	for _, x := range p.places {
-		if x.broad {
+		if x.item < 0 || x.broad || len(p.suspects) >= 2*splitSuspects {
 			continue
 		}
-		for _, r := range s.reachesOf(x.alerts[0]) {
-			sum[r.at] += x.weight * s.shownAt(r)
+		k := slices.Index(p.suspects, x.item)
+		if k < 0 {
+			k = len(p.suspects)
+			p.suspects = append(p.suspects, x.item)
+		}
+		if n := s.g.nodes.Get(s.g.ids[x.item]); n != nil && n.Class != "namespace" && n.Class != "cluster" {
+			p.complaining = append(p.complaining, k)
 		}
 	}
-	list := make([]hope, 0, len(sum))
-	for at, gain := range sum {
-		list = append(list, hope{at, quantise(gain + s.g.logPrior(at))})
-	}
-	slices.SortFunc(list, func(a, b hope) int {
-		if a.gain != b.gain {
-			return cmp.Compare(b.gain, a.gain)
-		}
-		return strings.Compare(s.g.ids[a.at], s.g.ids[b.at])
-	})
-	for _, h := range list[:min(len(list), 60)] {
-		p.suspects = append(p.suspects, h.at)
-	}
-	for _, x := range p.places {
-		x.gains = make([]float64, len(p.suspects))
-		if x.broad {
+	logs := make([]float64, len(p.places)*len(p.suspects))
+	for n, x := range p.places {
+		x.logs = logs[n*len(p.suspects) : (n+1)*len(p.suspects)]
+		if x.item < 0 || x.broad {
 			continue
 		}
 		reaches := s.reachesOf(x.alerts[0])
 		for k, at := range p.suspects {
-			x.gains[k] = s.lookup(reaches, at)
+			gain := s.lookup(reaches, at)
+			if gain == 0 {
+				x.logs[k] = logStray
+			} else {
+				x.logs[k] = math.Log(stray + (1-stray)*gain)
+			}
 		}
 	}
 }
@@ -180,7 +181,7 @@ func (p *partition) at(x *place, t *part, member bool) float64 {
 	}
 	ratio := 1.0
 	if t.cause >= 0 {
-		ratio = stray + (1-stray)*x.gains[t.cause]
+		ratio = math.Exp(x.logs[t.cause])
 	}
 	var sum float64
 	items := float64(len(t.items))
@@ -242,8 +243,8 @@ func (p *partition) describe(in func(n int) bool) *part {
 	for k, i := range p.suspects {
 		l := p.s.g.logPrior(i)
 		for n, x := range p.places {
-			if in(n) && x.item >= 0 && !x.broad {
-				l += x.weight * math.Log(stray+(1-stray)*x.gains[k])
+			if in(n) {
+				l += x.weight * x.logs[k]
 			}
 		}
 		if l = quantise(l); l > best {
@@ -270,10 +271,14 @@ func (p *partition) total(t *part, in func(n int) bool) float64 {
 // best finds the best way to part the places: true are those of the second part.
 func (p *partition) best() (side []bool, odds float64, causes [2]string) {
 	all := func(int) bool { return true }
-	whole := p.describe(all)
-	one := p.total(whole, all)
 	odds = math.Inf(-1)
-	for _, seed := range p.seeds(whole) {
+	whole := p.describe(all)
+	seeds := p.seeds(whole)
+	if len(seeds) == 0 {
+		return nil, odds, causes
+	}
+	one := p.total(whole, all)
+	for _, seed := range seeds {
 		cur := seed
 		var a, b *part
 		inA, inB := func(n int) bool { return !cur[n] }, func(n int) bool { return cur[n] }
@@ -317,7 +322,7 @@ func (p *partition) best() (side []bool, odds float64, causes [2]string) {
 // related says that the two causes may be one: the same, one below the other, or
 // both below a third that carries them.
 func (p *partition) related(a, b *part) bool {
-	if a.cause < 0 || !p.complains(b) {
+	if a.cause < 0 || !slices.Contains(p.complaining, b.cause) {
 		return true
 	}
 	x, y := p.suspects[a.cause], p.suspects[b.cause]
@@ -333,16 +338,6 @@ func (p *partition) related(a, b *part) bool {
 	return of[y] >= 0.1
 }
 
-// complains says that a part's cause alerts itself: what only is suspected of a
-// part of a storm is no second failure.
-func (p *partition) complains(t *part) bool {
-	if t.cause < 0 || t.items[p.suspects[t.cause]] == 0 {
-		return false
-	}
-	n := p.s.g.nodes.Get(p.s.g.ids[p.suspects[t.cause]])
-	return n != nil && n.Class != "namespace" && n.Class != "cluster"
-}
-
 func (p *partition) name(t *part) string {
 	if t.cause < 0 {
 		return "one of unknown cause"
@@ -350,79 +345,41 @@ func (p *partition) name(t *part) string {
 	return "one of " + p.s.g.name(p.s.g.ids[p.suspects[t.cause]])
 }
 
-// seeds are first guesses at the second part: what a second suspect explains
-// better, what nothing explains but is of one class, and what came later.
+// seeds are first guesses at the second part: what a suspect that complains itself
+// explains better than the first failure does, where that does not explain it at all.
 func (p *partition) seeds(whole *part) [][]bool {
-	var out [][]bool
-	propose := func(in func(x *place) bool) {
-		side := make([]bool, len(p.places))
-		n := 0
-		for i, x := range p.places {
-			if in(x) {
-				side[i] = true
-				n++
-			}
-		}
-		if n > 0 && n < len(side) {
-			out = append(out, side)
-		}
-	}
-	base := func(x *place) float64 {
-		if whole.cause < 0 {
-			return 1
-		}
-		return stray + (1-stray)*x.gains[whole.cause]
-	}
 	type hope struct {
 		k    int
 		gain float64
 	}
+	base := func(x *place) float64 {
+		if whole.cause < 0 {
+			return 0
+		}
+		return min(0, x.logs[whole.cause])
+	}
 	var hopes []hope
-	for k := range p.suspects {
+	for _, k := range p.complaining {
 		gain := 0.0
 		for _, x := range p.places {
-			if d := math.Log(stray+(1-stray)*x.gains[k]) - math.Log(base(x)); d > 0 && x.item >= 0 && !x.broad {
+			if d := min(splitCap, x.logs[k]) - base(x); d > 0 && base(x) < 0 {
 				gain += x.weight * d
 			}
 		}
-		if gain > 0 {
-			hopes = append(hopes, hope{k, quantise(gain + p.s.g.logPrior(p.suspects[k]))})
+		if gain = quantise(gain + p.s.g.logPrior(p.suspects[k])); gain > 0 {
+			hopes = append(hopes, hope{k, gain})
 		}
 	}
 	slices.SortStableFunc(hopes, func(a, b hope) int { return cmp.Compare(b.gain, a.gain) })
+	var out [][]bool
 	for _, h := range hopes[:min(len(hopes), splitSeeds)] {
-		propose(func(x *place) bool { return x.gains[h.k] > base(x) })
-	}
-	count := map[string]int{}
-	for _, x := range p.places {
-		if base(x) < 1 || whole.cause < 0 {
-			for class := range x.classes {
-				count[class]++
-			}
+		side := make([]bool, len(p.places))
+		for n, x := range p.places {
+			side[n] = x.logs[h.k] > base(x)
 		}
-	}
-	common := ""
-	for _, class := range slices.Sorted(maps.Keys(count)) {
-		if count[class] > count[common] {
-			common = class
+		if slices.Contains(side, false) {
+			out = append(out, side)
 		}
-	}
-	if common != "" {
-		propose(func(x *place) bool { return x.classes[common] > 0 })
-	}
-	var at []float64
-	for _, x := range p.places {
-		at = append(at, x.at)
-	}
-	slices.Sort(at)
-	wide, from := 5.0, 0.0
-	for n := 1; n < len(at); n++ {
-		if at[n]-at[n-1] > wide {
-			wide, from = at[n]-at[n-1], at[n]
-		}
-	}
-	if from > 0 {
-		propose(func(x *place) bool { return x.at >= from })
 	}
 	return out
 }

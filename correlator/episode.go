@@ -63,6 +63,8 @@ type canonical struct {
 	Counted     bool         `json:"counted,omitempty"` // learned from already
 	Alone       float64      `json:"alone,omitempty"`   // what it counts among those that came alone
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
+
+	item int32 // see itemOf
 }
 
 // heartbeat is an alert that always fires: its silence is the signal.
@@ -312,13 +314,13 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 	if w, _, _ := s.planned(c); w != nil {
 		return c
 	}
-	reaches := s.reachesOf(c)
+	v := s.sight(c)
 	var best fit
-	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
+	for _, g := range s.nearby(v.reaches, v.near, nil) {
 		if g.Held || !g.ClearedAt.IsZero() {
 			continue
 		}
-		f := s.fitness(c, g, reaches)
+		f := s.fitness(v, g)
 		if t := f.total(); t >= attachOdds && (best.g == nil || t > best.total()) {
 			best = f
 		}

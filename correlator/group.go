@@ -71,7 +71,15 @@ func (s *State) reachesOf(c *canonical) []reach {
 	if c.Binding == nil {
 		return nil
 	}
-	return s.g.reaches(c.Binding.CI, c.idle())
+	return s.g.reaches(s.itemOf(c), c.idle())
+}
+
+// itemOf is the number of the alert's item, which must be bound.
+func (s *State) itemOf(c *canonical) int32 {
+	if c.item == 0 {
+		c.item = s.g.intern(c.Binding.CI) + 1
+	}
+	return c.item - 1
 }
 
 // idle says whether the alert complains that something does not happen.
@@ -86,14 +94,14 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	c.Active = true
 	s.books()
 	planned, whyPlanned, plannedOdds := s.planned(c)
-	reaches := s.reachesOf(c)
+	v := s.sight(c)
 	var best fit
 	var others []fit
-	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
-		f := s.fitness(c, g, reaches)
+	for _, g := range s.nearby(v.reaches, v.near, nil) {
+		f := s.fitness(v, g)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > 0 || broad(c) && f.place > -1 || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > 0 || v.broad && f.place > -1 || s.holdOf(c) <= 0) {
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f
@@ -263,10 +271,7 @@ func (s *State) seat(g *group, c *canonical) int {
 	if c.Binding == nil {
 		return 0
 	}
-	i, ok := s.g.index[c.Binding.CI]
-	if !ok {
-		return 0
-	}
+	i := s.itemOf(c)
 	if g.items == nil {
 		g.items = map[int32]int{}
 	}
@@ -283,10 +288,7 @@ func (s *State) unseatAll(c *canonical) {
 	if c.Binding == nil {
 		return
 	}
-	i, ok := s.g.index[c.Binding.CI]
-	if !ok {
-		return
-	}
+	i := s.itemOf(c)
 	unseat := func(g *group) {
 		if g == nil || g.items[i] == 0 || !slices.Contains(g.Members, c.ID) {
 			return

@@ -164,10 +164,10 @@ func (s *State) swept(g *group) bool {
 
 // joinLate looks once more for an incident that a lone alert belongs to.
 func (s *State) joinLate(g *group, c *canonical) bool {
-	reaches := s.reachesOf(c)
+	v := s.sight(c)
 	var best fit
-	for _, o := range s.nearby(reaches, s.neighboursOf(c), g) {
-		f := s.fitness(c, o, reaches)
+	for _, o := range s.nearby(v.reaches, v.near, g) {
+		f := s.fitness(v, o)
 		if t := f.total(); t >= attachOdds && (best.g == nil || t > best.total()) {
 			best = f
 		}
@@ -251,7 +251,7 @@ func (s *State) sweep(g *group) *group {
 		if c == nil || !c.Active {
 			continue
 		}
-		f := s.fitness(c, g, s.reachesOf(c))
+		f := s.fitness(s.sight(c), g)
 		if s.now.Sub(c.First) > 10*time.Minute {
 			f.time = math.Min(f.time, 0) // it did not come with the others
 		}

@@ -37,7 +37,7 @@ type place struct {
 	item    int32 // -1: none is known
 	alerts  []*canonical
 	logs    []float64 // by suspect: how much better than chance its failure explains them; 0 where no item is known
-	near    []reach
+	near    []neighbour
 	classes map[string]int
 	at      float64 // minutes since the incident's onset, when first heard
 	weight  float64
@@ -115,10 +115,10 @@ func (s *State) partition(g *group) *partition {
 		if x == nil {
 			x = &place{item: -1, classes: map[string]int{}, broad: broad(c), at: c.First.Sub(g.Onset).Minutes()}
 			if c.Binding != nil {
-				if i, ok := s.g.index[c.Binding.CI]; ok {
-					x.item = i
+				x.item = s.itemOf(c)
+				if !x.broad {
+					x.near = s.g.neighbours(x.item)
 				}
-				x.near = s.neighboursOf(c)
 			}
 			index[key] = x
 			p.places = append(p.places, x)
@@ -192,8 +192,7 @@ func (p *partition) at(x *place, t *part, member bool) float64 {
 		if t.items[r.at] == 0 {
 			continue
 		}
-		id := p.s.g.ids[r.at]
-		sum += r.strength / float64(max(3, len(p.s.g.needs[id])+len(p.s.g.needed[id])))
+		sum += r.share
 	}
 	adjacent := sum * float64(p.s.size()) / (items + 1)
 	// Explained is explained: that another cause would explain it better still is no
@@ -327,10 +326,10 @@ func (p *partition) related(a, b *part) bool {
 	}
 	x, y := p.suspects[a.cause], p.suspects[b.cause]
 	of := map[int32]float64{}
-	for _, r := range p.s.g.reaches(p.s.g.ids[x], false) {
+	for _, r := range p.s.g.reaches(x, false) {
 		of[r.at] = r.strength
 	}
-	for _, r := range p.s.g.reaches(p.s.g.ids[y], false) {
+	for _, r := range p.s.g.reaches(y, false) {
 		if min(r.strength, of[r.at]) >= sharedCause {
 			return true
 		}

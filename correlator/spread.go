@@ -195,21 +195,17 @@ func carry(from *node, relation string, to *node, mode uint8) (uint8, float64) {
 //
 // idle says that the alert complains of absence: nothing calls the item any more.
 // Such alerts point from the called to the callers.
-func (g *graph) reaches(id string, idle bool) []reach {
-	i, ok := g.index[id]
-	if !ok {
-		return nil
-	}
-	key := int64(i) << 1
+func (g *graph) reaches(i int32, idle bool) []reach {
+	g.refresh()
+	k := 2 * int(i)
 	if idle {
-		key |= 1
+		k++
 	}
-	if r, ok := g.reachCache[key]; ok {
-		return r
+	if g.reachCache[k] == nil {
+		g.reachCache[k] = append(g.walk(g.ids[i], idle), reach{})
 	}
-	r := g.walk(id, idle)
-	g.reachCache[key] = r
-	return r
+	r := g.reachCache[k]
+	return r[: len(r)-1 : len(r)-1] // the last only says that it is known
 }
 
 const suffersDNS = 0.3
@@ -317,9 +313,7 @@ const massMax = 1500
 // needs it. A failure of an item with a large mass shows at many places, so few
 // alerts below it speak against it.
 func (g *graph) mass(i int32) float64 {
-	if int(i) >= len(g.massCache) {
-		g.massCache = append(g.massCache, make([]float64, len(g.ids)-len(g.massCache))...)
-	}
+	g.refresh()
 	if m := g.massCache[i]; m != 0 {
 		return m
 	}
@@ -428,9 +422,7 @@ func (g *graph) prior(i int32) float64 {
 
 // logPrior is the logarithm of prior, kept.
 func (g *graph) logPrior(i int32) float64 {
-	if int(i) >= len(g.priorCache) {
-		g.priorCache = append(g.priorCache, make([]float64, len(g.ids)-len(g.priorCache))...)
-	}
+	g.refresh()
 	if l := g.priorCache[i]; l != 0 {
 		return l
 	}

@@ -18,6 +18,7 @@ type suspicion struct {
 	CI   string  `json:"ci"`
 	Gain float64 `json:"g"`
 	at   int32   // the item's index in the graph
+	rank float64 // of the last sort
 }
 
 // posterior is what a group's suspicions amount to, kept until it or the topology
@@ -41,11 +42,6 @@ const (
 
 var logStray = math.Log(stray)
 
-// shownAt is how much better than chance a failure of the item explains an alert.
-func (s *State) shownAt(r reach) float64 {
-	return math.Log(1 + (1-stray)/stray*float64(s.size())*r.strength/s.g.mass(r.at))
-}
-
 // believe adds an alert to a group's suspicions.
 func (s *State) believe(g *group, c *canonical, weight float64) {
 	g.Evidence = quantise(g.Evidence + weight)
@@ -67,20 +63,29 @@ func (s *State) believe(g *group, c *canonical, weight float64) {
 	}
 	for _, r := range reaches {
 		if s.scratch[r.at] > 0 {
-			g.Suspects = append(g.Suspects, suspicion{s.g.ids[r.at], quantise(weight * s.shownAt(r)), r.at})
+			g.Suspects = append(g.Suspects, suspicion{CI: s.g.ids[r.at], Gain: quantise(weight * r.shown), at: r.at})
 		}
 	}
 	for _, r := range reaches {
 		s.scratch[r.at] = math.Abs(s.scratch[r.at])
 	}
+	for n := range g.Suspects {
+		x := &g.Suspects[n]
+		x.rank = quantise(x.Gain + s.g.logPrior(x.at))
+	}
 	slices.SortFunc(g.Suspects, func(a, b suspicion) int {
-		if x, y := quantise(a.Gain+s.g.logPrior(a.at)), quantise(b.Gain+s.g.logPrior(b.at)); x != y {
-			return cmp.Compare(y, x)
+		if a.rank != b.rank {
+			return cmp.Compare(b.rank, a.rank)
 		}
 		return strings.Compare(a.CI, b.CI)
 	})
 	if most := min(64, 8+8*len(g.Members)); len(g.Suspects) > most {
-		g.Suspects = slices.Clone(g.Suspects[:most])
+		if len(g.Members) == 1 { // most stay alone: they keep no room to grow
+			g.Suspects = slices.Clone(g.Suspects[:most])
+		} else {
+			clear(g.Suspects[most:])
+			g.Suspects = g.Suspects[:most]
+		}
 	}
 }
 
@@ -105,7 +110,7 @@ func (s *State) fill(reaches []reach) {
 		s.scratch[r.at] = 0
 	}
 	for _, r := range reaches {
-		s.scratch[r.at] = float64(s.size()) * r.strength / s.g.mass(r.at)
+		s.scratch[r.at] = r.better
 	}
 	s.scratchOf, s.scratchSet = &reaches[0], reaches
 }

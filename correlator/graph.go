@@ -441,3 +441,6 @@ func isLoopback(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsLoopback()
 }
+
+// size of the estate, for shares.
+func (g *graph) size() int { return max(60, g.nodes.Len()) }

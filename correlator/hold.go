@@ -236,7 +236,7 @@ func (s *State) sweep(g *group) *group {
 	var at []reach
 	for i, x := range g.Suspects {
 		if w[i] > 0.02 && len(at) < 8 {
-			at = append(at, reach{x.at, 1})
+			at = append(at, reach{at: x.at, strength: 1})
 		}
 	}
 	for _, h := range s.nearby(at, nil, g) {

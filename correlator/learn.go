@@ -121,7 +121,7 @@ func (s *State) habitual(c *canonical) (float64, int) {
 }
 
 // size of the estate, for shares.
-func (s *State) size() int { return max(60, s.g.nodes.Len()) }
+func (s *State) size() int { return s.g.size() }
 
 // cameAlone notes that an alert found no company: once per canonical alert.
 func (s *State) cameAlone(c *canonical) {

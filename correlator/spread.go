@@ -16,6 +16,8 @@ import (
 type reach struct {
 	at       int32 // index in the graph's interning
 	strength float64
+	better   float64 // how much likelier than chance the alert's item is to show it
+	shown    float64 // the same in logarithms, allowing for strays
 }
 
 // modes of a walk: what was passed so far bounds where it may still go.
@@ -202,7 +204,13 @@ func (g *graph) reaches(i int32, idle bool) []reach {
 		k++
 	}
 	if g.reachCache[k] == nil {
-		g.reachCache[k] = append(g.walk(g.ids[i], idle), reach{})
+		out := g.walk(g.ids[i], idle)
+		for n := range out {
+			r := &out[n]
+			r.better = float64(g.size()) * r.strength / g.mass(r.at)
+			r.shown = math.Log(1 + (1-stray)/stray*r.better)
+		}
+		g.reachCache[k] = slices.Clip(append(out, reach{}))
 	}
 	r := g.reachCache[k]
 	return r[: len(r)-1 : len(r)-1] // the last only says that it is known
@@ -289,7 +297,7 @@ func (g *graph) walk(id string, idle bool) []reach {
 	}
 	out := make([]reach, 0, len(best))
 	for k, s := range best {
-		out = append(out, reach{g.index[k], quantise(s)})
+		out = append(out, reach{at: g.index[k], strength: quantise(s)})
 	}
 	slices.SortFunc(out, func(a, b reach) int {
 		if a.strength != b.strength {
@@ -439,35 +447,48 @@ func (g *graph) way(id, cause string, idle bool) string {
 	type at struct {
 		n    *node
 		mode uint8
-		path string
+		from int // index of the step before
 	}
 	n := g.nodes.Get(id)
 	if n == nil {
 		return ""
 	}
-	seen := map[string]bool{id: true}
-	front := []at{{n, fresh, n.Name}}
+	tell := func(steps []at, last int, end *node) string {
+		nodes := []*node{end}
+		for ; last >= 0; last = steps[last].from {
+			nodes = append(nodes, steps[last].n)
+		}
+		slices.Reverse(nodes)
+		path := nodes[0].Name
+		for k := 1; k < len(nodes); k++ {
+			path += " " + g.relationWord(nodes[k-1].ID, nodes[k].ID) + " " + nodes[k].Name
+		}
+		return path
+	}
+	seen := map[*node]bool{n: true}
+	steps := []at{{n, fresh, -1}}
+	begin := 0
 	var buf []move
 	for depth := range reachDepth {
-		var next []at
-		for _, w := range front {
+		end := len(steps)
+		for k := begin; k < end; k++ {
+			w := steps[k]
 			buf = g.towardsCause(w.n, w.mode, depth == 0, buf)
 			if idle && depth == 0 && w.n.Class == "service" {
 				buf = g.callers(w.n, 0.7, buf)
 			}
 			for _, m := range buf {
-				if seen[m.to.ID] {
+				if seen[m.to] {
 					continue
 				}
-				seen[m.to.ID] = true
-				path := w.path + " " + g.relationWord(w.n.ID, m.to.ID) + " " + m.to.Name
+				seen[m.to] = true
 				if m.to.ID == cause {
-					return path
+					return tell(steps, k, m.to)
 				}
-				next = append(next, at{m.to, m.mode, path})
+				steps = append(steps, at{m.to, m.mode, k})
 			}
 		}
-		front = next
+		begin = end
 	}
 	c := g.nodes.Get(cause)
 	if c != nil && c.Cluster != "" && c.Cluster == n.Cluster {

@@ -62,6 +62,7 @@ type graph struct {
 	// answers to questions about the topology as it is now
 	reachCache     [][]reach // by twice the index, and one for idle alerts
 	nearCache      []nearby
+	wayCache       map[route]string
 	fresh          uint64    // the epoch that the caches are of
 	massCache      []float64 // by index; 0 is not known
 	priorCache     []float64 // logarithms, by index; 0 is not known
@@ -75,7 +76,7 @@ func newGraph() *graph {
 		alias: map[string][]string{}, needs: map[string][]edge{}, needed: map[string][]edge{}, hosts: map[string]struct{}{},
 		index: map[string]int32{}, classCount: map[string]int{}, clusterSize: map[string]int{}, clusterApps: map[string]int{}, platforms: map[string][]string{},
 		clusters: map[string]string{}, namespaces: map[string]string{},
-		dependentCache: map[string]dependentsOf{},
+		dependentCache: map[string]dependentsOf{}, wayCache: map[route]string{},
 	}
 }
 
@@ -96,6 +97,7 @@ func (g *graph) refresh() {
 		g.fresh = g.epoch
 		clear(g.reachCache)
 		clear(g.nearCache)
+		clear(g.wayCache)
 		clear(g.massCache)
 		clear(g.priorCache)
 	}

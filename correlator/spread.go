@@ -444,6 +444,28 @@ func (g *graph) way(id, cause string, idle bool) string {
 	if id == cause {
 		return ""
 	}
+	g.refresh()
+	k := route{id, cause, idle}
+	w, ok := g.wayCache[k]
+	if !ok {
+		w = g.findWay(id, cause, idle)
+		if len(g.wayCache) >= waysKept {
+			clear(g.wayCache)
+		}
+		g.wayCache[k] = w
+	}
+	return w
+}
+
+// route is a question to way. Storms ask the same again and again.
+type route struct {
+	from, cause string
+	idle        bool
+}
+
+const waysKept = 10_000
+
+func (g *graph) findWay(id, cause string, idle bool) string {
 	type at struct {
 		n    *node
 		mode uint8

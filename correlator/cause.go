@@ -194,7 +194,7 @@ func (s *State) causes(g *group) []Cause {
 			path = "no alert of its own; " + path
 		}
 		if r.far != "" {
-			if way := s.g.way(r.far, n.ID, seen[r.far].first.idle()); way != "" {
+			if way := s.g.way(r.far, n.ID, seen[r.far].first.Complaint); way != "" {
 				path += " (" + way + ")"
 			}
 		}

@@ -182,7 +182,7 @@ func (s *State) evidence(c *canonical, f fit) []Evidence {
 		if f.via != "" && f.place > 0 {
 			if f.via == c.Binding.CI {
 				text = c.Binding.Name + " is a likely cause of it"
-			} else if way := s.g.way(c.Binding.CI, f.via, c.idle()); way != "" {
+			} else if way := s.g.way(c.Binding.CI, f.via, c.Complaint); way != "" {
 				text = way + ", a likely cause of it"
 			} else {
 				text = c.Binding.Name + " needs " + s.g.name(f.via) + ", a likely cause of it"

@@ -60,7 +60,7 @@ type graph struct {
 	namespaces  map[string]string   // cluster/namespace → its item
 
 	// answers to questions about the topology as it is now
-	reachCache     [][]reach // by twice the index, and one for idle alerts
+	reachCache     [][]reach // by complaints times the index, and the complaint
 	nearCache      []nearby
 	wayCache       map[route]string
 	fresh          uint64    // the epoch that the caches are of
@@ -102,7 +102,7 @@ func (g *graph) refresh() {
 		clear(g.priorCache)
 	}
 	n := len(g.ids) - len(g.massCache)
-	g.reachCache = append(g.reachCache, make([][]reach, 2*n)...)
+	g.reachCache = append(g.reachCache, make([][]reach, complaints*n)...)
 	g.nearCache = append(g.nearCache, make([]nearby, n)...)
 	g.massCache = append(g.massCache, make([]float64, n)...)
 	g.priorCache = append(g.priorCache, make([]float64, n)...)

@@ -71,7 +71,7 @@ func (s *State) reachesOf(c *canonical) []reach {
 	if c.Binding == nil {
 		return nil
 	}
-	return s.g.reaches(s.itemOf(c), c.idle())
+	return s.g.reaches(s.itemOf(c), c.Complaint)
 }
 
 // itemOf is the number of the alert's item, which must be bound.
@@ -81,9 +81,6 @@ func (s *State) itemOf(c *canonical) int32 {
 	}
 	return c.item - 1
 }
-
-// idle says whether the alert complains that something does not happen.
-func (c *canonical) idle() bool { return c.Absence }
 
 // dispose decides where an alert goes when one of its episodes is first heard.
 func (s *State) dispose(c *canonical, ep *episode, isNew bool) {

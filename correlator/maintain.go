@@ -148,7 +148,7 @@ func (s *State) plannedBy(c *canonical, w *window) (string, float64) {
 	if strength >= plainlyPlanned {
 		text := fmt.Sprintf("maintenance of %s until %s: %s", s.g.name(via), until, w.Summary)
 		if c.Binding.CI != via {
-			if way := s.g.way(c.Binding.CI, via, c.idle()); way != "" {
+			if way := s.g.way(c.Binding.CI, via, c.Complaint); way != "" {
 				text += " (" + way + ")"
 			}
 		}

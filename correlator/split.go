@@ -326,10 +326,10 @@ func (p *partition) related(a, b *part) bool {
 	}
 	x, y := p.suspects[a.cause], p.suspects[b.cause]
 	of := map[int32]float64{}
-	for _, r := range p.s.g.reaches(x, false) {
+	for _, r := range p.s.g.reaches(x, plain) {
 		of[r.at] = r.strength
 	}
-	for _, r := range p.s.g.reaches(y, false) {
+	for _, r := range p.s.g.reaches(y, plain) {
 		if min(r.strength, of[r.at]) >= sharedCause {
 			return true
 		}

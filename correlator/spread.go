@@ -125,6 +125,8 @@ func (g *graph) towardsCause(n *node, mode uint8, start bool, out []move) []move
 			out = append(out, move{from, final, 0.3})
 		case e.Type == "runs_on" && machineClass(n.Class) && (from.Class == "service" || from.Class == "workload"):
 			out = append(out, move{from, final, 0.3})
+		case e.Type == "attached_to" && n.Class == "switch" && from.Class == "switch":
+			out = append(out, move{from, final, 0.4}) // its port to it went down
 		case e.Type == "replicates":
 			out = append(out, move{from, final, 0.3})
 		case e.Type == "depends_on" && n.Class == "service":
@@ -195,16 +197,13 @@ func carry(from *node, relation string, to *node, mode uint8) (uint8, float64) {
 // reaches lists the items whose failure could show at id, strongest first, itself
 // included. The result is shared: do not change it.
 //
-// idle says that the alert complains of absence: nothing calls the item any more.
+// how is what the alert complains of.
 // Such alerts point from the called to the callers.
-func (g *graph) reaches(i int32, idle bool) []reach {
+func (g *graph) reaches(i int32, how complaint) []reach {
 	g.refresh()
-	k := 2 * int(i)
-	if idle {
-		k++
-	}
+	k := complaints*int(i) + int(how)
 	if g.reachCache[k] == nil {
-		out := g.walk(g.ids[i], idle)
+		out := g.walk(g.ids[i], how)
 		for n := range out {
 			r := &out[n]
 			r.better = float64(g.size()) * r.strength / g.mass(r.at)
@@ -215,6 +214,13 @@ func (g *graph) reaches(i int32, idle bool) []reach {
 	r := g.reachCache[k]
 	return r[: len(r)-1 : len(r)-1] // the last only says that it is known
 }
+
+const (
+	// A complaint about a link speaks of its two ends: the machine's, and the switch.
+	linkOwn  = 0.4
+	linkMore = 1.25
+	linkEnd  = 0.95
+)
 
 const suffersDNS = 0.3
 
@@ -242,7 +248,7 @@ type walker struct {
 	strength float64
 }
 
-func (g *graph) walk(id string, idle bool) []reach {
+func (g *graph) walk(id string, how complaint) []reach {
 	n := g.nodes.Get(id)
 	if n == nil {
 		return nil
@@ -258,7 +264,7 @@ func (g *graph) walk(id string, idle bool) []reach {
 				continue // a stronger way came later
 			}
 			buf = g.towardsCause(w.n, w.mode, depth == 0, buf)
-			if idle && depth == 0 && w.n.Class == "service" {
+			if how == idle && depth == 0 && w.n.Class == "service" {
 				buf = g.callers(w.n, 0.7, buf)
 			}
 			for _, m := range buf {
@@ -297,6 +303,13 @@ func (g *graph) walk(id string, idle bool) []reach {
 	}
 	out := make([]reach, 0, len(best))
 	for k, s := range best {
+		if how == network {
+			if n := g.nodes.Get(k); n.Class == "switch" {
+				s = min(linkEnd, s*linkMore)
+			} else {
+				s *= linkOwn
+			}
+		}
 		out = append(out, reach{at: g.index[k], strength: quantise(s)})
 	}
 	slices.SortFunc(out, func(a, b reach) int {
@@ -440,15 +453,15 @@ func (g *graph) logPrior(i int32) float64 {
 }
 
 // way tells how a failure of cause shows at id, for people: "api-1 depends_on db-1".
-func (g *graph) way(id, cause string, idle bool) string {
+func (g *graph) way(id, cause string, how complaint) string {
 	if id == cause {
 		return ""
 	}
 	g.refresh()
-	k := route{id, cause, idle}
+	k := route{id, cause, how}
 	w, ok := g.wayCache[k]
 	if !ok {
-		w = g.findWay(id, cause, idle)
+		w = g.findWay(id, cause, how)
 		if len(g.wayCache) >= waysKept {
 			clear(g.wayCache)
 		}
@@ -460,12 +473,12 @@ func (g *graph) way(id, cause string, idle bool) string {
 // route is a question to way. Storms ask the same again and again.
 type route struct {
 	from, cause string
-	idle        bool
+	how         complaint
 }
 
 const waysKept = 10_000
 
-func (g *graph) findWay(id, cause string, idle bool) string {
+func (g *graph) findWay(id, cause string, how complaint) string {
 	type at struct {
 		n    *node
 		mode uint8
@@ -496,7 +509,7 @@ func (g *graph) findWay(id, cause string, idle bool) string {
 		for k := begin; k < end; k++ {
 			w := steps[k]
 			buf = g.towardsCause(w.n, w.mode, depth == 0, buf)
-			if idle && depth == 0 && w.n.Class == "service" {
+			if how == idle && depth == 0 && w.n.Class == "service" {
 				buf = g.callers(w.n, 0.7, buf)
 			}
 			for _, m := range buf {

@@ -274,6 +274,11 @@ func (s *State) rank(seen map[string]*affected, order []string) (list []ranked, 
 	return list, evidence
 }
 
+const (
+	wellExplained = 0.8
+	wellCovered   = 0.3
+)
+
 // doubtful says that the best explanation is too poor to be told: an item that
 // does not alert itself, where another explains the same as well, where too little
 // of what it would bring down is down, or where one and the same complaint of
@@ -304,6 +309,11 @@ func (s *State) doubtful(g *group, seen map[string]*affected, at int32, best, se
 		}
 		if items >= 5 && float64(most) >= 0.7*float64(total) && coverage < 0.6 && (best+4)/evidence < 2.2 {
 			return true
+		}
+		// In a small estate nothing is much likelier than chance: there it counts that
+		// most of what alerts is below it, and enough of what is below it alerts.
+		if items >= 5 && float64(items) >= wellExplained*float64(len(seen)) && coverage >= wellCovered {
+			return false
 		}
 		return (best+4)/evidence < 1
 	}

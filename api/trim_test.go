@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -55,7 +56,9 @@ func TestTrimTakesNothingBack(t *testing.T) {
 			counts[name], values[name] = n, sum
 			for _, x := range f.GetMetric() {
 				for _, b := range x.GetHistogram().GetBucket() {
-					shape[name] = append(shape[name], b.GetCumulativeCount())
+					if !math.IsInf(b.GetUpperBound(), 1) { // there only where it holds an exemplar
+						shape[name] = append(shape[name], b.GetCumulativeCount())
+					}
 				}
 				for _, d := range x.GetHistogram().GetPositiveDelta() {
 					shape[name] = append(shape[name], uint64(d))

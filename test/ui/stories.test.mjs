@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { axe, executablePath, person, settled, signIn } from './browser.mjs';
+import { axeInBothThemes, executablePath, person, settled, signIn } from './browser.mjs';
 import { installation, smoke, until } from './installation.mjs';
 import { dialogs, pages } from './pages.mjs';
 
@@ -414,38 +414,37 @@ test('the palette finds a machine by name', async () => {
   await page.getByRole('heading', { level: 1, name: 'pg-payout-1' }).waitFor();
 });
 
-for (const theme of ['light', 'dark']) {
-  test(`axe finds nothing on any page, ${theme}, wide and narrow`, async () => {
-    const p = await open({ theme });
-    await p.page.goto(`${x.url}/`);
-    await p.page.getByRole('heading', { name: 'Sign in' }).waitFor();
-    const found = (await axe(p.page)).map((f) => `login: ${f}`);
-    await signIn(p.page, x.url, x.admin, 'first', 'admin');
-    for (const [name, path] of await pages(x.admin)) {
-      for (const width of [1280, 360]) {
-        await p.page.setViewportSize({ width, height: 860 });
-        await p.page.goto(x.url + path);
-        await settled(p.page);
-        for (const f of await axe(p.page)) found.push(`${name} at ${width}: ${f}`);
-        const wider = await p.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        if (wider > 0) found.push(`${name} at ${width}: ${wider} px wider than the window`);
-      }
+test('axe finds nothing on any page, in both themes, wide and narrow', async () => {
+  const p = await open();
+  await p.page.goto(`${x.url}/`);
+  await p.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  const found = (await axeInBothThemes(p.page)).map((f) => `login: ${f}`);
+  await signIn(p.page, x.url, x.admin, 'first', 'admin');
+  for (const [name, path] of await pages(x.admin)) {
+    await p.page.setViewportSize({ width: 1280, height: 860 });
+    await p.page.goto(x.url + path);
+    for (const width of [1280, 360]) {
+      await p.page.setViewportSize({ width, height: 860 });
+      await settled(p.page);
+      for (const f of await axeInBothThemes(p.page)) found.push(`${name} at ${width}: ${f}`);
+      const wider = await p.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (wider > 0) found.push(`${name} at ${width}: ${wider} px wider than the window`);
     }
-    assert.deepEqual(found, []);
-    assert.deepEqual(p.trouble, []);
-  });
+  }
+  assert.deepEqual(found, []);
+  assert.deepEqual(p.trouble, []);
+});
 
-  test(`axe finds nothing on open dialogs and menus, ${theme}`, async () => {
-    const { page, trouble } = people.at(-1); // the admin of the theme, from the test before
-    await page.setViewportSize({ width: 1280, height: 860 });
-    const found = [];
-    for (const [name, path, act] of await dialogs(x.admin)) {
-      await page.goto(x.url + path);
-      await settled(page);
-      await act(page);
-      for (const f of await axe(page)) found.push(`${name}: ${f}`);
-    }
-    assert.deepEqual(found, []);
-    assert.deepEqual(trouble, []);
-  });
-}
+test('axe finds nothing on open dialogs and menus, in both themes', async () => {
+  const { page, trouble } = people.at(-1); // the admin of the test before
+  await page.setViewportSize({ width: 1280, height: 860 });
+  const found = [];
+  for (const [name, path, act] of await dialogs(x.admin)) {
+    await page.goto(x.url + path);
+    await settled(page);
+    await act(page);
+    for (const f of await axeInBothThemes(page)) found.push(`${name}: ${f}`);
+  }
+  assert.deepEqual(found, []);
+  assert.deepEqual(trouble, []);
+});

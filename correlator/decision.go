@@ -130,7 +130,7 @@ type Decision interface{ decision() }
 
 // AlertDecided is a new or changed alert record. Fate is set when it answers a
 // received alert object, and then counts once. Full says that the record is
-// complete; otherwise annotations stay as stored.
+// complete; otherwise annotations stay as stored, and an empty Why does too.
 type AlertDecided struct {
 	Alert    Alert
 	Fate     Fate

@@ -10,8 +10,8 @@ import (
 	"github.com/watchbill/watchbill/internal/event"
 )
 
-// episode is a received episode in memory: all but the annotations, which only
-// its record keeps.
+// episode is a received episode in memory: all but the annotations and, once they
+// are written, the reasons, which only its record keeps.
 type episode struct {
 	ID          string       `json:"id"`
 	Source      string       `json:"source"`
@@ -29,7 +29,7 @@ type episode struct {
 	EndsAt      time.Time    `json:"ends,omitzero"`
 	Canonical   string       `json:"canonical"`
 	Fate        Fate         `json:"fate"`
-	Why         string       `json:"why"`
+	Why         string       `json:"why,omitempty"` // empty once its record has it
 	FinalFate   Fate         `json:"final,omitempty"`
 	FinalWhy    string       `json:"final_why,omitempty"`
 	EndWhy      string       `json:"end_why,omitempty"`
@@ -40,6 +40,10 @@ type episode struct {
 func (ep *episode) ended() bool { return ep.Status != AlertFiring && ep.Status != AlertStale }
 
 func (ep *episode) series() string { return ep.Source + "\x00" + ep.Fingerprint }
+
+// seriesOf is series as a part of the episode's key: what is kept for each of very
+// many episodes shares its memory.
+func seriesOf(key string) string { return key[:strings.LastIndexByte(key, 0)] }
 
 // canonical is the alert that overlapping episodes of replicas share.
 type canonical struct {
@@ -59,7 +63,7 @@ type canonical struct {
 	Evidence    []Evidence   `json:"evidence,omitempty"`
 	Suppressed  string       `json:"suppressed,omitempty"` // why
 	HoldWhy     string       `json:"hold,omitempty"`
-	Unbound     string       `json:"unbound,omitempty"` // why no item is known
+	Unbound     string       `json:"unbound,omitempty"` // why no item is known, until its record has it
 	Absence     bool         `json:"absence,omitempty"` // it says that something does not happen
 	Counted     bool         `json:"counted,omitempty"` // learned from already
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
@@ -209,8 +213,9 @@ func (s *State) mention(key string, ep *episode) {
 }
 
 func (s *State) newEpisode(src, key string, a *event.Alert) *episode {
+	series := seriesOf(key)
 	ep := &episode{
-		ID: s.seq("alert"), Source: src, Fingerprint: a.Fingerprint, StartsAt: a.StartsAt, Labels: a.Labels,
+		ID: s.seq("alert"), Source: series[:len(src)], Fingerprint: series[len(src)+1:], StartsAt: a.StartsAt, Labels: a.Labels,
 		Status: AlertFiring, First: s.now, Last: s.now, Base: s.now, Receipts: 1, EndsAt: a.EndsAt,
 	}
 	ep.Onset, ep.Clamped = s.onset(a)
@@ -235,7 +240,7 @@ func (s *State) onset(a *event.Alert) (time.Time, bool) {
 func (s *State) fire(src, key string, a *event.Alert) Fate {
 	s.supersede(src, a)
 	ep := s.newEpisode(src, key, a)
-	s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], key, strings.Compare)
+	s.list(key)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
 	c, isNew := s.canonicalFor(key, ep, a)
 	s.dispose(c, ep, isNew)
@@ -243,12 +248,18 @@ func (s *State) fire(src, key string, a *event.Alert) Fate {
 	return ep.Fate
 }
 
+// list notes an episode that is not ended under its series.
+func (s *State) list(key string) {
+	series := seriesOf(key)
+	s.bySeries[series] = insert(s.bySeries[series], key, strings.Compare)
+}
+
 // refire brings back an ended episode that is mentioned as firing long after its end.
 func (s *State) refire(key string, ep *episode) Fate {
 	ep.Status, ep.Ended, ep.EndWhy = AlertFiring, time.Time{}, ""
 	ep.Last, ep.Base = s.now, s.now
 	ep.Receipts++
-	s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], key, strings.Compare)
+	s.list(key)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
 	s.episodes.Touch(key)
 	a := &event.Alert{Labels: ep.Labels}
@@ -528,7 +539,8 @@ func (s *State) severity(l event.Labels) Severity {
 	return s.cfg.DefaultSeverity
 }
 
-// record emits the episode's record without annotations, which stay as stored.
+// record emits the episode's record without annotations, which stay as stored, as
+// does its reason where no new one was given.
 func (s *State) record(ep *episode, f Fate, released bool) {
 	ep.Written = s.now
 	c := s.alerts.Get(ep.Canonical)
@@ -536,6 +548,7 @@ func (s *State) record(ep *episode, f Fate, released bool) {
 		c = &canonical{ID: ep.Canonical, Severity: s.severity(ep.Labels)}
 	}
 	s.emit(AlertDecided{Alert: alertOf(ep, c), Fate: f, Released: released && !ep.lasting()})
+	ep.Why = ""
 }
 
 func (s *State) recordFull(ep *episode, c *canonical, a *event.Alert) {
@@ -543,6 +556,7 @@ func (s *State) recordFull(ep *episode, c *canonical, a *event.Alert) {
 	doc := alertOf(ep, c)
 	doc.Annotations, doc.GeneratorURL = a.Annotations, a.GeneratorURL
 	s.emit(AlertDecided{Alert: doc, Fate: ep.Fate, Full: true})
+	ep.Why, c.Unbound = "", ""
 }
 
 func alertOf(ep *episode, c *canonical) Alert {

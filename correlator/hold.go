@@ -74,8 +74,12 @@ func (s *State) holdReason(g *group) string {
 		c = s.alerts.Get(g.Members[len(g.Members)-1])
 	}
 	unbound := ""
-	if c != nil && c.Binding == nil && c.Unbound != "" {
-		unbound = "; " + c.Unbound
+	if c != nil && c.Binding == nil {
+		why := c.Unbound
+		if why == "" { // the record has it: find it out again
+			_, why = s.g.bind(c.Labels, "")
+		}
+		unbound = "; " + why
 	}
 	company := ""
 	if n := len(g.Members) - 1; n > 0 {

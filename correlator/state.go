@@ -350,7 +350,7 @@ func (s *State) Loaded() {
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
 		if !ep.ended() {
-			s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], k, strings.Compare)
+			s.list(k)
 		}
 		s.reschedule(dueEpisode, k, ep.Due)
 	}

@@ -21,7 +21,8 @@ type Effect struct {
 type Body interface{ effect() }
 
 // PutAlert writes an alert record. Where Full is false the stored annotations
-// and generator URL stay: memory does not hold them.
+// and generator URL stay, and an empty Why leaves the stored one: memory does not
+// hold them.
 type PutAlert struct {
 	Alert correlator.Alert
 	Full  bool

@@ -132,6 +132,10 @@ func idOf(kind string, n uint64) string { return fmt.Sprintf("%s%08d", prefixes[
 // Rules returns the rules in force.
 func (s *State) Rules() Rules { return s.rules }
 
+// HoldsIncident says whether an incident can still change; one that is archived
+// cannot.
+func (s *State) HoldsIncident(id string) bool { return s.incidents.Get(id) != nil }
+
 // Fates returns how many alert objects were disposed of how; their sum is Received.
 func (s *State) Fates() (received uint64, fates map[correlator.Fate]uint64, released uint64) {
 	out := make(map[correlator.Fate]uint64, 6)

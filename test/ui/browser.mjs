@@ -85,6 +85,7 @@ export async function axeInBothThemes(page) {
   const found = await axe(page);
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.locator('html[data-mantine-color-scheme="dark"]').waitFor();
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   for (const f of await axe(page, 'color-contrast', 'link-in-text-block')) found.push(`dark: ${f}`);
   await page.emulateMedia({ colorScheme: 'light' });
   await page.locator('html[data-mantine-color-scheme="light"]').waitFor();

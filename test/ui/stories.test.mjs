@@ -352,6 +352,24 @@ test('a service in trouble is seen at a glance, with its incident', async () => 
   assert.deepEqual(trouble, []);
 });
 
+test('an alert that does not belong teaches so, and the lesson can be taken back', async () => {
+  const { page, trouble } = people.at(-1);
+  const alert = (await x.admin('GET', `/api/v1/alerts?limit=1&q=${encodeURIComponent('incident:INC* bound:yes')}`)).items[0];
+  await page.goto(`${x.url}/alerts/${alert.id}`);
+  await page.getByRole('button', { name: 'It does not belong here' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Why').fill('It is a test machine');
+  await dialog.getByRole('button', { name: 'Teach it' }).click();
+  await dialog.getByText(/^Taught:/).waitFor();
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await page.goto(`${x.url}/teachings`);
+  await page.getByText('It is a test machine').waitFor();
+  await page.getByRole('button', { name: /^Take back/ }).first().click();
+  await until('the lesson to go', async () => (await x.admin('GET', '/api/v1/teachings')).items.length === 0);
+  await page.getByRole('heading', { name: 'Nothing was taught yet' }).waitFor();
+  assert.deepEqual(trouble, []);
+});
+
 test('the review of an incident is drafted from its records and finished by a person', async () => {
   const { page, trouble } = people.at(-1);
   const i = await x.admin('POST', '/api/v1/incidents', { title: 'To learn from', impact: 2, urgency: 2 });

@@ -17,7 +17,7 @@ import { alertColumns } from './Alerts';
 import { incidentColumns } from './Incidents';
 import { useKeys } from '../lib/keys';
 import { Liveness } from './Inventory';
-import { Plan } from './Maintenances';
+import { Plan } from './Plan';
 
 /** What others are composed of, and whose health is theirs. */
 const business = new Set(['service', 'application', 'business_service', 'application_service']);

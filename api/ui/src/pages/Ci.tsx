@@ -20,7 +20,7 @@ import { Liveness } from './Inventory';
 import { Plan } from './Plan';
 
 /** What others are composed of, and whose health is theirs. */
-const business = new Set(['service', 'application', 'business_service', 'application_service']);
+const business = new Set(['service', 'application', 'business_service']);
 
 /** A host's tabs beyond the facts, by the report's section. */
 const sections: [string, string][] = [

@@ -115,7 +115,7 @@ export interface paths {
         };
         /**
          * List every received alert with its fate
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: attached_at (time); binding.ci; binding.class; binding.everywhere (yes or no); binding.evidence; binding.label; binding.name; binding.score; binding.value; bound (yes or no); canonical; ci (id or name); clamped (yes or no); ends_at (time); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); final_fate (incident, duplicate, resolve, suppressed, held, invalid); final_why; fingerprint; first_received (time); generator_url; held (yes: waits now); id; incident; last_received (time); name (alertname); onset (time); receipts; received (time of the last receipt); severity (critical, error, warning, info); source; started (time); starts_at (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; annotations.NAME; label.NAME; labels.NAME.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: attached_at (time); binding.ci; binding.class; binding.everywhere (yes or no); binding.evidence; binding.label; binding.name; binding.score; binding.value; bound (yes or no); canonical; ci (id or name); clamped (yes or no); end_why; ends_at (time); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); final_fate (incident, duplicate, resolve, suppressed, held, invalid); final_why; fingerprint; first_received (time); generator_url; held (yes: waits now); id; incident; last_received (time); name (alertname); onset (time); receipts; received (time of the last receipt); severity (critical, error, warning, info); source; started (time); starts_at (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; annotations.NAME; label.NAME; labels.NAME.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it -id.
          *
@@ -677,7 +677,7 @@ export interface paths {
         };
         /**
          * List incidents
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); acknowledged_at (time); acknowledged_by; active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); cis; closed (time); closed_at (time); derivation; description; entries; handoffs; hold (caller, problem, vendor, change); hold_reason; id; impact; known_error (yes or no); major (yes or no); merged_into; onset (time); opened (time); opened_at (time); opened_by; overridden (yes or no); priority (1 critical to 5 planning); problem; recurred (yes or no); reopened; resolution; resolved (time); resolved_at (time); resolved_by; responded_at (time); responded_by; restored_at (time); revision; seen_before (yes, no or an incident); service; services; severity (critical, error, warning, info); state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; titled (yes or no); urgency; work_started_at (time); workaround; roles.NAME.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); acknowledged_at (time); acknowledged_by; active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); cis; closed (time); closed_at (time); derivation; description; entries; handoffs; hold (caller, problem, vendor, change); hold_reason; id; impact; known_error (yes or no); major (yes or no); merged_into; onset (time); opened (time); opened_at (time); opened_by; overridden (yes or no); page; page_why; priority (1 critical to 5 planning); problem; recurred (yes or no); reopened; resolution; resolved (time); resolved_at (time); resolved_by; responded_at (time); responded_by; restored_at (time); revision; seen_before (yes, no or an incident); service; services; severity (critical, error, warning, info); state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; titled (yes or no); urgency; work_started_at (time); workaround; roles.NAME.
          *
          *     Order (sort): a field of the list, attention; a minus turns it round. Without it -opened.
          *
@@ -2091,7 +2091,9 @@ export interface paths {
         };
         /**
          * What people taught, newest first
-         * @description Merging and splitting incidents teaches too, unless `teach` is false. Each teaching changes later decisions, whose reasons name it, until it is withdrawn.
+         * @description Merging and splitting incidents teaches too, unless `teach` is false. Each teaching changes later decisions, whose reasons name it, until it is withdrawn. Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: a.cause; a.cause_name; at (time); b.cause; b.cause_name; by; from; id; kind; last_used_at (time); reason; text; uses; withdrawn_at (time); withdrawn_by.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -id.
          *
          *     Role: viewer.
          */
@@ -7643,6 +7645,10 @@ export interface operations {
             query?: {
                 /** @description Also what was withdrawn */
                 all?: boolean;
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */

@@ -72,10 +72,10 @@ type Self struct {
 }
 
 // DefaultSchedule samples sockets twice a minute (a closed connection stays
-// visible for one), reports every five minutes and looks at what is slow to
-// find four times a day.
+// visible for one), reports once a minute and looks at what is slow to find four
+// times a day. A server hands out the same unless it is configured otherwise.
 func DefaultSchedule() report.Schedule {
-	return report.Schedule{SampleSeconds: 30, ReportSeconds: 300, FullSeconds: 6 * 3600}
+	return report.Schedule{SampleSeconds: 30, ReportSeconds: 60, FullSeconds: 6 * 3600}
 }
 
 const (

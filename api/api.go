@@ -106,6 +106,7 @@ func New(o Options) (*API, error) {
 	a.alertRoutes()
 	a.problemRoutes()
 	a.maintenanceRoutes()
+	a.teachingRoutes()
 	a.reviewRoutes()
 	a.auditRoutes()
 	a.tokenRoutes()
@@ -122,7 +123,7 @@ func New(o Options) (*API, error) {
 	if err := a.describe(); err != nil {
 		return nil, err
 	}
-	a.stream = newStream(o.Engine)
+	a.stream = newStream(o.Engine, o.Inventory, uint64(o.Now().UnixMilli()))
 	return a, nil
 }
 

@@ -101,7 +101,7 @@ func build(t *testing.T, change ...func(*Options)) *house {
 	h.must(err)
 	n := 0
 	h.inv, err = inventory.New(ctx, inventory.Options{DB: db, Journal: j, Now: h.clock.now, NewID: func() string { n++; return fmt.Sprintf("CI%04d", n) }, Logger: log,
-		Schedule: report.Schedule{SampleSeconds: 15, ReportSeconds: 60, FullSeconds: 3600}})
+		Rules: inventory.Rules{Schedule: report.Schedule{SampleSeconds: 15, ReportSeconds: 60, FullSeconds: 3600}}})
 	h.must(err)
 	c := collector.New(collector.Options{
 		Journal: j, Quarantine: h.engine.Records(), Lag: h.engine.Lag, Room: func() error { return nil }, Now: h.clock.now, Find: h.inv.Find, Logger: log,

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -29,17 +30,17 @@ type Ref struct {
 var incidentLanguage = filter.Language[itsm.Incident]{
 	Fields: map[string]filter.Field[itsm.Incident]{
 		"id": {Text: func(i itsm.Incident) []string { return []string{i.ID} }},
-		"state": {Doc: "new, in_progress, on_hold, resolved, closed, canceled; open is the first three", Text: func(i itsm.Incident) []string {
+		"state": {Doc: "new, in_progress, on_hold, resolved, closed, canceled; open is the first three", Values: texts("open", itsm.New, itsm.InProgress, itsm.OnHold, itsm.Resolved, itsm.Closed, itsm.Canceled), Text: func(i itsm.Incident) []string {
 			if i.Live() {
 				return []string{string(i.State), "open"}
 			}
 			return []string{string(i.State)}
 		}},
-		"hold":          {Text: func(i itsm.Incident) []string { return []string{string(i.HoldReason)} }},
+		"hold":          {Values: texts(itsm.HoldCaller, itsm.HoldProblem, itsm.HoldVendor, itsm.HoldChange), Text: func(i itsm.Incident) []string { return []string{string(i.HoldReason)} }},
 		"priority":      {Doc: "1 critical to 5 planning", Number: func(i itsm.Incident) float64 { return float64(i.Priority) }},
 		"impact":        {Number: func(i itsm.Incident) float64 { return float64(i.Impact) }},
 		"urgency":       {Number: func(i itsm.Incident) float64 { return float64(i.Urgency) }},
-		"severity":      {Text: func(i itsm.Incident) []string { return []string{i.Severity} }},
+		"severity":      {Values: severities, Text: func(i itsm.Incident) []string { return []string{i.Severity} }},
 		"title":         {Text: func(i itsm.Incident) []string { return []string{i.Title} }},
 		"ci":            {Doc: "id of an item, or name of a suspected cause", Text: incidentCIs},
 		"service":       {Text: func(i itsm.Incident) []string { return i.Services }},
@@ -48,8 +49,8 @@ var incidentLanguage = filter.Language[itsm.Incident]{
 		"assignee":      {Text: func(i itsm.Incident) []string { return []string{i.Assignee} }},
 		"team":          {Text: func(i itsm.Incident) []string { return []string{i.Team} }},
 		"opened_by":     {Text: func(i itsm.Incident) []string { return []string{i.OpenedBy} }},
-		"acknowledged":  {Doc: "yes or no", Text: func(i itsm.Incident) []string { return []string{yesNo(i.AcknowledgedAt != nil)} }},
-		"seen_before":   {Doc: "yes, no or an incident", Text: func(i itsm.Incident) []string { return []string{yesNo(i.SeenBefore != ""), i.SeenBefore} }},
+		"acknowledged":  {Flag: func(i itsm.Incident) bool { return i.AcknowledgedAt != nil }},
+		"seen_before":   {Doc: "yes, no or an incident", Text: func(i itsm.Incident) []string { return append(yesNo(i.SeenBefore != ""), i.SeenBefore) }},
 		"merged_into":   {Text: func(i itsm.Incident) []string { return []string{i.MergedInto} }},
 		"alerts":        {Number: func(i itsm.Incident) float64 { return float64(i.Alerts) }},
 		"active_alerts": {Number: func(i itsm.Incident) float64 { return float64(i.Active) }},
@@ -63,7 +64,7 @@ var incidentLanguage = filter.Language[itsm.Incident]{
 		out := []string{i.ID, i.Title, i.Description, i.Assignee, i.Team}
 		return append(append(out, incidentCauses(i)...), i.Services...)
 	},
-}
+}.With(filter.Record[itsm.Incident]())
 
 func incidentCIs(i itsm.Incident) []string { return append(incidentCauses(i), i.CIs...) }
 
@@ -75,11 +76,12 @@ func incidentCauses(i itsm.Incident) []string {
 	return out
 }
 
-func yesNo(b bool) string {
+// yesNo is for fields that can be asked for as a flag and by their text.
+func yesNo(b bool) []string {
 	if b {
-		return "yes"
+		return []string{"yes", "true"}
 	}
-	return "no"
+	return []string{"no", "false"}
 }
 
 func orZero(t *time.Time) time.Time {
@@ -94,6 +96,7 @@ func orZero(t *time.Time) time.Time {
 func (a *API) incidentOrder() order[itsm.Incident] {
 	return order[itsm.Incident]{
 		natural: []string{"-opened", "attention"},
+		alias:   map[string]string{"opened_at": "opened", "id": "opened", "resolved_at": "resolved"},
 		keys: map[string]func(itsm.Incident) []byte{
 			"opened":   func(i itsm.Incident) []byte { return store.Key(i.OpenedAt) },
 			"priority": func(i itsm.Incident) []byte { return store.Key(i.Priority, i.OpenedAt) },
@@ -171,7 +174,7 @@ func (a *API) show(ctx context.Context, docs []itsm.Incident) ([]Incident, error
 	out := make([]Incident, len(docs))
 	for i := range docs {
 		d := docs[i]
-		x := Incident{Incident: d, Refs: map[string]Ref{}, Legal: legalVerbs(&d)}
+		x := Incident{Incident: d, Refs: map[string]Ref{}, Legal: wordsOf(d.Legal())}
 		for _, c := range d.Causes {
 			x.Refs[c.CI] = Ref{c.Class, c.Name}
 		}
@@ -223,26 +226,7 @@ func refFromID(id string) Ref {
 	return Ref{Name: id}
 }
 
-func legalVerbs(i *itsm.Incident) []string {
-	out := make([]string, 0, 10)
-	for _, v := range i.Legal() {
-		out = append(out, string(v))
-	}
-	if i.Live() {
-		out = append(out, "merge")
-		if i.Alerts > 1 {
-			out = append(out, "split")
-		}
-	}
-	return out
-}
-
-type incidentReply struct {
-	ETag string `header:"ETag"`
-	Body Incident
-}
-
-func (a *API) incident(ctx context.Context, id string) (*incidentReply, error) {
+func (a *API) incident(ctx context.Context, id string) (*recorded[Incident], error) {
 	doc, _, err := a.o.Engine.Records().Incident(ctx, id)
 	if err != nil {
 		return nil, err
@@ -251,7 +235,7 @@ func (a *API) incident(ctx context.Context, id string) (*incidentReply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &incidentReply{ETag: etag(doc.Revision), Body: shown[0]}, nil
+	return &recorded[Incident]{etag(doc.Revision), shown[0]}, nil
 }
 
 // ByID names a record.
@@ -261,6 +245,7 @@ type ByID struct {
 
 // incidentRoutes registers what people do with incidents.
 func (a *API) incidentRoutes() {
+	k := kind[Incident]{"incident", "incidents", a.incident}
 	o := a.incidentOrder()
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/incidents", "list-incidents", "incidents", "List incidents"), o.doc()+"\n\nattention lists open ones only: unacknowledged first, then by priority, oldest first."),
 		func(ctx context.Context, in *Listing) (*reply[Page[Incident]], error) {
@@ -271,63 +256,36 @@ func (a *API) incidentRoutes() {
 			shown, err := a.show(ctx, p.Items)
 			return pageOf(shown, p.Next), err
 		})
-	handle(a, op(http.MethodGet, "/api/v1/incidents/{id}", "get-incident", "incidents", "One incident, with causes, paths and legal verbs"),
-		func(ctx context.Context, in *ByID) (*incidentReply, error) { return a.incident(ctx, in.ID) })
+	readable(a, k, "One incident, with causes, paths and legal verbs")
 	handle(a, op(http.MethodGet, "/api/v1/incidents/{id}/alerts", "list-incident-alerts", "incidents", "Its alerts in the order of receipt, each with fate and evidence"),
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*reply[Page[Alert]], error) {
+		func(ctx context.Context, in *Within) (*reply[Page[Alert]], error) {
 			if _, _, err := a.o.Engine.Records().Incident(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			p, err := a.o.Engine.Records().Alerts(ctx, engine.AlertFilter{Incident: in.ID}, in.at())
-			return pageOf(alertsOf(p.Items), p.Next), err
+			return page(ctx, a, a.alertsOf(in.ID), in.Listing, alertOf)
 		})
-	handle(a, op(http.MethodGet, "/api/v1/incidents/{id}/timeline", "list-incident-timeline", "incidents", "Its timeline, oldest first"),
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*reply[Page[TimelineEntry]], error) {
-			if _, _, err := a.o.Engine.Records().Incident(ctx, in.ID); err != nil {
-				return nil, err
-			}
-			return a.timeline(ctx, in.ID, in.at())
-		})
-	create := op(http.MethodPost, "/api/v1/incidents", "create-incident", "incidents", "Open an incident by hand")
-	create.DefaultStatus = http.StatusCreated
-	handle(a, create, func(ctx context.Context, in *struct{ Body NewIncident }) (*created[Incident], error) {
-		id, err := a.submit(ctx, verbOf{record: "incident", name: "create"}, "", in.Body)
-		if err != nil {
-			return nil, err
-		}
-		x, err := a.incident(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		return &created[Incident]{Location: "/api/v1/incidents/" + id, ETag: x.ETag, Body: x.Body}, nil
-	})
+	creatable[NewIncident](a, k, "Open an incident by hand", nil)
 	for _, v := range []struct {
 		name, summary string
-		args          argument
+		register      verb[Incident]
 	}{
-		{"acknowledge", "Somebody works on it", arguments[noteArgs]},
-		{"assign", "Give it to a person or a team", arguments[assignArgs]},
-		{"hold", "Wait for somebody else", arguments[holdArgs]},
-		{"resume", "Go on after a hold", arguments[noteArgs]},
-		{"resolve", "It works again", arguments[resolveArgs]},
-		{"close", "Nothing is left to do", arguments[noteArgs]},
-		{"reopen", "It was not over", arguments[reasonArgs]},
-		{"cancel", "It was none", arguments[reasonArgs]},
-		{"notes", "Write on the timeline", arguments[textArgs]},
-		{"merge", "Another incident takes its alerts over", arguments[mergeArgs]},
-		{"split", "Some of its alerts become an incident of their own, which is answered", arguments[splitArgs]},
-		{"major", "Declare a major incident, or change who has which role", arguments[majorArgs]},
-		{"minor", "Take the declaration back", arguments[reasonArgs]},
+		{"acknowledge", "Somebody works on it", takes[noteArgs, Incident]},
+		{"assign", "Give it to a person or a team", takes[assignArgs, Incident]},
+		{"hold", "Wait for somebody else", takes[holdArgs, Incident]},
+		{"resume", "Go on after a hold", takes[noteArgs, Incident]},
+		{"resolve", "It works again", takes[resolveArgs, Incident]},
+		{"close", "Nothing is left to do", takes[noteArgs, Incident]},
+		{"reopen", "It was not over", takes[reasonArgs, Incident]},
+		{"cancel", "It was none", takes[reasonArgs, Incident]},
+		{"notes", "Write on the timeline", takes[textArgs, Incident]},
+		{"merge", "Another incident takes its alerts over", takes[mergeArgs, Incident]},
+		{"split", "Some of its alerts become an incident of their own, which is answered", takes[splitArgs, Incident]},
+		{"major", "Declare a major incident, or change who has which role", takes[majorArgs, Incident]},
+		{"minor", "Take the declaration back", takes[reasonArgs, Incident]},
+		{"edit", "Change title, description, impact or urgency", takes[editArgs, Incident]},
 	} {
-		v.args(a, verbOf{"incident", v.name, op(http.MethodPost, "/api/v1/incidents/{id}/"+v.name, v.name+"-incident", "incidents", v.summary)})
+		v.register(a, k, v.name, v.summary)
 	}
-	arguments[editArgs](a, verbOf{"incident", "edit", op(http.MethodPatch, "/api/v1/incidents/{id}", "edit-incident", "incidents", "Change title, description, impact or urgency")})
 }
 
 // NewIncident is what a person opens an incident with.
@@ -370,10 +328,12 @@ type (
 	mergeArgs struct {
 		Into   string `json:"into" minLength:"1" maxLength:"200" doc:"Id of the incident that takes over"`
 		Reason string `json:"reason,omitempty" maxLength:"2000"`
+		Teach  *bool  `json:"teach,omitempty" doc:"false: only this once; without it, failures like the two are brought together later (see /api/v1/teachings)"`
 	}
 	splitArgs struct {
 		Alerts []string `json:"alerts" minItems:"1" maxItems:"10000" nullable:"false" doc:"Ids of the alerts that leave"`
 		Reason string   `json:"reason,omitempty" maxLength:"2000"`
+		Teach  *bool    `json:"teach,omitempty" doc:"false: only this once; without it, alerts like these are kept apart from failures like this one later (see /api/v1/teachings)"`
 	}
 	majorArgs struct {
 		Roles  map[string]string `json:"roles,omitempty" doc:"Role (commander, communications, scribe, ...) to who has it"`
@@ -390,12 +350,6 @@ type (
 	}
 )
 
-type created[T any] struct {
-	Location string `header:"Location"`
-	ETag     string `header:"ETag"`
-	Body     T
-}
-
 // TimelineEntry is one line of a record's timeline.
 type TimelineEntry struct {
 	Seq      int       `json:"seq" doc:"From 1, without gaps"`
@@ -406,13 +360,19 @@ type TimelineEntry struct {
 	Position uint64    `json:"position" doc:"Of the event in the journal that caused it"`
 }
 
-func (a *API) timeline(ctx context.Context, record string, at engine.Range) (*reply[Page[TimelineEntry]], error) {
-	p, err := a.o.Engine.Records().Timeline(ctx, record, at)
-	out := make([]TimelineEntry, len(p.Items))
-	for i, r := range p.Items {
-		out[i] = entryOf(r)
+// timelineOrder is the order of a record's timeline.
+func (a *API) timelineOrder(record string) order[fold.TimelineRow] {
+	return order[fold.TimelineRow]{
+		natural: []string{"seq"},
+		id:      func(r fold.TimelineRow) string { return fmt.Sprintf("%08d", r.Seq) },
+		lang:    filter.From(filter.Record[TimelineEntry](), entryOf),
+		fetch: func(ctx context.Context, q filter.Query[fold.TimelineRow], _ string, at engine.Range) (engine.Page[fold.TimelineRow], error) {
+			return kept(q, at, func(at engine.Range) ([]fold.TimelineRow, string, error) {
+				p, err := a.o.Engine.Records().Timeline(ctx, record, at)
+				return p.Items, p.Next, err
+			})
+		},
 	}
-	return pageOf(out, p.Next), err
 }
 
 func entryOf(r fold.TimelineRow) TimelineEntry {

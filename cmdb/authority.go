@@ -2,6 +2,10 @@ package cmdb
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,28 +45,78 @@ var human = map[string]bool{
 // its fields counts. People and imports do not go silent.
 const DefaultSilence = 7 * 24 * time.Hour
 
+// sourceName is a kind of source, or one source of a kind.
+var sourceName = regexp.MustCompile(`^(agent|(person|import)(:[A-Za-z0-9][A-Za-z0-9@._-]{0,127})?)$`)
+
 // NewAuthority makes the rules: order by "field" or "class.field", silence by
-// kind of source. nil maps mean the defaults: people, then imports, then agents
-// for what people decide; agents, then people, then imports for what is found.
-func NewAuthority(order map[string][]string, silence map[string]time.Duration) (*Authority, error) {
+// kind of source, over the classes of r (nil: the built-in ones). nil maps mean
+// the defaults: people, then imports, then agents for what people decide; agents,
+// then people, then imports for what is found. The error is a fault.List.
+func NewAuthority(r *Registry, order map[string][]string, silence map[string]time.Duration) (*Authority, error) {
 	a := &Authority{
 		fields: map[string][]string{}, silence: map[string]time.Duration{kindAgent: DefaultSilence},
 		people: []string{kindPerson, kindImport, kindAgent}, reports: []string{kindAgent, kindPerson, kindImport},
 	}
 	var bad fault.List
-	for f, kinds := range order {
-		if len(kinds) == 0 {
-			bad = append(bad, fault.Invalidf("authority."+f, "lists no source"))
+	for _, f := range slices.Sorted(maps.Keys(order)) {
+		path := "authority." + f
+		if why := r.unknownField(f); why != "" {
+			bad = append(bad, fault.Invalidf(path, "%s", why))
 		}
-		a.fields[f] = slices.Clone(kinds)
+		if len(order[f]) == 0 {
+			bad = append(bad, fault.Invalidf(path, "lists no source"))
+		}
+		for i, s := range order[f] {
+			at := fmt.Sprintf("%s[%d]", path, i)
+			switch {
+			case !sourceName.MatchString(s):
+				bad = append(bad, fault.Invalidf(at, "want agent, person, import, person:NAME or import:NAME, got %q", s))
+			case slices.Contains(order[f][:i], s):
+				bad = append(bad, fault.Invalidf(at, "%q stands twice", s))
+			}
+		}
+		a.fields[f] = slices.Clone(order[f])
 	}
-	for kind, d := range silence {
-		if d < 0 {
+	for _, kind := range slices.Sorted(maps.Keys(silence)) {
+		switch d := silence[kind]; {
+		case kind != kindAgent && kind != kindPerson && kind != kindImport:
+			bad = append(bad, fault.Invalidf("silence."+kind, "want agent, person or import"))
+		case d < 0:
 			bad = append(bad, fault.Invalidf("silence."+kind, "must not be negative"))
+		default:
+			a.silence[kind] = d
 		}
-		a.silence[kind] = d
 	}
 	return a, bad.Err()
+}
+
+// unknownField says why "field" or "class.field" names nothing.
+func (r *Registry) unknownField(name string) string {
+	if r == nil {
+		return ""
+	}
+	class, field, ok := strings.Cut(name, ".")
+	if !ok {
+		for _, c := range r.classes {
+			if _, ok := c.fields[name]; ok {
+				return ""
+			}
+		}
+		return "is a field of no class"
+	}
+	c := r.classes[class]
+	if c == nil {
+		return fmt.Sprintf("there is no class %q", class)
+	}
+	if _, ok := c.fields[field]; !ok {
+		return fmt.Sprintf("class %s has no field %q", class, field)
+	}
+	return ""
+}
+
+// MarshalJSON writes the rules, so that two can be compared.
+func (a *Authority) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"fields": a.fields, "silence": a.silence})
 }
 
 func kindOf(source string) string {

@@ -201,11 +201,17 @@ const (
 
 var fieldName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
-// NewRegistry adds configured classes and fields to the built-in ones. A class of
-// a built-in name adds its fields to it; a field of a known name replaces it. The
-// error is a fault.List with every mistake.
+// NewRegistry is NewRegistryWith the default silences.
 func NewRegistry(custom ...Class) (*Registry, error) {
-	r := &Registry{classes: map[string]*classOf{}, relations: map[string]RelationType{}, staleAfter: DefaultStaleAfter, goneAfter: DefaultGoneAfter}
+	return NewRegistryWith(DefaultStaleAfter, DefaultGoneAfter, custom...)
+}
+
+// NewRegistryWith adds configured classes and fields to the built-in ones, and says
+// after which silence items of classes that name none are stale and gone. A class
+// of a built-in name adds its fields to it; a field of a known name replaces it.
+// The error is a fault.List with every mistake.
+func NewRegistryWith(staleAfter, goneAfter time.Duration, custom ...Class) (*Registry, error) {
+	r := &Registry{classes: map[string]*classOf{}, relations: map[string]RelationType{}, staleAfter: staleAfter, goneAfter: goneAfter}
 	for _, t := range builtinRelations {
 		r.relations[t.Name] = t
 	}

@@ -49,7 +49,7 @@ type Coverage struct {
 	Covered int   `json:"covered"`
 	Gaps    []Gap `json:"gaps"`
 	// UnknownTargets are scraped and stand on no known machine: work for the asset manager.
-	UnknownTargets []string `json:"unknown_targets,omitempty"`
+	UnknownTargets []string `json:"unknown_targets"`
 }
 
 // Cover compares what there is with what is scraped and alerted on. A machine is

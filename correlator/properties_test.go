@@ -94,7 +94,7 @@ func newRun() *run {
 	r := &run{seq: map[string]int{}, fates: map[correlator.Fate]int{}, where: map[string]string{}, open: map[string]bool{}}
 	r.s = correlator.New(correlator.DefaultConfig(), func(kind string) string {
 		r.seq[kind]++
-		return fmt.Sprintf("%s%d", kind, r.seq[kind])
+		return fmt.Sprintf("%s%08d", kind, r.seq[kind])
 	})
 	return r
 }

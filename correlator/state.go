@@ -2,7 +2,6 @@ package correlator
 
 import (
 	"cmp"
-	"container/heap"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -35,6 +34,8 @@ type State struct {
 	totals   *paged.Table[ledger]
 	customs  *paged.Table[custom] // by class of alert
 	habits   *paged.Table[habit]  // by identity of alert
+	// teachings are what people taught, by id.
+	teachings *paged.Table[Teaching]
 
 	// derived from the tables, rebuilt when loaded
 	byIdentity map[string]string   // labels without replica labels → canonical alert
@@ -45,6 +46,8 @@ type State struct {
 	byItem     map[int32][]*group  // live groups by the items of their alerts
 	byProfile  map[string][]string // incidents by what they were suspected of and their commonest class
 	search     uint64
+	rulings    []ruling // rules and teachings in force
+	ruled      uint64   // raised when they change
 
 	scratch    []float64 // see lookup
 	scratchOf  *reach
@@ -60,6 +63,7 @@ type State struct {
 // source is one sender of notifications.
 type source struct {
 	Heard     time.Time `json:"heard"`
+	Since     time.Time `json:"since"`               // it is heard without a long silence from here on
 	Truncated uint64    `json:"truncated,omitempty"` // alerts lost to max_alerts so far
 	Stale     []string  `json:"stale,omitempty"`     // episode keys that wait for it to be heard again
 }
@@ -72,7 +76,7 @@ type change struct {
 
 // New makes an empty state.
 func New(cfg Config, seq Sequence) *State {
-	return &State{
+	s := &State{
 		cfg: cfg, seq: seq, g: newGraph(),
 		sources: paged.NewTable[source]("source"), episodes: paged.NewTable[episode]("episode"),
 		alerts: paged.NewTable[canonical]("canonical"), groups: paged.NewTable[group]("group"),
@@ -80,16 +84,25 @@ func New(cfg Config, seq Sequence) *State {
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"),
 		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{},
+		teachings: paged.NewTable[Teaching]("teaching"),
 	}
+	s.compile()
+	return s
 }
 
 // Configure puts cfg into force for decisions from now on.
-func (s *State) Configure(cfg Config) { s.cfg = cfg }
+func (s *State) Configure(cfg Config) {
+	s.cfg = cfg
+	s.compile()
+}
 
 // Step applies one event and returns what it decides, in order. Deadlines up to
 // the event's time are worked off first.
 func (s *State) Step(e event.Event, body event.Body) []Decision {
 	s.now, s.out = e.At, nil
+	if _, ok := body.(*event.Start); ok {
+		s.started() // before the deadlines that passed while the server was down: they prove nothing
+	}
 	s.workOff()
 	s.scratchOf = nil // what it holds may change with the topology
 	switch b := body.(type) {
@@ -105,8 +118,6 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 		s.maintenance(e, b)
 	case *event.Liveness:
 		s.liveness(b)
-	case *event.Start:
-		s.started()
 	}
 	s.flush()
 	out := s.out
@@ -143,6 +154,10 @@ func (s *State) flush() {
 // started gives every firing episode its grace: silence while the server was
 // down proves nothing.
 func (s *State) started() {
+	for _, k := range s.sources.Keys() {
+		s.sources.Get(k).Stale = nil // their clocks run anew, like the others'
+		s.sources.Touch(k)
+	}
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
 		if !ep.ended() && !ep.lasting() {
@@ -193,18 +208,9 @@ const (
 	dueSettle
 )
 
-// schedule sets a row's deadline; zero cancels it. Entries of the heap that no
-// longer equal their row's deadline are dead: a restored state has none of them,
-// so they must never be seen from outside.
+// schedule sets a row's deadline; zero cancels it.
 func (s *State) schedule(kind int, key string, field *time.Time, at time.Time) {
-	at = at.Truncate(time.Millisecond)
-	if field.Equal(at) {
-		return
-	}
-	*field = at
-	if !at.IsZero() {
-		heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
-	}
+	s.due.Schedule(field, paged.Deadline{At: at, Kind: kind, Key: key})
 }
 
 func (s *State) dueOf(d paged.Deadline) *time.Time {
@@ -255,24 +261,16 @@ func (s *State) dueOf(d paged.Deadline) *time.Time {
 
 // NextDeadline returns the next time at which something is due, if anything is.
 func (s *State) NextDeadline() (time.Time, bool) {
-	for len(s.due) > 0 {
-		d := s.due[0]
-		if at := s.dueOf(d); at != nil && at.Equal(d.At) {
-			return d.At, true
-		}
-		heap.Pop(&s.due)
-	}
-	return time.Time{}, false
+	d, ok := s.due.Next(s.dueOf)
+	return d.At, ok
 }
 
 func (s *State) workOff() {
 	for {
-		at, ok := s.NextDeadline()
-		if !ok || at.After(s.now) {
+		d, ok := s.due.Take(s.now, s.dueOf)
+		if !ok {
 			return
 		}
-		d := heap.Pop(&s.due).(paged.Deadline)
-		*s.dueOf(d) = time.Time{} // which changes the row, so its page must be marked whatever its handler does
 		switch d.Kind {
 		case dueWindow:
 			s.windowDue(d.Key)
@@ -304,7 +302,7 @@ func (s *State) workOff() {
 
 // tables in a fixed order, for snapshots
 func (s *State) tables() []saver {
-	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits}
+	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits, s.teachings}
 }
 
 type saver interface {
@@ -347,11 +345,12 @@ func (s *State) Load(key string, value []byte) error {
 
 // Loaded rebuilds what is derived from the tables.
 func (s *State) Loaded() {
+	s.compile()
 	s.g.reindex()
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
 		if !ep.ended() {
-			s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], k, strings.Compare)
+			s.list(k)
 		}
 		s.reschedule(dueEpisode, k, ep.Due)
 	}
@@ -412,9 +411,7 @@ func (s *State) Loaded() {
 }
 
 func (s *State) reschedule(kind int, key string, at time.Time) {
-	if !at.IsZero() {
-		heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
-	}
+	s.due.Restore(paged.Deadline{At: at, Kind: kind, Key: key})
 }
 
 // hashOf names a text shortly, for keys.

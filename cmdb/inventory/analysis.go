@@ -75,7 +75,7 @@ func (inv *Inventory) SinglePoints(ctx context.Context, id string, hops int) ([]
 func (inv *Inventory) carrying() []bool {
 	out := make([]bool, len(inv.mem.kinds))
 	for i, k := range inv.mem.kinds {
-		t, _ := inv.registry.Relation(k)
+		t, _ := inv.Registry().Relation(k)
 		out[i] = t.Carries
 	}
 	return out

@@ -99,6 +99,9 @@ func (inv *Inventory) runBatch() {
 	inv.mu.Lock()
 	inv.overlay = nil
 	inv.mu.Unlock()
+	if err == nil {
+		inv.readers.publish(b)
+	}
 	for _, w := range joined {
 		w.done <- err
 	}
@@ -255,7 +258,7 @@ func (b *batch) ci(id string) (*cmdb.CI, error) {
 // writes its history and tells the engine what it needs to know.
 func (b *batch) putCI(old, doc *cmdb.CI, source string) {
 	inv := b.inv
-	doc.Completeness, doc.Incomplete = inv.registry.Complete(doc.Class, doc.Attributes)
+	doc.Completeness, doc.Incomplete = inv.Registry().Complete(doc.Class, doc.Attributes)
 	set(b, b.cis, doc.ID, doc)
 	before, after := inv.recordedKeys(old), inv.recordedKeys(doc)
 	inv.mu.Lock()

@@ -75,7 +75,7 @@ func (inv *Inventory) values(field, prefix string, limit int) []string {
 			add(string(v), 0)
 		}
 	case "class":
-		for _, k := range inv.registry.Classes() {
+		for _, k := range inv.Registry().Classes() {
 			add(k.Name, 0)
 		}
 	}

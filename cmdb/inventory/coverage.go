@@ -100,11 +100,20 @@ func (p *Prometheus) Rules(ctx context.Context) ([]cmdb.Rule, error) {
 	return out, nil
 }
 
+// Monitored says that a Prometheus is configured.
+func (inv *Inventory) Monitored() bool { return len(inv.rules.Load().Prometheus) > 0 }
+
 // Coverage tells which machines and open ports of those that match a query
-// (empty: every machine that is not retired) no target or no rule watches.
-func (inv *Inventory) Coverage(ctx context.Context, query string, sources ...*Prometheus) (cmdb.Coverage, error) {
+// (empty: every machine that is not retired) no target or no rule of the
+// configured Prometheus watches. Without one it is fault.Conflict; one that does
+// not answer is fault.Unavailable.
+func (inv *Inventory) Coverage(ctx context.Context, query string) (cmdb.Coverage, error) {
+	sources := inv.rules.Load().Prometheus
 	if len(sources) == 0 {
 		return cmdb.Coverage{}, fault.Conflictf("no Prometheus is configured: name one under cmdb.prometheus in the configuration")
+	}
+	if err := inv.CheckQuery(query); err != nil {
+		return cmdb.Coverage{}, err
 	}
 	var targets []cmdb.Target
 	var rules []cmdb.Rule
@@ -123,7 +132,11 @@ func (inv *Inventory) Coverage(ctx context.Context, query string, sources ...*Pr
 	if err != nil {
 		return cmdb.Coverage{}, err
 	}
-	return cmdb.Cover(watched, targets, rules), nil
+	c := cmdb.Cover(watched, targets, rules)
+	if query == "" {
+		inv.stats.covered(c)
+	}
+	return c, nil
 }
 
 // watched lists the machines that match and the services found on them.

@@ -77,7 +77,7 @@ func (inv *Inventory) Graph(ctx context.Context, id string, q GraphQuery) (Graph
 		return Graph{}, fault.Invalidf("direction", "want both, needs or dependents, got %q", q.Direction)
 	}
 	for _, t := range q.Types {
-		if _, ok := inv.registry.Relation(t); !ok {
+		if _, ok := inv.Registry().Relation(t); !ok {
 			return Graph{}, fault.Invalidf("types", "%q is no relation type", t)
 		}
 	}
@@ -211,7 +211,7 @@ func (inv *Inventory) Impact(ctx context.Context, id string, hops int) (Impact, 
 	m := inv.mem
 	carries := make([]bool, len(m.kinds))
 	for i, k := range m.kinds {
-		t, _ := inv.registry.Relation(k)
+		t, _ := inv.Registry().Relation(k)
 		carries[i] = t.Carries
 	}
 	start := m.byID[id]

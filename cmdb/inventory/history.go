@@ -53,7 +53,7 @@ func (b *batch) remember(old, doc *cmdb.CI, source string) {
 		b.log(doc.ID, Created, nil, doc.Class, source)
 	}
 	for _, d := range cmdb.DiffCIs(old, doc) {
-		if f, ok := b.inv.registry.Field(doc.Class, d.Field); ok && f.Counter {
+		if f, ok := b.inv.Registry().Field(doc.Class, d.Field); ok && f.Counter {
 			continue
 		}
 		b.log(doc.ID, d.Field, d.Old, d.New, source)

@@ -325,7 +325,7 @@ func (b *batch) rename(c, old *cmdb.CI, h report.Host) {
 
 // sayHost lets the agent speak about its machine.
 func (b *batch) sayHost(c *cmdb.CI, values map[string]any, at time.Time) {
-	b.inv.authority.Say(c, cmdb.SourceAgent, values, at, b.inv.heard(c), b.now)
+	b.inv.rules.Load().Authority.Say(c, cmdb.SourceAgent, values, at, b.inv.heard(c), b.now)
 }
 
 // heard tells when a source last spoke of an item.

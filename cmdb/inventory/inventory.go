@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb"
-	"github.com/watchbill/watchbill/cmdb/report"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/store"
 )
@@ -31,10 +30,8 @@ type Options struct {
 	Journal Journal
 	Now     func() time.Time
 	// NewID makes ids of configuration items and tasks: unique, printable, without spaces.
-	NewID     func() string
-	Registry  *cmdb.Registry  // nil: the built-in classes
-	Authority *cmdb.Authority // nil: the defaults
-	Schedule  report.Schedule // what agents are told
+	NewID func() string
+	Rules Rules
 	// EdgeTTL and ServiceTTL are how long an edge or a service outlives the last
 	// report that had it: a stopped service still has dependents, and alerts name
 	// it just then. 0 means a week.
@@ -45,19 +42,17 @@ type Options struct {
 // Inventory is the store of configuration items. All methods are safe for
 // concurrent use. Writes of many callers share one transaction.
 type Inventory struct {
-	db        store.DB
-	journal   Journal
-	now       func() time.Time
-	newID     func() string
-	registry  *cmdb.Registry
-	authority *cmdb.Authority
-	schedule  report.Schedule
-	edgeTTL   time.Duration
-	svcTTL    time.Duration
-	log       *slog.Logger
-	cols      collections
+	db      store.DB
+	journal Journal
+	now     func() time.Time
+	newID   func() string
+	rules   atomic.Pointer[Rules]
+	edgeTTL time.Duration
+	svcTTL  time.Duration
+	log     *slog.Logger
+	cols    collections
 
-	mu      sync.RWMutex // guards mem, soft, overlay; only the leading writer takes it for writing
+	mu      sync.RWMutex // guards mem, soft, overlay, settled, unsettled; only the leading writer takes it for writing
 	mem     *memory
 	soft    *software
 	words   *interner
@@ -66,11 +61,16 @@ type Inventory struct {
 	unsaved map[uint32]struct{} // hosts whose last-seen time is newer than the stored one
 	overlay *batch
 	merged  map[string]string
+	// settled is the digest of the rules under which items are settled, unsettled
+	// the next one to settle, counting from 1; 0: all are.
+	settled   string
+	unsettled int
 
-	watch *watch
-	line  line
-	seq   atomic.Uint64
-	stats counters
+	watch   *watch
+	line    line
+	seq     atomic.Uint64
+	stats   counters
+	readers readers
 }
 
 type collections struct {
@@ -85,6 +85,7 @@ type collections struct {
 	site     *store.Collection[siteDoc]
 	merge    *store.Collection[mergeDoc]
 	view     *store.Collection[View]
+	rules    *store.Collection[rulesDoc]
 }
 
 // seenDoc keeps the last-seen time of a machine apart from its document, which
@@ -97,22 +98,15 @@ type seenDoc struct {
 // New opens the inventory and reads its indexes from the database.
 func New(ctx context.Context, o Options) (*Inventory, error) {
 	inv := &Inventory{
-		db: o.DB, journal: o.Journal, now: o.Now, newID: o.NewID, registry: o.Registry, authority: o.Authority,
-		schedule: o.Schedule, edgeTTL: o.EdgeTTL, svcTTL: o.ServiceTTL, log: o.Logger,
+		db: o.DB, journal: o.Journal, now: o.Now, newID: o.NewID, edgeTTL: o.EdgeTTL, svcTTL: o.ServiceTTL, log: o.Logger,
 		unseen: map[string]time.Time{}, peers: map[uint32]*posting{}, unsaved: map[uint32]struct{}{}, merged: map[string]string{},
 		mem: newMemory(), soft: newSoftware(), words: newInterner(), watch: newWatch(o.Now()),
 	}
-	var err error
-	if inv.registry == nil {
-		if inv.registry, err = cmdb.NewRegistry(); err != nil {
-			return nil, fmt.Errorf("built-in classes: %w", err)
-		}
+	rules, err := o.Rules.withDefaults()
+	if err != nil {
+		return nil, err
 	}
-	if inv.authority == nil {
-		if inv.authority, err = cmdb.NewAuthority(nil, nil); err != nil {
-			return nil, fmt.Errorf("built-in authority: %w", err)
-		}
-	}
+	inv.rules.Store(&rules)
 	if inv.edgeTTL == 0 {
 		inv.edgeTTL = 7 * 24 * time.Hour
 	}
@@ -133,19 +127,20 @@ func New(ctx context.Context, o Options) (*Inventory, error) {
 		merge:    store.NewCollection("cimerge", func(m mergeDoc) string { return m.ID }),
 		view:     store.NewCollection("ciview", func(v View) string { return v.Name }),
 		site:     store.NewCollection("meshsite", func(s siteDoc) string { return s.Name }),
+		rules:    store.NewCollection("cirules", func(r rulesDoc) string { return r.ID }),
 		seen:     store.NewCollection("ciseen", func(s seenDoc) string { return s.CI }),
 	}
-	for _, t := range inv.registry.Relations() {
+	for _, t := range rules.Registry.Relations() {
 		inv.mem.kind(t.Name) // all of them now: readers ask without the writers' lock
 	}
 	if err := inv.load(ctx); err != nil {
 		return nil, fmt.Errorf("open inventory: %w", err)
 	}
+	if err := inv.db.View(ctx, inv.checkSettled); err != nil {
+		return nil, fmt.Errorf("open inventory: %w", err)
+	}
 	return inv, nil
 }
-
-// Registry returns the classes and relation types in force.
-func (inv *Inventory) Registry() *cmdb.Registry { return inv.registry }
 
 // interner gives strings that repeat across machines small numbers. It only
 // grows: its values are unit names and addresses.

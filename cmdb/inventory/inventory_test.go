@@ -47,7 +47,7 @@ func newLab(t testing.TB) *lab {
 func (l *lab) reopen() {
 	l.Helper()
 	inv, err := New(context.Background(), Options{
-		DB: l.db, Journal: l.journal, Now: l.now, Schedule: report.Schedule{ReportSeconds: 60},
+		DB: l.db, Journal: l.journal, Now: l.now, Rules: Rules{Schedule: report.Schedule{ReportSeconds: 60}},
 		NewID: func() string { l.mu.Lock(); defer l.mu.Unlock(); l.ids++; return fmt.Sprintf("ci%04d", l.ids) },
 	})
 	if err != nil {

@@ -43,6 +43,27 @@ const (
 	defaultBytes = 4 << 20
 )
 
+// Matching returns the ids of all items that match a query. More than most are refused.
+func (inv *Inventory) Matching(ctx context.Context, query string, most int) ([]string, error) {
+	var ids []string
+	q := ListQuery{Query: query, Limit: 1000}
+	for {
+		p, err := inv.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		if p.Total > most {
+			return nil, fault.Invalidf("query", "matches %d items, the most is %d: narrow it", p.Total, most)
+		}
+		for _, c := range p.Items {
+			ids = append(ids, c.ID)
+		}
+		if q.Cursor = p.Next; q.Cursor == "" {
+			return ids, nil
+		}
+	}
+}
+
 // List returns the items that match. A query that cannot be read is
 // fault.Invalid with the field "q" and the position in its message.
 func (inv *Inventory) List(ctx context.Context, q ListQuery) (Page, error) {
@@ -333,8 +354,8 @@ func (t *top) sorted() []sortItem {
 }
 
 func (inv *Inventory) knownField(name string) bool {
-	for _, c := range inv.registry.Classes() {
-		if _, ok := inv.registry.Field(c.Name, name); ok {
+	for _, c := range inv.Registry().Classes() {
+		if _, ok := inv.Registry().Field(c.Name, name); ok {
 			return true
 		}
 	}
@@ -347,7 +368,7 @@ func (inv *Inventory) Fields() []string {
 	for _, n := range []string{"name", "class", "tag", "alias", "source", "incomplete", "seen", "first_seen", "missing", "liveness", "software", "id", "agent", "on"} {
 		set[n] = true
 	}
-	for _, c := range inv.registry.Classes() {
+	for _, c := range inv.Registry().Classes() {
 		for _, f := range c.Fields {
 			set[f.Name] = true
 		}
@@ -371,7 +392,7 @@ func (inv *Inventory) suggest(name string) string {
 	for n := range inv.mem.columns {
 		try(n)
 	}
-	for _, c := range inv.registry.Classes() {
+	for _, c := range inv.Registry().Classes() {
 		for _, f := range c.Fields {
 			try(f.Name)
 		}

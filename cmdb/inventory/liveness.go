@@ -22,7 +22,7 @@ type siteDoc struct {
 // host is up is no incident but a task. The caller calls it about once a second; now
 // is the wall clock.
 func (inv *Inventory) Judge(ctx context.Context, now time.Time) error {
-	interval := time.Duration(inv.schedule.ReportSeconds) * time.Second
+	interval := time.Duration(inv.Schedule().ReportSeconds) * time.Second
 	if interval <= 0 {
 		interval = time.Minute
 	}

@@ -123,7 +123,7 @@ func (b *batch) merge(w, l *cmdb.CI, actor string) (*mergeDoc, error) {
 			if x.Source == cmdb.SourceAgent && w.Source == cmdb.SourceAgent {
 				continue // the survivor's own report knows better
 			}
-			inv.authority.Say(c, x.Source, map[string]any{field: x.Value}, x.At, inv.heard(c), b.now)
+			inv.rules.Load().Authority.Say(c, x.Source, map[string]any{field: x.Value}, x.At, inv.heard(c), b.now)
 		}
 	}
 	for k, v := range l.Labels {
@@ -425,11 +425,11 @@ func (inv *Inventory) AsOf(ctx context.Context, id string, at time.Time) (Snapsh
 		return s, fault.NotFoundf("configuration item %q does not exist", id)
 	}
 	maps.DeleteFunc(c.Attributes, func(k string, _ any) bool {
-		f, ok := inv.registry.Field(c.Class, k)
+		f, ok := inv.Registry().Field(c.Class, k)
 		return ok && f.Counter
 	})
 	c.Claims = nil
-	c.Completeness, c.Incomplete = inv.registry.Complete(c.Class, c.Attributes)
+	c.Completeness, c.Incomplete = inv.Registry().Complete(c.Class, c.Attributes)
 	s.CI, s.Relations, s.Software = c, slices.Sorted(maps.Keys(relations)), software
 	return s, nil
 }

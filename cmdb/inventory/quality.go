@@ -49,21 +49,18 @@ type Duplicate struct {
 // own are fields whose value should stand on one item only.
 var own = []string{"serial_number", "product_uuid", "machine_id", "fqdn", "agent_id", "cloud_instance", "asset_tag", "fingerprint"}
 
+// OwnFields lists the fields that Quality looks for duplicates in.
+func OwnFields() []string { return append(slices.Clone(own), "name") }
+
 const maxDuplicates = 1000
 
 // Quality examines the whole inventory.
 func (inv *Inventory) Quality(ctx context.Context) (Quality, error) {
-	inv.mu.RLock()
-	defer inv.mu.RUnlock()
 	m := inv.mem
 	q := Quality{Missing: map[string]int{}}
 	groups := map[[2]string]*QualityGroup{}
-	for o := range m.entries {
-		e := &m.entries[o]
-		if e.id == "" {
-			continue
-		}
-		k := [2]string{m.classes[e.class], m.text(uint32(o), "owner")}
+	inv.eachEntry(func(o uint32, e *entry) {
+		k := [2]string{m.classes[e.class], m.text(o, "owner")}
 		g := groups[k]
 		if g == nil {
 			g = &QualityGroup{Class: k[0], Owner: k[1]}
@@ -82,7 +79,7 @@ func (inv *Inventory) Quality(ctx context.Context) (Quality, error) {
 		if len(e.in)+len(e.out)+len(e.children) == 0 {
 			g.Orphans++
 		}
-	}
+	})
 	if ctx.Err() != nil {
 		return q, ctx.Err()
 	}
@@ -92,6 +89,8 @@ func (inv *Inventory) Quality(ctx context.Context) (Quality, error) {
 	slices.SortFunc(q.Groups, func(a, b QualityGroup) int {
 		return cmp.Or(strings.Compare(a.Class, b.Class), strings.Compare(a.Owner, b.Owner))
 	})
+	inv.mu.RLock()
+	defer inv.mu.RUnlock()
 	if col := m.columns["incomplete"]; col != nil {
 		for i := range col.values {
 			if v := &col.values[i]; v.text != "" {

@@ -121,8 +121,8 @@ func (b *batch) upsert(it Item, source string) (*cmdb.CI, bool, error) {
 		}
 	}
 	var bad fault.List
-	bad = append(bad, inv.registry.CheckName(it.Class, it.Name)...)
-	attrs, err := inv.registry.Check(it.Class, it.Attributes)
+	bad = append(bad, inv.Registry().CheckName(it.Class, it.Name)...)
+	attrs, err := inv.Registry().Check(it.Class, it.Attributes)
 	var list fault.List
 	switch e := err.(type) {
 	case nil:
@@ -161,7 +161,7 @@ func (b *batch) upsert(it Item, source string) (*cmdb.CI, bool, error) {
 		c.Heard = map[string]time.Time{}
 	}
 	c.Heard[source] = b.now
-	inv.authority.Say(c, source, said, b.now, inv.heard(c), b.now)
+	inv.rules.Load().Authority.Say(c, source, said, b.now, inv.heard(c), b.now)
 	if it.Labels != nil {
 		c.Labels = maps.Clone(it.Labels)
 	}
@@ -268,9 +268,9 @@ func (inv *Inventory) Relate(ctx context.Context, l Link, source string) error {
 
 func (b *batch) relate(l Link, source string) error {
 	m := b.inv.mem
-	if _, ok := b.inv.registry.Relation(l.Type); !ok {
+	if _, ok := b.inv.Registry().Relation(l.Type); !ok {
 		var names []string
-		for _, t := range b.inv.registry.Relations() {
+		for _, t := range b.inv.Registry().Relations() {
 			names = append(names, t.Name)
 		}
 		return fault.Invalidf("type", "%q is no relation type: want one of %s", l.Type, strings.Join(names, ", "))

@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"github.com/watchbill/watchbill/cmdb/report"
 	"github.com/watchbill/watchbill/internal/event"
 )
 
@@ -20,9 +19,6 @@ func (inv *Inventory) Ref(id string) (ref event.Ref, ok bool) {
 	e := &inv.mem.entries[o]
 	return event.Ref{ID: e.id, Class: inv.mem.classes[e.class], Name: e.name}, true
 }
-
-// Schedule is what agents are told.
-func (inv *Inventory) Schedule() report.Schedule { return inv.schedule }
 
 // Find names an item by class and name; ok is false where there is none.
 func (inv *Inventory) Find(class, name string) (ref event.Ref, ok bool) {

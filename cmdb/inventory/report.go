@@ -33,7 +33,7 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 	if inv.unchanged(id, &env) {
 		inv.stats.reports.Add(1)
 		inv.stats.unchanged.Add(1)
-		return report.Reply{CI: id, Schedule: inv.schedule}, nil
+		return report.Reply{CI: id, Schedule: inv.Schedule()}, nil
 	}
 	in := incoming{env: &env, rejected: map[string]string{}, fresh: map[string]*content{}}
 	hashes := inv.hashesOf(id)
@@ -117,7 +117,7 @@ func (inv *Inventory) hashesOf(id string) [sectionCount]uint64 {
 // report applies an envelope.
 func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	inv := b.inv
-	reply := report.Reply{CI: id, Schedule: inv.schedule, Rejected: maps.Clone(in.rejected)}
+	reply := report.Reply{CI: id, Schedule: inv.Schedule(), Rejected: maps.Clone(in.rejected)}
 	old, err := b.ci(id)
 	if err != nil {
 		return reply, err

@@ -14,6 +14,24 @@ type counters struct {
 	mu       sync.Mutex
 	rejected map[string]uint64
 	tasks    map[string]uint64
+	coverage *Covered
+}
+
+// Covered is the newest coverage of the whole inventory, in numbers.
+type Covered struct {
+	Watched, Covered int
+	Gaps             map[string]int // by what is missing: "target", "up", "rule"
+	UnknownTargets   int
+}
+
+func (c *counters) covered(x cmdb.Coverage) {
+	n := Covered{Watched: x.Watched, Covered: x.Covered, Gaps: map[string]int{"target": 0, "up": 0, "rule": 0}, UnknownTargets: len(x.UnknownTargets)}
+	for _, g := range x.Gaps {
+		n.Gaps[g.Missing]++
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.coverage = &n
 }
 
 func (c *counters) sections(rejected map[string]string) {
@@ -61,6 +79,7 @@ type Stats struct {
 	BadChanges       uint64
 	RejectedSections map[string]uint64 // by section, every section present
 	TasksOpened      map[string]uint64 // by kind, every kind present
+	Coverage         *Covered          // nil until it was asked for
 }
 
 // Stats counts what the inventory holds and did since the start.
@@ -79,24 +98,26 @@ func (inv *Inventory) Stats() Stats {
 	for k, v := range inv.stats.tasks {
 		s.TasksOpened[k] = v
 	}
+	s.Coverage = inv.stats.coverage
 	inv.stats.mu.Unlock()
-	inv.mu.RLock()
-	defer inv.mu.RUnlock()
 	m := inv.mem
 	type cell struct{ items, complete int }
-	cells := make([][len(livenessNames)]cell, len(m.classes))
-	for o := range m.entries {
-		e := &m.entries[o]
-		if e.id == "" {
-			continue
+	cells := map[uint16]*[len(livenessNames)]cell{}
+	inv.eachEntry(func(_ uint32, e *entry) {
+		byLive := cells[e.class]
+		if byLive == nil {
+			byLive = new([len(livenessNames)]cell)
+			cells[e.class] = byLive
 		}
-		c := &cells[e.class][e.live]
+		c := &byLive[e.live]
 		c.items++
 		if e.complete {
 			c.complete++
 		}
 		s.Relations += len(e.out)
-	}
+	})
+	inv.mu.RLock()
+	defer inv.mu.RUnlock()
 	for i, byLive := range cells {
 		for l, c := range byLive {
 			if c.items > 0 {
@@ -106,4 +127,27 @@ func (inv *Inventory) Stats() Stats {
 	}
 	s.Packages = len(inv.soft.rows)
 	return s
+}
+
+// walkChunk is how many items are looked at under one lock: a walk over a whole
+// fleet must not hold up the reports, and behind them the queries, for its length.
+const walkChunk = 20_000
+
+// eachEntry calls f for every item. What changes meanwhile may be seen or not.
+func (inv *Inventory) eachEntry(f func(o uint32, e *entry)) {
+	for from := 0; ; from += walkChunk {
+		inv.mu.RLock()
+		entries := inv.mem.entries
+		end := min(from+walkChunk, len(entries))
+		for o := from; o < end; o++ {
+			if entries[o].id != "" {
+				f(uint32(o), &entries[o])
+			}
+		}
+		done := end == len(entries)
+		inv.mu.RUnlock()
+		if done {
+			return
+		}
+	}
 }

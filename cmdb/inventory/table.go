@@ -276,7 +276,7 @@ func (inv *Inventory) importLine(ctx context.Context, head, record []string, o I
 			}
 			it.Labels[strings.TrimPrefix(h, "label.")] = v
 		default:
-			x, err := inv.registry.Parse(it.Class, h, v)
+			x, err := inv.Registry().Parse(it.Class, h, v)
 			if err != nil {
 				l.Errors = append(l.Errors, err.Error())
 				continue

@@ -12,10 +12,14 @@ import (
 
 // Tick does what time brings: machines that were silent for too long become
 // stale, then gone; edges and services that nobody reports any more expire; the
-// last-seen times of quiet machines are saved. The caller calls it about once a
+// last-seen times of quiet machines are saved; items
+// are settled under rules that were reloaded. The caller calls it about once a
 // minute; now is the wall clock.
 func (inv *Inventory) Tick(ctx context.Context, now time.Time) error {
 	if err := inv.saveSeen(ctx); err != nil {
+		return err
+	}
+	if err := inv.settle(ctx); err != nil {
 		return err
 	}
 	for _, id := range inv.overdue(now) {
@@ -99,7 +103,7 @@ func (inv *Inventory) overdue(now time.Time) []string {
 	type bound struct{ stale, gone int64 }
 	bounds := make([]bound, len(m.classes))
 	for i, c := range m.classes {
-		s, g := inv.registry.Silences(c)
+		s, g := inv.Registry().Silences(c)
 		bounds[i] = bound{int64(s / time.Second), int64(g / time.Second)}
 	}
 	var out []string
@@ -138,7 +142,7 @@ func (b *batch) age(id string, now time.Time) error {
 	c := old.Clone()
 	c.LastSeen = unix(inv.lastSeen(o))
 	quiet := now.Sub(c.LastSeen)
-	staleAfter, goneAfter := inv.registry.Silences(c.Class)
+	staleAfter, goneAfter := inv.Registry().Silences(c.Class)
 	if e.host == nil && !c.Missing.IsZero() {
 		quiet, goneAfter = now.Sub(c.Missing), inv.svcTTL
 		staleAfter = goneAfter
@@ -153,7 +157,7 @@ func (b *batch) age(id string, now time.Time) error {
 	default:
 		return nil
 	}
-	inv.authority.Settle(c, inv.heard(c), now)
+	inv.rules.Load().Authority.Settle(c, inv.heard(c), now)
 	if c.Liveness == cmdb.Gone {
 		if err := b.isolate(o); err != nil {
 			return err

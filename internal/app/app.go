@@ -35,7 +35,7 @@ import (
 )
 
 // SchemaVersion of everything that is stored.
-const SchemaVersion = "1"
+const SchemaVersion = "2"
 
 // Options of a server, as its flags give them.
 type Options struct {
@@ -115,6 +115,10 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.o.ConfigFile, err)
 	}
+	items, err := CMDBRules(s.cfg, filepath.Dir(s.o.ConfigFile))
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.o.ConfigFile, err)
+	}
 	if err := s.checkWeb(); err != nil {
 		return err
 	}
@@ -139,7 +143,7 @@ func (s *server) open(ctx context.Context) (err error) {
 	if s.engine, err = engine.Open(ctx, engine.Options{DB: s.db, Journal: s.journal, Rules: rules, Version: s.o.Version, Logger: s.log, Now: s.now}); err != nil {
 		return err
 	}
-	if s.inventory, err = inventory.New(ctx, inventory.Options{DB: s.db, Journal: s.journal, Now: s.now, NewID: newCI, Schedule: schedule(s.cfg.Agents), Logger: s.log}); err != nil {
+	if s.inventory, err = inventory.New(ctx, inventory.Options{DB: s.db, Journal: s.journal, Now: s.now, NewID: newCI, Rules: items, Logger: s.log}); err != nil {
 		return err
 	}
 	s.collector = collector.New(collector.Options{
@@ -162,6 +166,7 @@ func (s *server) open(ctx context.Context) (err error) {
 	}
 	s.life.background("housekeeping", s.failed, s.housekeeping)
 	s.life.background("liveness", s.failed, s.watchLiveness)
+	s.life.background("coverage", s.failed, s.coverage)
 	s.serve(l)
 	s.welcome(started)
 	return nil
@@ -242,12 +247,20 @@ func (s *server) housekeeping(ctx context.Context) error {
 			if err := s.inventory.Tick(ctx, s.now()); err != nil && ctx.Err() == nil {
 				s.log.Error("the inventory could not be aged", "err", err)
 			}
+			if err := s.coverNewItems(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("maintenance windows could not follow their queries", "err", err)
+			}
 			giveBack()
 		case <-rarely.C:
 			if n, err := s.engine.Trim(ctx, s.now().Add(-s.cfg.Storage.JournalRetention.Std())); err != nil && ctx.Err() == nil {
 				s.log.Error("the journal could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("journal trimmed", "events", n)
+			}
+			if n, err := s.engine.TrimRecords(ctx, s.now().Add(-s.cfg.Storage.RecordRetention.Std())); err != nil && ctx.Err() == nil {
+				s.log.Error("old records could not be trimmed", "err", err)
+			} else if n > 0 {
+				s.log.Info("records trimmed", "rows", n)
 			}
 			if err := s.db.Reclaim(); err != nil {
 				s.log.Warn("disk space could not be reclaimed", "err", err)
@@ -283,8 +296,12 @@ func (s *server) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Storage != s.cfg.Storage || cfg.Ingest != s.cfg.Ingest || cfg.Agents != s.cfg.Agents {
-		s.log.Warn("changes to storage, ingest and agents take effect with the next start")
+	items, err := CMDBRules(cfg, filepath.Dir(s.o.ConfigFile))
+	if err != nil {
+		return err
+	}
+	if cfg.Storage != s.cfg.Storage || cfg.Ingest != s.cfg.Ingest {
+		s.log.Warn("changes to storage and ingest take effect with the next start")
 	}
 	receivers, err := s.loadReceivers(cfg.Notifications)
 	if err != nil {
@@ -293,8 +310,11 @@ func (s *server) load(ctx context.Context) error {
 	if err := s.engine.Reload(ctx, rules); err != nil {
 		return err
 	}
+	if err := s.inventory.Reload(items); err != nil {
+		return err
+	}
 	s.retell(receivers)
-	cfg.Storage, cfg.Ingest, cfg.Agents = s.cfg.Storage, s.cfg.Ingest, s.cfg.Agents
+	cfg.Storage, cfg.Ingest = s.cfg.Storage, s.cfg.Ingest
 	s.cfg = cfg
 	s.log.Info("configuration reloaded", "file", s.o.ConfigFile)
 	return nil

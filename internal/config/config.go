@@ -72,6 +72,7 @@ type Config struct {
 	Correlation Correlation `yaml:"correlation"`
 	Incidents   Incidents   `yaml:"incidents"`
 	Agents      Agents      `yaml:"agents"`
+	CMDB        CMDB        `yaml:"cmdb"`
 	// Desk holds calendars, services, service levels, and when people are told; its
 	// fields are those of itsm.Rules.
 	Desk          Section       `yaml:"desk"`
@@ -122,6 +123,35 @@ type Correlation struct {
 	WatchdogTimeout *Duration           `yaml:"watchdog_timeout"`
 	ProblemAfter    *int                `yaml:"problem_after"`
 	ProblemWindow   *Duration           `yaml:"problem_window"`
+	// Rules decide otherwise than evidence would; docs/rules.md.
+	Rules []Rule `yaml:"rules"`
+}
+
+// Rule is one of correlation.rules; its fields are those of correlator.Rule.
+type Rule struct {
+	Name        string    `yaml:"name"`
+	Match       []string  `yaml:"match"`
+	With        []string  `yaml:"with"`
+	NeverGroup  bool      `yaml:"never_group"`
+	AlwaysGroup *[]string `yaml:"always_group"`
+	Hold        *Hold     `yaml:"hold"`
+	Priority    int       `yaml:"priority"`
+	Page        string    `yaml:"page"`
+}
+
+// Hold is a duration, or "forever".
+type Hold struct {
+	For     Duration
+	Forever bool
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (h *Hold) UnmarshalYAML(n *yaml.Node) error {
+	if n.Value == "forever" {
+		h.Forever = true
+		return nil
+	}
+	return h.For.UnmarshalYAML(n)
 }
 
 // Incidents are the rules of the desk.
@@ -149,7 +179,7 @@ func Default() Config {
 		Incidents: Incidents{AutoClose: Duration(7 * day), Archive: Duration(30 * day)},
 		Agents: Agents{
 			SampleInterval: Duration(30 * time.Second), ReportInterval: Duration(time.Minute), FullInterval: Duration(6 * time.Hour),
-			StaleAfter: Duration(15 * time.Minute), GoneAfter: Duration(60 * day),
+			StaleAfter: Duration(day), GoneAfter: Duration(60 * day),
 		},
 		Notifications: Notifications{HeartbeatInterval: Duration(time.Minute)},
 	}
@@ -201,16 +231,28 @@ func explain(err error) error {
 	var l fault.List
 	for _, e := range te.Errors {
 		if m := unknownField.FindStringSubmatch(e); m != nil {
-			where := strings.ToLower(m[3])
-			if where == "config" {
-				where = "the top level"
-			}
+			where := sectionName(m[3])
 			l = append(l, fault.Invalidf("line "+m[1], "unknown field %q in %s", m[2], where))
 			continue
 		}
 		l = append(l, fault.Invalidf("", "%s", e))
 	}
 	return l
+}
+
+// sectionName is how people call the part of the file that a type reads.
+func sectionName(typ string) string {
+	switch typ {
+	case "Config":
+		return "the top level"
+	case "CMDBClass":
+		return "cmdb.classes"
+	case "CMDBField":
+		return "cmdb.classes.fields"
+	case "Prometheus":
+		return "cmdb.prometheus"
+	}
+	return strings.ToLower(typ)
 }
 
 // Validate reports every value that cannot work.
@@ -275,6 +317,10 @@ func (c Config) Validate() error {
 			bad(d.field, "must be at least 1s")
 		}
 	}
+	if c.Agents.GoneAfter < c.Agents.StaleAfter {
+		bad("agents.gone_after", "must not be shorter than agents.stale_after")
+	}
+	l = append(l, c.CMDB.validate()...)
 	for _, u := range []struct{ field, v string }{{"external_url", c.Notifications.ExternalURL}, {"heartbeat_url", c.Notifications.HeartbeatURL}} {
 		if x, err := url.Parse(u.v); u.v != "" && (err != nil || x.Host == "" || x.Scheme != "http" && x.Scheme != "https") {
 			bad("notifications."+u.field, "want an address such as https://watchbill.example.org, got %q", u.v)

@@ -1,8 +1,8 @@
 import { Button } from '@mantine/core';
 import { Link } from 'wouter';
-import { fetchSoftware, readAll, useCis, useSoftware, type Product } from '../api/queries';
+import { fetchSoftware, quoted, readAll, useCis, useSoftware, type Product } from '../api/queries';
 import { Card, CiLink } from '../components/bits';
-import { FilterText } from '../components/Filter';
+import { FilterQuery, FilterText } from '../components/Filter';
 import { Failed, Loading, State } from '../components/State';
 import { Table, type Column } from '../components/Table';
 import { count } from '../lib/text';
@@ -33,7 +33,7 @@ export default function Software() {
       <div className="page-head"><h1 className="grow">Software</h1></div>
       <div className="filters">
         <FilterText placeholder="Part of a name, or a pattern: openssl, lib*" />
-        <FilterText name="cis" placeholder="Only on hosts that match: team:shop, os:debian" />
+        <FilterQuery name="cis" placeholder="Only on hosts that match: team:shop, os:debian" />
       </div>
       <Table
         name="software" label="Software" noun="product" columns={columns} rows={rows} rowKey={(p) => `${p.type}/${p.name}`} href={href}
@@ -54,7 +54,7 @@ export default function Software() {
 
 function Versions({ name, type }: { name: string; type: string }) {
   const [params] = useUrlState();
-  const q = useSoftware({ q: name, type });
+  const q = useSoftware({ q: quoted(name), type });
   const p = q.items.find((x) => x.name === name && x.type === type);
   const chosen = params.get('version') ?? p?.versions[0]?.version;
   if (q.error) return <Failed page error={q.error} retry={q.retry} />;

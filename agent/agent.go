@@ -277,7 +277,7 @@ func (a *Agent) take(now time.Time, r report.Report, full bool) error {
 		clear(a.rejected)
 	}
 	if full || changed || a.last == nil {
-		if err := a.dir.saveReport(r); err != nil {
+		if err := a.dir.saveReport(r, a.last == nil || !sameList(a.last.Packages, r.Packages)); err != nil {
 			return err
 		}
 	}

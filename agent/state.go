@@ -21,7 +21,7 @@ type identity struct {
 	AgentID    string          `json:"agent_id"`
 	Credential string          `json:"credential,omitempty"`
 	CI         string          `json:"ci,omitempty"`
-	Sequence   uint64          `json:"sequence"`
+	Sequence   uint64          `json:"sequence"` // none greater was used
 	Dropped    uint64          `json:"spool_dropped,omitempty"`
 	Schedule   report.Schedule `json:"schedule"`
 }

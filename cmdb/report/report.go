@@ -345,7 +345,7 @@ type Peer struct {
 }
 
 // Section carries one section's hash and problems and, where the server may not
-// have it, its data. The hash covers the problems too.
+// have it, its data. The hash covers the problems too, which go with the data.
 type Section struct {
 	Hash     string          `json:"hash"`
 	Data     json.RawMessage `json:"data,omitempty"`

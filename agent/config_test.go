@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/watchbill/watchbill/agent"
+	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/config"
 )
 
 // TestDocumentedConfigurationLoads holds the example of the manual to the parser.
@@ -25,6 +27,17 @@ func TestDocumentedConfigurationLoads(t *testing.T) {
 	}
 	if off := c.Off(); len(off) != 1 || off[0] != "cron" || c.OwnSchedule() != agent.DefaultSchedule() || c.Mesh.Site != "fra1" || len(c.Mesh.Join) != 2 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// What an agent does before a server has spoken is what a server tells it by
+// default: weighed is that one schedule.
+func TestServersAndAgentsAgreeOnTheDefaultSchedule(t *testing.T) {
+	a := config.Default().Agents
+	seconds := func(d config.Duration) int { return int(d.Std().Seconds()) }
+	server := report.Schedule{SampleSeconds: seconds(a.SampleInterval), ReportSeconds: seconds(a.ReportInterval), FullSeconds: seconds(a.FullInterval)}
+	if server != agent.DefaultSchedule() {
+		t.Errorf("the server's is %+v, the agent's %+v", server, agent.DefaultSchedule())
 	}
 }
 

@@ -158,7 +158,7 @@ func (a *API) inventoryRoutes() {
 		}) (*reply[Page[inventory.Product]], error) {
 			return page(ctx, a, a.softwareOrder(inventory.SoftwareQuery{Type: in.Type, CIs: in.CIs}), in.Listing, same)
 		})
-	handle(a, describedAs(op(http.MethodGet, "/api/v1/tasks", "list-tasks", "inventory", "What the inventory saw and does not decide alone: clones, conflicts, proposals"), a.taskOrder(false).doc()),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/tasks", "list-tasks", "inventory", "What the inventory saw and does not decide alone: clones, conflicts, proposals, agents that are gone"), a.taskOrder(false).doc()),
 		func(ctx context.Context, in *struct {
 			Listing
 			All bool `query:"all" doc:"Also those that were decided"`

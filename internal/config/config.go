@@ -178,7 +178,7 @@ func Default() Config {
 		Ingest:    Ingest{MaxBodyMiB: 32, MaxBacklog: 2000},
 		Incidents: Incidents{AutoClose: Duration(7 * day), Archive: Duration(30 * day)},
 		Agents: Agents{
-			SampleInterval: Duration(15 * time.Second), ReportInterval: Duration(time.Minute), FullInterval: Duration(time.Hour),
+			SampleInterval: Duration(30 * time.Second), ReportInterval: Duration(time.Minute), FullInterval: Duration(6 * time.Hour),
 			StaleAfter: Duration(day), GoneAfter: Duration(60 * day),
 		},
 		Notifications: Notifications{HeartbeatInterval: Duration(time.Minute)},

@@ -2046,7 +2046,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What the inventory saw and does not decide alone: clones, conflicts, proposals
+         * What the inventory saw and does not decide alone: clones, conflicts, proposals, agents that are gone
          * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: ci; count; done; done_at (time); evidence.ci; evidence.cloned; evidence.outcome; evidence.reimaged (yes or no); evidence.rule; id; kind; last_at (time); opened_at (time); others; seen.addresses; seen.agent_id; seen.cloud; seen.container (yes or no); seen.container_id; seen.disks; seen.fqdn; seen.hostname; seen.machine_id; seen.macs; seen.parent_hint; seen.product_uuid; seen.serial; seen.vendor; summary.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it id.

@@ -72,6 +72,7 @@ var routes = map[string]access{
 	"GET /api/v1/status":                       from(auth.Viewer),
 	"GET /api/v1/quarantine":                   from(auth.Responder),
 	"GET /api/v1/audit":                        from(auth.Manager),
+	"GET /api/v1/audit/export":                 from(auth.Manager),
 
 	// People's verbs.
 	"POST /api/v1/incidents":                  from(auth.Responder),

@@ -120,6 +120,9 @@ type Assessment struct {
 	Alerts     int             `json:"alerts"` // received episodes attached
 	Active     int             `json:"active"` // of them not ended
 	SeenBefore string          `json:"seen_before,omitempty"`
+	// Page is PageAlways or PageNever where a rule says so, PageWhy which one.
+	Page    string `json:"page,omitempty"`
+	PageWhy string `json:"page_why,omitempty"`
 }
 
 // Decision is one thing that the correlator decided, in order.

@@ -63,6 +63,9 @@ type canonical struct {
 	Absence     bool         `json:"absence,omitempty"` // it says that something does not happen
 	Counted     bool         `json:"counted,omitempty"` // learned from already
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
+
+	ruled uint64  // when sides was worked out: see sidesOf
+	sides []uint8 // of the rulings
 }
 
 // heartbeat is an alert that always fires: its silence is the signal.

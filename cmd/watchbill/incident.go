@@ -306,6 +306,7 @@ type (
 	mergeFlags struct {
 		Into   recordID `name:"into" json:"into" required:"" placeholder:"ID" help:"The incident that takes over."`
 		Reason string   `name:"reason" json:"reason,omitempty" placeholder:"TEXT" help:"Why."`
+		Teach  bool     `name:"teach" json:"teach" default:"true" negatable:"" help:"--no-teach: only this once; later failures like the two are grouped as before."`
 	}
 )
 
@@ -313,13 +314,14 @@ type splitCmd struct {
 	ID     recordID   `arg:"" help:"The incident."`
 	Alerts []recordID `arg:"" name:"alert" help:"The alerts that leave, e.g. ALT00000001."`
 	Reason string     `name:"reason" placeholder:"TEXT" help:"Why."`
+	Teach  bool       `name:"teach" default:"true" negatable:"" help:"--no-teach: only this once; later alerts like these are grouped as before."`
 	show
 	remote
 }
 
 // Run implements kong's command.
 func (c *splitCmd) Run(io streams) error {
-	return c.act(io, c.show, "incidents", "split", []recordID{c.ID}, map[string]any{"alerts": c.Alerts, "reason": c.Reason})
+	return c.act(io, c.show, "incidents", "split", []recordID{c.ID}, map[string]any{"alerts": c.Alerts, "reason": c.Reason, "teach": c.Teach})
 }
 
 type reviewCmd struct {

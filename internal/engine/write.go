@@ -102,6 +102,8 @@ func (r *Records) write(tx store.Tx, e fold.Effect, body []byte) error {
 		return r.windows.Put(tx, b.Maintenance)
 	case fold.PutReview:
 		return r.reviews.Put(tx, b.Review)
+	case fold.PutTeaching:
+		return r.teachings.Put(tx, b.Teaching)
 	case fold.PutHour:
 		return r.hours.Put(tx, b.Hour)
 	case fold.QuarantineRow:

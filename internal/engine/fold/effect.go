@@ -79,6 +79,9 @@ func (m MeasureRow) Observation() itsm.Observation {
 	return itsm.Observation{At: m.At, Record: m.Record, Priority: m.Priority, Services: m.Services, Team: m.Team, Measure: m.Measure}
 }
 
+// PutTeaching writes what a person taught, or that it was used or withdrawn.
+type PutTeaching struct{ Teaching correlator.Teaching }
+
 // PutHour writes how many alerts an hour brought, so far.
 type PutHour struct{ Hour itsm.Hour }
 
@@ -123,6 +126,7 @@ func (AuditRow) effect()       {}
 func (MeasureRow) effect()     {}
 func (PutMaintenance) effect() {}
 func (PutReview) effect()      {}
+func (PutTeaching) effect()    {}
 func (PutHour) effect()        {}
 func (QuarantineRow) effect()  {}
 func (Message) effect()        {}

@@ -55,7 +55,7 @@ func (r Rules) Validate() error {
 
 // Version is raised when the same events would be decided otherwise: a state
 // must not be carried on from the middle by other rules than it was begun with.
-const Version = 4
+const Version = 5
 
 // counters number what the fold makes, and count what it disposed of.
 type counters struct {
@@ -120,7 +120,7 @@ func New(rules Rules) *State {
 }
 
 // prefixes of ids by kind; the number is the sequence within partition 0.
-var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT"}
+var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT", "teaching": "TCH"}
 
 func (s *State) nextID(kind string) string {
 	s.count.Seq[kind]++
@@ -305,6 +305,8 @@ func (s *State) decide(d correlator.Decision) {
 		for _, id := range d.Incidents {
 			s.joinProblem(d.ID, id, itsm.System, d.Why)
 		}
+	case correlator.TeachingChanged:
+		s.emit(PutTeaching{d.Teaching})
 	case correlator.ProblemJoined:
 		s.joinProblem(d.ID, d.Incident, itsm.System, d.Why)
 	}
@@ -324,6 +326,7 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 	c.Add(i.Affect(services, s.now))
 	c.Add(i.Begin(a.Onset, s.now))
 	c.Add(i.Recur(a.SeenBefore, s.now))
+	i.Page, i.PageWhy = a.Page, a.PageWhy
 	i.Causes = make([]itsm.Cause, len(a.Causes))
 	for n, x := range a.Causes {
 		i.Causes[n] = itsm.Cause(x)

@@ -3,6 +3,8 @@ package api
 import (
 	"encoding/csv"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -114,5 +116,33 @@ func TestAuditTellsBeforeAndAfter(t *testing.T) {
 	}
 	if p := h.call(auth.Admin, "GET", "/api/v1/audit/export?q=colour:red", nil).problem(t); p.Status != http.StatusBadRequest {
 		t.Errorf("%+v", p)
+	}
+}
+
+// Who called is the peer, unless that is a proxy that the operator trusts; what
+// callers write about themselves is never believed.
+func TestProxiesAreTrustedByNameOnly(t *testing.T) {
+	for _, c := range []struct{ trusted, peer, forwarded, want string }{
+		{"", "192.0.2.1:99", "203.0.113.9", "192.0.2.1"},
+		{"192.0.2.1/32", "192.0.2.1:99", "203.0.113.9", "203.0.113.9"},
+		{"192.0.2.1/32", "192.0.2.1:99", "", "192.0.2.1"},
+		{"192.0.2.1/32", "192.0.2.1:99", "10.9.9.9, 203.0.113.9", "203.0.113.9"}, // the first is the caller's own word
+		{"192.0.2.0/24", "192.0.2.1:99", "203.0.113.9, 192.0.2.7", "203.0.113.9"},
+		{"192.0.2.1/32", "198.51.100.4:99", "203.0.113.9", "198.51.100.4"},
+		{"192.0.2.1/32", "192.0.2.1:99", "who knows", "192.0.2.1"},
+		{"::1/128", "[::1]:99", "2001:db8::7", "2001:db8::7"},
+	} {
+		a := &API{}
+		if c.trusted != "" {
+			a.o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(c.trusted)}
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = c.peer
+		if c.forwarded != "" {
+			r.Header.Set("X-Forwarded-For", c.forwarded)
+		}
+		if got := a.remoteOf(r); got != c.want {
+			t.Errorf("%+v: the caller is %s", c, got)
+		}
 	}
 }

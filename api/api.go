@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -52,6 +53,8 @@ type Options struct {
 	// Listen is the address that the server listens on; on loopback, metrics and
 	// health need no token.
 	Listen string
+	// TrustedProxies are whose X-Forwarded-For is believed; none by default.
+	TrustedProxies []netip.Prefix
 	// TLS says that the server speaks it: cookies are then for TLS only.
 	TLS bool
 	// URL under which people and machines reach the server, without a path.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -302,10 +303,11 @@ func (a *API) inventoryWrites() {
 			if in.Body.Name != "" {
 				it.Name = in.Body.Name
 			}
-			if _, _, err := a.o.Inventory.Upsert(ctx, it, source(ctx)); err != nil {
+			after, _, err := a.o.Inventory.Upsert(ctx, it, source(ctx))
+			if err != nil {
 				return nil, err
 			}
-			if err := a.noteAct(ctx, "edit", "ci", c.ID, in.Body); err != nil {
+			if err := a.noteChange(ctx, "edit", "ci", c.ID, in.Body, c, after); err != nil {
 				return nil, err
 			}
 			d, err := a.ciDetail(ctx, c.ID)
@@ -324,7 +326,7 @@ func (a *API) inventoryWrites() {
 		if err := a.o.Auth.UnbindAgents(ctx, callOf(ctx).by(), c.ID); err != nil {
 			return nil, err
 		}
-		return nil, a.noteAct(ctx, "delete", "ci", c.ID, Ref{c.Class, c.Name})
+		return nil, a.noteChange(ctx, "delete", "ci", c.ID, nil, c, nil)
 	})
 	relate := op(http.MethodPost, "/api/v1/relations", "write-relation", "inventory", "Record a relation, or take it back with removed: true")
 	relate.DefaultStatus = http.StatusNoContent
@@ -382,14 +384,29 @@ type Named struct {
 	Name  string `json:"name,omitempty" maxLength:"300"`
 }
 
-// noteAct makes a fact of an act that the inventory has done.
+// noteAct makes a fact of an act that was done elsewhere.
 func (a *API) noteAct(ctx context.Context, verb, kind, id string, args any) error {
-	raw, err := json.Marshal(args)
-	if err != nil {
-		return err
+	return a.noteChange(ctx, verb, kind, id, args, nil, nil)
+}
+
+// noteChange is noteAct with what there was before and after it; nil: nothing.
+func (a *API) noteChange(ctx context.Context, verb, kind, id string, args, before, after any) error {
+	who := callOf(ctx)
+	c := event.Command{Verb: verb, Record: kind, ID: id, Actor: who.who.Actor, Remote: who.remote}
+	for _, x := range []struct {
+		from any
+		to   *json.RawMessage
+	}{{args, &c.Args}, {before, &c.Before}, {after, &c.After}} {
+		if x.from == nil {
+			continue
+		}
+		raw, err := json.Marshal(x.from)
+		if err != nil {
+			return fmt.Errorf("encode the audit of %s %s: %w", verb, kind, err)
+		}
+		*x.to = raw
 	}
-	c := callOf(ctx)
-	ev, err := event.New(&event.Command{Verb: verb, Record: kind, ID: id, Actor: c.who.Actor, Remote: c.remote, Args: raw})
+	ev, err := event.New(&c)
 	if err != nil {
 		return err
 	}

@@ -276,6 +276,25 @@ func (o order[T]) sorted(ctx context.Context, q filter.Query[T], in Listing, key
 	return out, nil
 }
 
+// each walks everything that passes q in the natural order, and ends with end.
+func (o order[T]) each(ctx context.Context, a *API, q string, do func(T) error, end func() error) error {
+	in := Listing{Q: q, Limit: 1000}
+	for {
+		p, err := o.list(ctx, a, in)
+		if err != nil {
+			return err
+		}
+		for _, x := range p.Items {
+			if err := do(x); err != nil {
+				return err
+			}
+		}
+		if in.Cursor = p.Next; in.Cursor == "" {
+			return end()
+		}
+	}
+}
+
 // doc says what a list's q and sort understand.
 func (o order[T]) doc() string {
 	return "Filter (q): " + o.lang.Doc() + "\n\n" + o.sortDoc()

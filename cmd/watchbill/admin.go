@@ -87,19 +87,7 @@ type tokenRevokeCmd struct {
 
 // Run implements kong's command.
 func (c *tokenRevokeCmd) Run(io streams) error {
-	cl, err := c.client()
-	if err != nil {
-		return err
-	}
-	ctx, stop := interrupted()
-	defer stop()
-	for _, id := range c.IDs {
-		if err := cl.call(ctx, http.MethodDelete, "/api/v1/tokens/"+url.PathEscape(id), nil, nil); err != nil {
-			return err
-		}
-		fmt.Fprintf(io.out, "token %s is revoked\n", id)
-	}
-	return nil
+	return c.remove(io, "token", "/api/v1/tokens/", c.IDs, "is revoked")
 }
 
 type sourceCmd struct {

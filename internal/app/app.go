@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -43,10 +44,12 @@ type Options struct {
 	ListenAddress string // host:port
 	StoragePath   string
 	WebConfigFile string // TLS, in the format of Prometheus' exporter-toolkit
-	AdminToken    string // the first admin's token; "" has one made
-	Version       string
-	Logger        *slog.Logger
-	Out           io.Writer // words for the person who starts it
+	// TrustedProxies are whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	AdminToken     string // the first admin's token; "" has one made
+	Version        string
+	Logger         *slog.Logger
+	Out            io.Writer // words for the person who starts it
 }
 
 // server is what runs between start and stop.

@@ -80,6 +80,10 @@ type Command struct {
 	Actor  string          `json:"actor"`            // who, as the credential says
 	Remote string          `json:"remote,omitempty"` // address the call came from
 	Args   json.RawMessage `json:"args,omitempty"`
+	// Before and After are what an act that was done elsewhere found and left, in the
+	// transaction that journals it; nil where the engine does the act itself.
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
 }
 
 // Config puts the rules into force that decisions after it follow.

@@ -158,7 +158,7 @@ func (a *API) assetRoutes() {
 			Within string   `query:"within" maxLength:"20" default:"90d" doc:"How far to look: 90d, 52w"`
 			Fields []string `query:"fields" nullable:"false" doc:"Only these date fields, separated by commas"`
 		}) (*reply[Page[inventory.Ending]], error) {
-			d, err := span(in.Within)
+			d, err := Span(in.Within)
 			if err != nil || d < 0 {
 				return nil, fault.Invalidf("within", "want a span such as 90d or 52w, got %q", in.Within)
 			}

@@ -113,7 +113,7 @@ func (a *API) inventoryRoutes() {
 			return &reply[json.RawMessage]{b}, err
 		})
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/cis/{id}/history", "list-ci-history", "inventory", "What changed on an item, newest first"),
-		"Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness.\n\n"+a.historyOrder("", inventory.HistoryQuery{}).doc()),
+		"Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; change:TYPE for what was told (deployed, rebooted); liveness.\n\n"+a.historyOrder("", inventory.HistoryQuery{}).doc()),
 		func(ctx context.Context, in *struct {
 			Within
 			Field string    `query:"field" maxLength:"200" doc:"Only this field"`

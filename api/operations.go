@@ -57,8 +57,9 @@ func (a *API) operationRoutes() {
 		})
 	if a.o.Reload != nil {
 		handle(a, describedAs(op(http.MethodPost, "/-/reload", "reload", "operations", "Read the configuration anew"), "400 with every mistake where it does not load; the old one stays in force then."),
-			func(ctx context.Context, _ *struct{}) (*reply[State], error) {
-				return &reply[State]{State{"reloaded"}}, a.o.Reload(ctx)
+			func(ctx context.Context, _ *struct{}) (*reply[Reloaded], error) {
+				later, err := a.o.Reload(ctx)
+				return &reply[Reloaded]{Reloaded{"reloaded", later}}, err
 			})
 	}
 	if a.o.Metrics != nil {
@@ -72,6 +73,12 @@ func (a *API) operationRoutes() {
 		})
 	}
 	a.backupRoutes()
+}
+
+// Reloaded says that the configuration is in force.
+type Reloaded struct {
+	Status       string   `json:"status" enum:"reloaded"`
+	NeedsRestart []string `json:"needs_restart,omitempty" doc:"Settings that were changed and take effect with the next start only"`
 }
 
 // State is one word.

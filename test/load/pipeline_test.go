@@ -43,7 +43,7 @@ func BenchmarkPipeline(b *testing.B) {
 				}
 				done := make(chan error, 1)
 				go func() { done <- e.Run(ctx) }()
-				c := collector.New(collector.Options{Journal: j, Lag: e.Lag, Room: func() error { return nil }, Now: time.Now, MaxLag: 1 << 40})
+				c := collector.New(collector.Options{Journal: j, Lag: e.Lag, Room: func() error { return nil }, Now: time.Now, Limits: collector.Limits{MaxLag: 1 << 40}})
 				var bodies [][]byte
 				for n := 0; n < total; n += per {
 					bodies = append(bodies, Webhook(n, n+per, start, false))

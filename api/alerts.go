@@ -37,6 +37,7 @@ type Alert struct {
 	Why           string                 `json:"why"`
 	FinalFate     correlator.Fate        `json:"final_fate,omitempty" doc:"Where a held alert ended"`
 	FinalWhy      string                 `json:"final_why,omitempty"`
+	EndWhy        string                 `json:"end_why,omitempty" doc:"How it is known that it is over"`
 	Incident      string                 `json:"incident,omitempty"`
 	AttachedAt    *time.Time             `json:"attached_at,omitempty"`
 	Evidence      []correlator.Evidence  `json:"evidence" nullable:"false" doc:"Why it is in its incident"`
@@ -48,7 +49,7 @@ func alertOf(x correlator.Alert) Alert {
 		ID: x.ID, Source: x.Source, Fingerprint: x.Fingerprint, Name: x.Labels.Get("alertname"), StartsAt: x.StartsAt, EndsAt: x.EndsAt,
 		Labels: x.Labels.Map(), Annotations: x.Annotations.Map(), GeneratorURL: x.GeneratorURL, Status: x.Status, Severity: x.Severity,
 		Onset: x.Onset, FirstReceived: x.FirstReceived, LastReceived: x.LastReceived, Receipts: x.Receipts, Canonical: x.Canonical,
-		Binding: x.Binding, Fate: x.Fate, Why: x.Why, FinalFate: x.FinalFate, FinalWhy: x.FinalWhy, Incident: x.Incident,
+		Binding: x.Binding, Fate: x.Fate, Why: x.Why, FinalFate: x.FinalFate, FinalWhy: x.FinalWhy, EndWhy: x.EndWhy, Incident: x.Incident,
 		AttachedAt: x.AttachedAt, Evidence: x.Evidence, Clamped: x.Clamped,
 	}
 	if a.Evidence == nil {

@@ -328,10 +328,12 @@ type (
 	mergeArgs struct {
 		Into   string `json:"into" minLength:"1" maxLength:"200" doc:"Id of the incident that takes over"`
 		Reason string `json:"reason,omitempty" maxLength:"2000"`
+		Teach  *bool  `json:"teach,omitempty" doc:"false: only this once; without it, failures like the two are brought together later (see /api/v1/teachings)"`
 	}
 	splitArgs struct {
 		Alerts []string `json:"alerts" minItems:"1" maxItems:"10000" nullable:"false" doc:"Ids of the alerts that leave"`
 		Reason string   `json:"reason,omitempty" maxLength:"2000"`
+		Teach  *bool    `json:"teach,omitempty" doc:"false: only this once; without it, alerts like these are kept apart from failures like this one later (see /api/v1/teachings)"`
 	}
 	majorArgs struct {
 		Roles  map[string]string `json:"roles,omitempty" doc:"Role (commander, communications, scribe, ...) to who has it"`

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/api/filter"
-	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
@@ -44,7 +43,7 @@ type NewMaintenance struct {
 	Summary  string     `json:"summary" minLength:"1" maxLength:"500" doc:"What is done"`
 	CIs      []string   `json:"cis,omitempty" maxItems:"5000" nullable:"false" doc:"Items that are worked on, by id or class:name"`
 	Services []string   `json:"services,omitempty" maxItems:"500" nullable:"false" doc:"Services that are worked on, by name"`
-	Query    string     `json:"query,omitempty" maxLength:"1000" doc:"Items that match this query now are covered too"`
+	Query    string     `json:"query,omitempty" maxLength:"1000" doc:"Items that match this query are covered too, also those that come to match it before the window ends"`
 	StartsAt *time.Time `json:"starts_at,omitempty" doc:"Without it: now"`
 	EndsAt   time.Time  `json:"ends_at"`
 }
@@ -54,40 +53,25 @@ type (
 		EndsAt time.Time `json:"ends_at"`
 		Reason string    `json:"reason,omitempty" maxLength:"2000"`
 	}
+	coverArgs struct {
+		CIs    []string `json:"cis" minItems:"1" maxItems:"5000" nullable:"false" doc:"Further items that are worked on, by id or class:name"`
+		Reason string   `json:"reason,omitempty" maxLength:"2000"`
+	}
 	whyArgs struct {
 		Reason string `json:"reason,omitempty" maxLength:"2000"`
 	}
 )
-
-// coveredMost bounds the items of one window.
-const coveredMost = 5000
 
 // covered are the items that match a query now.
 func (a *API) covered(ctx context.Context, query string) ([]string, error) {
 	if a.o.Inventory == nil {
 		return nil, fault.Invalidf("query", "there is no inventory to ask")
 	}
-	var ids []string
-	q := inventory.ListQuery{Query: query, Limit: 1000}
-	for {
-		p, err := a.o.Inventory.List(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		if p.Total > coveredMost {
-			return nil, fault.Invalidf("query", "matches %d items, the most is %d: narrow it", p.Total, coveredMost)
-		}
-		for _, c := range p.Items {
-			ids = append(ids, c.ID)
-		}
-		if q.Cursor = p.Next; q.Cursor == "" {
-			break
-		}
+	ids, err := a.o.Inventory.Matching(ctx, query, itsm.CoverMost)
+	if err == nil && len(ids) == 0 {
+		err = fault.Invalidf("query", "matches no item now")
 	}
-	if len(ids) == 0 {
-		return nil, fault.Invalidf("query", "matches no item now")
-	}
-	return ids, nil
+	return ids, err
 }
 
 func (a *API) maintenanceOrder(open bool) order[itsm.Maintenance] {
@@ -139,6 +123,7 @@ func (a *API) maintenanceRoutes() {
 		{"cancel", "It does not take place", takes[whyArgs, Maintenance]},
 		{"end", "It is done before its time", takes[whyArgs, Maintenance]},
 		{"extend", "It ends later, or sooner", takes[extendArgs, Maintenance]},
+		{"cover", "More items are worked on", takes[coverArgs, Maintenance]},
 	} {
 		v.register(a, k, v.name, v.summary)
 	}
@@ -180,7 +165,7 @@ func (a *API) reviewRoutes() {
 						return p.Items, p.Next, err
 					})
 				},
-			}, in.Listing, same)
+			}, in.Listing, asKept)
 		})
 	if a.o.Links != nil {
 		a.mux.HandleFunc("GET /acknowledge/{id}", a.askAcknowledge)

@@ -159,7 +159,7 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 }
 
 func sourcesOf(all []Source) order[Source] {
-	return whole("source", filter.Record[Source](), func(s Source) string { return s.Source }, all)
+	return wholeList("source", filter.Record[Source](), func(s Source) string { return s.Source }, all)
 }
 
 func (a *API) tokenOrder(role auth.Role, agents bool) order[auth.Token] {
@@ -202,7 +202,7 @@ func (a *API) tokenRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			return page(ctx, a, sourcesOf(all), *in, same)
+			return page(ctx, a, sourcesOf(all), *in, asKept)
 		})
 	source := op(http.MethodPost, "/api/v1/sources", "create-source", "credentials", "Let a sender of alerts in: makes its ingest token")
 	source.DefaultStatus = http.StatusCreated

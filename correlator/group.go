@@ -88,11 +88,15 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	reaches := s.reachesOf(c)
 	var best fit
 	var others []fit
+	kept := "" // what rules kept it out of
 	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
 		f := s.fitness(c, g, reaches)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > 0 || broad(c) && f.place > -1 || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > 0 || broad(c) && f.place > -1 || s.holdOf(c) == 0) {
+			if s.keptApart(c, g, &kept) {
+				continue
+			}
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f
@@ -128,27 +132,32 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 				g = s.maybeMerge(g, f.g)
 			}
 		}
-		g = s.sweep(g)
+		g = s.obeyRules(s.sweep(g), c)
 		if !g.Held {
 			s.foundCompany(g, c)
 			s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), sentence(ev)))
-			ep.Fate, ep.Why = FateIncident, sentence(ev)
+			ep.Fate, ep.Why = FateIncident, sentence(c.Evidence)+kept
 			return
 		}
-		c.HoldWhy = s.holdReason(g)
+		c.HoldWhy = s.holdReason(g) + kept
 		ep.Fate, ep.Why = FateHeld, c.HoldWhy
 		return
 	}
 	g := &group{ID: heldPrefix + c.ID, Held: true, OpenedAt: s.now}
 	s.groups.Put(g.ID, g)
 	s.join(g, c)
-	if hold := s.holdOf(c); hold <= 0 {
-		g = s.open(g, "alerts of severity "+string(c.Severity)+" are not held")
-		ep.Fate, ep.Why = FateIncident, "opened "+g.ID+": alerts of severity "+string(c.Severity)+" are not held"
+	if g = s.obeyRules(g, c); !g.Held {
+		ep.Fate, ep.Why = FateIncident, "in "+g.ID+" by "+sentence(c.Evidence)+kept
+		return
+	}
+	if s.holdOf(c) == 0 {
+		why := "alerts of severity " + string(c.Severity) + " are not held"
+		g = s.open(g, why)
+		ep.Fate, ep.Why = FateIncident, "opened "+g.ID+": "+why+kept
 		return
 	}
 	s.scheduleHold(g)
-	c.HoldWhy = s.holdReason(g)
+	c.HoldWhy = s.holdReason(g) + kept
 	ep.Fate, ep.Why = FateHeld, c.HoldWhy
 }
 
@@ -372,7 +381,7 @@ func (s *State) absorb(g, h *group, why string) {
 	}
 	if opened {
 		h.Members, h.items, h.scan = nil, nil, 0
-		s.forgetProfile(h.ID)
+		s.mergeProfile(h.ID, g.ID)
 		s.schedule(dueSettle, h.ID, &h.SettleDue, time.Time{})
 		s.emit(IncidentMerged{h.ID, g.ID, why})
 		s.Closed(h.ID, s.now)
@@ -551,18 +560,6 @@ func (s *State) Closed(id string, now time.Time) {
 	s.groups.Touch(id)
 }
 
-// openBeat opens an incident for a silent heartbeat.
-func (s *State) openBeat(b *heartbeat) string {
-	g := &group{ID: s.seq("incident"), OpenedAt: s.now, LastJoined: s.now, Beat: b.Name}
-	g.Last = Assessment{
-		Title:    fmt.Sprintf("%s has not been heard from %s for %s: alerting itself may be down", b.Name, b.Source, s.now.Sub(b.Last).Round(time.Second)),
-		Severity: Critical, Onset: b.Last, Impact: 1, Urgency: 1, Derived: "a silent heartbeat means that nothing else would be heard",
-	}
-	s.groups.Put(g.ID, g)
-	s.emit(IncidentOpened{g.ID, g.Last, "the heartbeat " + b.Name + " is silent"})
-	return g.ID
-}
-
 // viewEvery is how often a large incident is looked at anew: to do so with every
 // alert would make a storm cost its square.
 const (
@@ -604,7 +601,7 @@ const forced = "\x00"
 
 func equalAssessment(a, b Assessment) bool {
 	return a.Title == b.Title && a.Severity == b.Severity && a.Onset.Equal(b.Onset) && a.Impact == b.Impact && a.Urgency == b.Urgency &&
-		a.Alerts == b.Alerts && a.Active == b.Active && a.SeenBefore == b.SeenBefore && slices.Equal(a.CIs, b.CIs) &&
+		a.Alerts == b.Alerts && a.Active == b.Active && a.SeenBefore == b.SeenBefore && a.Page == b.Page && slices.Equal(a.CIs, b.CIs) &&
 		slices.Equal(a.Causes, b.Causes) && len(a.Changes) == len(b.Changes)
 }
 

@@ -36,7 +36,7 @@ import (
 )
 
 // SchemaVersion of everything that is stored.
-const SchemaVersion = "1"
+const SchemaVersion = "2"
 
 // Options of a server, as its flags give them.
 type Options struct {
@@ -67,12 +67,13 @@ type server struct {
 	collector *collector.Collector
 	api       *api.API
 	reload    chan chan reloaded
-	retention atomic.Int64 // of the journal, in nanoseconds
-	space     *room
-	metrics   *api.Metrics
-	tell      teller
-	tls       bool
-	url       string
+	// How long the journal and records are kept, in nanoseconds.
+	retention, records atomic.Int64
+	space              *room
+	metrics            *api.Metrics
+	tell               teller
+	tls                bool
+	url                string
 }
 
 // Run serves until ctx ends, then stops in order. hup, where not nil, asks for a
@@ -245,12 +246,20 @@ func (s *server) housekeeping(ctx context.Context) error {
 			if err := s.inventory.Tick(ctx, s.now()); err != nil && ctx.Err() == nil {
 				s.log.Error("the inventory could not be aged", "err", err)
 			}
+			if err := s.coverNewItems(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("maintenance windows could not follow their queries", "err", err)
+			}
 			giveBack()
 		case <-rarely.C:
 			if n, err := s.engine.Trim(ctx, s.now().Add(-time.Duration(s.retention.Load()))); err != nil && ctx.Err() == nil {
 				s.log.Error("the journal could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("journal trimmed", "events", n)
+			}
+			if n, err := s.engine.TrimRecords(ctx, s.now().Add(-time.Duration(s.records.Load()))); err != nil && ctx.Err() == nil {
+				s.log.Error("old records could not be trimmed", "err", err)
+			} else if n > 0 {
+				s.log.Info("records trimmed", "rows", n)
 			}
 			if err := s.db.Reclaim(); err != nil {
 				s.log.Warn("disk space could not be reclaimed", "err", err)
@@ -321,6 +330,7 @@ func (s *server) limit(cfg config.Config) {
 	s.space.set(uint64(cfg.Storage.FreeSpaceWatermarkMiB) << 20)
 	s.collector.Limit(collector.Limits{MaxBody: cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(cfg.Ingest.MaxBacklog)})
 	s.retention.Store(int64(cfg.Storage.JournalRetention))
+	s.records.Store(int64(cfg.Storage.RecordRetention))
 }
 
 // reloaded is the answer of a reload.

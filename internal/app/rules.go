@@ -66,6 +66,20 @@ func Rules(c config.Config) (fold.Rules, error) {
 	if c.Correlation.ProblemAfter != nil {
 		x.ProblemAfter = *c.Correlation.ProblemAfter
 	}
+	for _, y := range c.Correlation.Rules {
+		z := correlator.Rule{Name: y.Name, Match: y.Match, With: y.With, NeverGroup: y.NeverGroup, Priority: y.Priority, Page: y.Page}
+		if y.AlwaysGroup != nil {
+			z.AlwaysGroup = append([]string{}, *y.AlwaysGroup...)
+		}
+		if y.Hold != nil {
+			hold := correlator.Duration(y.Hold.For)
+			if y.Hold.Forever {
+				hold = correlator.Forever
+			}
+			z.Hold = &hold
+		}
+		x.Rules = append(x.Rules, z)
+	}
 	r.AutoClose = correlator.Duration(c.Incidents.AutoClose)
 	r.Archive = correlator.Duration(c.Incidents.Archive)
 	wrong := desk(c, &r.Desk)

@@ -155,6 +155,17 @@ type IncidentOpened struct {
 	ID         string
 	Assessment Assessment
 	Why        string
+	// Since, where set, is when its first alert was shown, as part of the incident
+	// that it was split from: its clocks run from there.
+	Since time.Time
+}
+
+// IncidentSplit: alerts of From were found to be another failure and are Into now,
+// which was opened before this.
+type IncidentSplit struct {
+	From, Into string
+	Alerts     int // how many left
+	Why        string
 }
 
 // IncidentChanged carries a new assessment. Text, where set, belongs on the timeline.
@@ -212,5 +223,6 @@ func (IncidentFiring) decision()   {}
 func (IncidentQuiet) decision()    {}
 func (IncidentReturned) decision() {}
 func (IncidentMerged) decision()   {}
+func (IncidentSplit) decision()    {}
 func (ProblemOpened) decision()    {}
 func (ProblemJoined) decision()    {}

@@ -52,6 +52,7 @@ type State struct {
 	scratch    []float64 // see lookup
 	scratchOf  *reach
 	scratchSet []reach
+	tallies    []tally // see rank
 
 	// of the event being stepped
 	now     time.Time

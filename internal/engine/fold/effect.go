@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -26,6 +27,15 @@ type Body interface{ effect() }
 type PutAlert struct {
 	Alert correlator.Alert
 	Full  bool
+}
+
+// Onto completes the record with what only the one before it holds.
+func (p PutAlert) Onto(old correlator.Alert) correlator.Alert {
+	a := p.Alert
+	if !p.Full {
+		a.Annotations, a.GeneratorURL, a.Why = old.Annotations, old.GeneratorURL, cmp.Or(a.Why, old.Why)
+	}
+	return a
 }
 
 // PutIncident writes an incident record.

@@ -48,7 +48,7 @@ func TestWrongConfigurationNamesEveryField(t *testing.T) {
 			t.Errorf("%v does not name %s", err, field)
 		}
 	}
-	for text, says := range map[string]string{"schedule: {report: 30}\n": "30s", "schedule: {sample: -5s}\n": "time span", "mesh: {key_file: /x}\n": "mesh.site", "spool: 7\n": "spool", "a: [": "yaml"} {
+	for text, says := range map[string]string{"schedule: {report: 30}\n": "30s", "schedule: {sample: -5s}\n": "time span", "mesh: {key_file: /x}\n": "mesh.site", "spool: 7\n": "spool", "a: [": "YAML"} {
 		if _, err := agent.ParseConfig([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v does not say %q", text, err, says)
 		}

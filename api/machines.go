@@ -56,7 +56,7 @@ func (a *API) decodeBody(x *Raw, most int64, into any) error {
 		if errors.As(err, &tooLong) {
 			return err
 		}
-		return fault.Invalidf("body", "is no valid JSON of this form: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return fault.JSON("body", err)
 	}
 	return nil
 }

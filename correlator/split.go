@@ -432,6 +432,19 @@ func (s *State) part(g *group, leave []*canonical, why string) *group {
 	return to
 }
 
+// detach takes the alert out of the record of its own that it came back to, now that
+// it has company: what it did alone before is not part of this.
+func (s *State) detach(g *group) *group {
+	if g.Held || g.Flood || g.sole() == "" || len(g.Members) < 2 {
+		return g
+	}
+	c := s.alerts.Get(g.Members[len(g.Members)-1])
+	if c == nil || !c.Active {
+		return g
+	}
+	return s.part(g, []*canonical{c}, "it came alone before, and has company now")
+}
+
 // rest begins the hold-down of an incident of which no alert is active.
 func (s *State) rest(g *group) {
 	g.scan = 0

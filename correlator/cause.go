@@ -52,6 +52,7 @@ func (s *State) assess(g *group) Assessment {
 	}
 	a.Changes = s.suspects(a.Causes, a.CIs, a.Onset)
 	a.Impact, a.Urgency, a.Derived = s.weigh(a)
+	s.rule(g, &a)
 	a.Title = s.title(g, a, lead)
 	return a
 }

@@ -57,6 +57,7 @@ type Alert struct {
 	Why           string       `json:"why"`
 	FinalFate     Fate         `json:"final_fate,omitempty"` // where a held alert ended
 	FinalWhy      string       `json:"final_why,omitempty"`
+	EndWhy        string       `json:"end_why,omitempty"` // how it is known that it is over
 	Incident      string       `json:"incident,omitempty"`
 	AttachedAt    *time.Time   `json:"attached_at,omitempty"`
 	Evidence      []Evidence   `json:"evidence,omitempty"` // why it is in its incident
@@ -119,6 +120,9 @@ type Assessment struct {
 	Alerts     int             `json:"alerts"` // received episodes attached
 	Active     int             `json:"active"` // of them not ended
 	SeenBefore string          `json:"seen_before,omitempty"`
+	// Page is PageAlways or PageNever where a rule says so, PageWhy which one.
+	Page    string `json:"page,omitempty"`
+	PageWhy string `json:"page_why,omitempty"`
 }
 
 // Decision is one thing that the correlator decided, in order.
@@ -126,7 +130,7 @@ type Decision interface{ decision() }
 
 // AlertDecided is a new or changed alert record. Fate is set when it answers a
 // received alert object, and then counts once. Full says that the record is
-// complete; otherwise annotations stay as stored.
+// complete; otherwise annotations stay as stored, and an empty Why does too.
 type AlertDecided struct {
 	Alert    Alert
 	Fate     Fate

@@ -10,8 +10,8 @@ import (
 	"github.com/watchbill/watchbill/internal/event"
 )
 
-// episode is a received episode in memory: all but the annotations, which only
-// its record keeps.
+// episode is a received episode in memory: all but the annotations and, once they
+// are written, the reasons, which only its record keeps.
 type episode struct {
 	ID          string       `json:"id"`
 	Source      string       `json:"source"`
@@ -29,9 +29,10 @@ type episode struct {
 	EndsAt      time.Time    `json:"ends,omitzero"`
 	Canonical   string       `json:"canonical"`
 	Fate        Fate         `json:"fate"`
-	Why         string       `json:"why"`
+	Why         string       `json:"why,omitempty"` // empty once its record has it
 	FinalFate   Fate         `json:"final,omitempty"`
 	FinalWhy    string       `json:"final_why,omitempty"`
+	EndWhy      string       `json:"end_why,omitempty"`
 	Clamped     bool         `json:"clamped,omitempty"`
 	Due         time.Time    `json:"due,omitzero"`
 }
@@ -39,6 +40,10 @@ type episode struct {
 func (ep *episode) ended() bool { return ep.Status != AlertFiring && ep.Status != AlertStale }
 
 func (ep *episode) series() string { return ep.Source + "\x00" + ep.Fingerprint }
+
+// seriesOf is series as a part of the episode's key: what is kept for each of very
+// many episodes shares its memory.
+func seriesOf(key string) string { return key[:strings.LastIndexByte(key, 0)] }
 
 // canonical is the alert that overlapping episodes of replicas share.
 type canonical struct {
@@ -58,13 +63,15 @@ type canonical struct {
 	Evidence    []Evidence   `json:"evidence,omitempty"`
 	Suppressed  string       `json:"suppressed,omitempty"` // why
 	HoldWhy     string       `json:"hold,omitempty"`
-	Unbound     string       `json:"unbound,omitempty"` // why no item is known
+	Unbound     string       `json:"unbound,omitempty"` // why no item is known, until its record has it
 	Complaint   complaint    `json:"complaint,omitempty"`
 	Counted     bool         `json:"counted,omitempty"` // learned from already
 	Alone       float64      `json:"alone,omitempty"`   // what it counts among those that came alone
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
 
-	item int32 // see itemOf
+	ruled uint64  // when sides was worked out: see sidesOf
+	sides []uint8 // of the rulings
+	item  int32   // see itemOf
 }
 
 // heartbeat is an alert that always fires: its silence is the signal.
@@ -94,7 +101,7 @@ func (s *State) notification(src string, n *event.Notification) {
 		so = &source{}
 		s.sources.Put(src, so)
 	}
-	so.Heard = s.now
+	s.heard(src, so)
 	so.Truncated += n.Truncated
 	s.sources.Touch(src)
 	for _, bad := range n.Invalid {
@@ -110,28 +117,40 @@ func (s *State) notification(src string, n *event.Notification) {
 	if repeats > 0 {
 		s.emit(Counted{FateDuplicate, repeats})
 	}
-	s.heardAgain(src, so)
 }
 
-// heardAgain ends what went stale while the source was silent and is still not
-// mentioned now that it speaks: that is expiry, not recovery.
-func (s *State) heardAgain(src string, so *source) {
-	if len(so.Stale) == 0 {
-		return
+// heard notes that a source speaks. What went stale in its silence gets time to be
+// mentioned: a body is about one group of alerts and proves nothing about others.
+func (s *State) heard(src string, so *source) {
+	if so.Since.IsZero() || s.now.Sub(so.Heard) > s.expiry() {
+		so.Since = s.now // no living source is silent for so long: the clocks stood still
 	}
-	stale := so.Stale
+	so.Heard = s.now
+	for _, k := range so.Stale {
+		if ep := s.episodes.Get(k); ep != nil && ep.Status == AlertStale {
+			s.schedule(dueEpisode, k, &ep.Due, latest(s.expires(ep, so), s.now.Add(s.lastRepeat())))
+			s.episodes.Touch(k)
+		}
+	}
 	so.Stale = nil
-	for _, k := range stale {
-		ep := s.episodes.Get(k)
-		if ep == nil || ep.Status != AlertStale {
-			continue
-		}
-		if ep.Last.Equal(s.now) {
-			continue
-		}
-		s.end(k, ep, AlertExpired, s.now, "its source speaks again and does not mention it")
-	}
 	s.sources.Touch(src)
+}
+
+// expires is when an episode was unmentioned for the expiry while its source was heard.
+func (s *State) expires(ep *episode, so *source) time.Time {
+	return latest(ep.Base, so.Since).Add(s.expiry())
+}
+
+// lastRepeat is how long before an alert expires its source must have been heard for
+// that to prove anything: the expiry exceeds Alertmanager's repeat and group interval,
+// so by then it would have been mentioned.
+func (s *State) lastRepeat() time.Duration { return (s.expiry() / 10).Truncate(time.Millisecond) }
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // receive disposes of one alert object. Duplicates are counted by the caller;
@@ -161,7 +180,7 @@ func (s *State) receive(src string, a *event.Alert) Fate {
 		ep.Receipts++
 		ep.Last = s.now
 		s.endWithFate(key, ep, AlertResolved, FateResolve, "resolved by its source")
-		s.endTwins(key, ep.series(), a.EndsAt)
+		s.endTwins(key, ep, a.EndsAt)
 		return FateResolve
 	case ep.ended():
 		if s.now.Sub(ep.Ended) <= time.Duration(s.cfg.LateFiring) && ep.Status == AlertResolved {
@@ -170,10 +189,6 @@ func (s *State) receive(src string, a *event.Alert) Fate {
 		}
 		return s.refire(key, ep)
 	default:
-		if ep.Status == AlertStale {
-			ep.Status = AlertFiring
-			s.record(ep, "", false)
-		}
 		s.mention(key, ep)
 		return FateDuplicate
 	}
@@ -189,14 +204,20 @@ func (s *State) mention(key string, ep *episode) {
 	ep.Base = s.now
 	ep.Receipts++
 	s.episodes.Touch(key)
-	if s.now.Sub(ep.Written) >= rewriteEvery {
+	back := ep.Status == AlertStale
+	if back {
+		ep.Status = AlertFiring
+		s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
+	}
+	if back || s.now.Sub(ep.Written) >= rewriteEvery {
 		s.record(ep, "", false)
 	}
 }
 
 func (s *State) newEpisode(src, key string, a *event.Alert) *episode {
+	series := seriesOf(key)
 	ep := &episode{
-		ID: s.seq("alert"), Source: src, Fingerprint: a.Fingerprint, StartsAt: a.StartsAt, Labels: a.Labels,
+		ID: s.seq("alert"), Source: series[:len(src)], Fingerprint: series[len(src)+1:], StartsAt: a.StartsAt, Labels: a.Labels,
 		Status: AlertFiring, First: s.now, Last: s.now, Base: s.now, Receipts: 1, EndsAt: a.EndsAt,
 	}
 	ep.Onset, ep.Clamped = s.onset(a)
@@ -221,7 +242,7 @@ func (s *State) onset(a *event.Alert) (time.Time, bool) {
 func (s *State) fire(src, key string, a *event.Alert) Fate {
 	s.supersede(src, a)
 	ep := s.newEpisode(src, key, a)
-	s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], key, strings.Compare)
+	s.list(key)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
 	c, isNew := s.canonicalFor(key, ep, a)
 	s.dispose(c, ep, isNew)
@@ -229,12 +250,18 @@ func (s *State) fire(src, key string, a *event.Alert) Fate {
 	return ep.Fate
 }
 
+// list notes an episode that is not ended under its series.
+func (s *State) list(key string) {
+	series := seriesOf(key)
+	s.bySeries[series] = insert(s.bySeries[series], key, strings.Compare)
+}
+
 // refire brings back an ended episode that is mentioned as firing long after its end.
 func (s *State) refire(key string, ep *episode) Fate {
-	ep.Status, ep.Ended = AlertFiring, time.Time{}
+	ep.Status, ep.Ended, ep.EndWhy = AlertFiring, time.Time{}, ""
 	ep.Last, ep.Base = s.now, s.now
 	ep.Receipts++
-	s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], key, strings.Compare)
+	s.list(key)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
 	s.episodes.Touch(key)
 	a := &event.Alert{Labels: ep.Labels}
@@ -259,17 +286,17 @@ func (s *State) supersede(src string, a *event.Alert) {
 	}
 }
 
-// endTwins ends the same series' episodes under another startsAt: peers differ
-// in it, and Alertmanager keeps the earlier when it merges them.
-func (s *State) endTwins(key, series string, endsAt time.Time) {
-	for _, k := range slices.Clone(s.bySeries[series]) {
-		if k == key {
+// endTwins ends the same alert's episodes under another startsAt: peers differ in
+// it, and Alertmanager keeps the earlier when it merges them. Equal labels are asked
+// for because fingerprints may collide.
+func (s *State) endTwins(key string, ep *episode, endsAt time.Time) {
+	for _, k := range slices.Clone(s.bySeries[ep.series()]) {
+		twin := s.episodes.Get(k)
+		if k == key || !twin.Labels.Equal(ep.Labels) || !endsAt.IsZero() && twin.StartsAt.After(endsAt) {
 			continue
 		}
-		if twin := s.episodes.Get(k); endsAt.IsZero() || !twin.StartsAt.After(endsAt) {
-			twin.EndsAt = endsAt
-			s.end(k, twin, AlertResolved, s.now, "resolved by its source under another startsAt")
-		}
+		twin.EndsAt = endsAt
+		s.end(k, twin, AlertResolved, s.now, "resolved by its source under another startsAt")
 	}
 }
 
@@ -278,7 +305,7 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	ep := s.newEpisode(src, key, a)
 	ep.Status, ep.Ended = AlertResolved, s.now
 	ep.Fate, ep.Why = FateResolve, "resolved; its firing was never received"
-	s.endTwins(key, ep.series(), a.EndsAt)
+	s.endTwins(key, ep, a.EndsAt)
 	c := s.placeEnded(key, ep, a)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(keepEnded))
 	s.recordFull(ep, c, a)
@@ -367,13 +394,13 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 
 // end closes an episode for another reason than its own resolve.
 func (s *State) end(key string, ep *episode, st AlertStatus, at time.Time, why string) {
-	ep.FinalWhy = why
+	ep.EndWhy = why
 	s.close(key, ep, st, at)
 	s.record(ep, "", false)
 }
 
 func (s *State) endWithFate(key string, ep *episode, st AlertStatus, f Fate, why string) {
-	ep.FinalWhy = why
+	ep.EndWhy = why
 	s.close(key, ep, st, s.now)
 	s.record(ep, f, false)
 }
@@ -408,25 +435,26 @@ func (s *State) episodeDue(key string) {
 		s.forget(key, ep)
 		return
 	}
-	if ep.Status == AlertStale {
-		return // waits for its source
+	so := s.sources.Get(ep.Source)
+	if so == nil {
+		return // its own facts end it
 	}
-	if at := ep.Base.Add(s.expiry()); at.After(s.now) {
+	if at := s.expires(ep, so); at.After(s.now) {
 		s.schedule(dueEpisode, key, &ep.Due, at)
 		s.episodes.Touch(key)
 		return
 	}
-	so := s.sources.Get(ep.Source)
-	if so != nil && !so.Heard.Before(s.now.Add(-s.expiry()/10)) {
+	if !so.Heard.Before(s.now.Add(-s.lastRepeat())) {
 		s.end(key, ep, AlertExpired, s.now, fmt.Sprintf("not mentioned for %s while its source was heard", s.expiry()))
+		return
+	}
+	so.Stale = append(so.Stale, key)
+	s.sources.Touch(ep.Source)
+	if ep.Status == AlertStale {
 		return
 	}
 	ep.Status = AlertStale
 	s.episodes.Touch(key)
-	if so != nil {
-		so.Stale = append(so.Stale, key)
-		s.sources.Touch(ep.Source)
-	}
 	s.record(ep, "", false)
 }
 
@@ -539,7 +567,8 @@ func (s *State) severity(l event.Labels) Severity {
 	return s.cfg.DefaultSeverity
 }
 
-// record emits the episode's record without annotations, which stay as stored.
+// record emits the episode's record without annotations, which stay as stored, as
+// does its reason where no new one was given.
 func (s *State) record(ep *episode, f Fate, released bool) {
 	ep.Written = s.now
 	c := s.alerts.Get(ep.Canonical)
@@ -547,6 +576,7 @@ func (s *State) record(ep *episode, f Fate, released bool) {
 		c = &canonical{ID: ep.Canonical, Severity: s.severity(ep.Labels)}
 	}
 	s.emit(AlertDecided{Alert: alertOf(ep, c), Fate: f, Released: released && !ep.lasting()})
+	ep.Why = ""
 }
 
 func (s *State) recordFull(ep *episode, c *canonical, a *event.Alert) {
@@ -554,6 +584,7 @@ func (s *State) recordFull(ep *episode, c *canonical, a *event.Alert) {
 	doc := alertOf(ep, c)
 	doc.Annotations, doc.GeneratorURL = a.Annotations, a.GeneratorURL
 	s.emit(AlertDecided{Alert: doc, Fate: ep.Fate, Full: true})
+	ep.Why, c.Unbound = "", ""
 }
 
 func alertOf(ep *episode, c *canonical) Alert {
@@ -561,7 +592,7 @@ func alertOf(ep *episode, c *canonical) Alert {
 		ID: ep.ID, Source: ep.Source, Fingerprint: ep.Fingerprint, StartsAt: ep.StartsAt, Labels: ep.Labels,
 		Status: ep.Status, Severity: c.Severity, Onset: ep.Onset, FirstReceived: ep.First, LastReceived: ep.Last,
 		Receipts: ep.Receipts, Canonical: c.ID, Binding: c.Binding, Fate: ep.Fate, Why: ep.Why,
-		FinalFate: ep.FinalFate, FinalWhy: ep.FinalWhy, Evidence: c.Evidence, Clamped: ep.Clamped,
+		FinalFate: ep.FinalFate, FinalWhy: ep.FinalWhy, EndWhy: ep.EndWhy, Evidence: c.Evidence, Clamped: ep.Clamped,
 	}
 	held := c.Group == "" || strings.HasPrefix(c.Group, heldPrefix)
 	if !held {

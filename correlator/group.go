@@ -95,11 +95,15 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	v := s.sight(c)
 	var best fit
 	var others []fit
+	kept := "" // what rules kept it out of
 	for _, g := range s.nearby(v.reaches, v.near, nil) {
 		f := s.fitness(v, g)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > 0 || v.broad && f.place > -1 || s.holdOf(c) <= 0) {
+		if t := f.total(); t >= attachOdds && (f.place > 0 || v.broad && f.place > -1 || s.holdOf(c) == 0) {
+			if s.keptApart(c, g, &kept) {
+				continue
+			}
 			others = append(others, f)
 			if best.g == nil || t > best.total() {
 				best = f
@@ -138,30 +142,37 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		g = s.sweep(g)
 		if slices.Contains(sweepAt, len(g.Members)) {
 			s.review(g)
+			g = s.groups.Get(c.Group) // it may have left with the part that did
 		}
+		g = s.obeyRules(g, c)
 		if !g.Held {
 			if first := s.alerts.Get(g.Members[0]); first != nil && len(g.Members) == 2 {
 				s.foundCompany(g, first)
 			}
 			s.foundCompany(g, c)
 			s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), sentence(ev)))
-			ep.Fate, ep.Why = FateIncident, sentence(ev)
+			ep.Fate, ep.Why = FateIncident, sentence(c.Evidence)+kept
 			return
 		}
-		c.HoldWhy = s.holdReason(g)
+		c.HoldWhy = s.holdReason(g) + kept
 		ep.Fate, ep.Why = FateHeld, c.HoldWhy
 		return
 	}
 	g := &group{ID: heldPrefix + c.ID, Held: true, OpenedAt: s.now}
 	s.groups.Put(g.ID, g)
 	s.join(g, c)
-	if hold := s.holdOf(c); hold <= 0 {
-		g = s.open(g, "alerts of severity "+string(c.Severity)+" are not held")
-		ep.Fate, ep.Why = FateIncident, "opened "+g.ID+": alerts of severity "+string(c.Severity)+" are not held"
+	if g = s.obeyRules(g, c); !g.Held {
+		ep.Fate, ep.Why = FateIncident, "in "+g.ID+" by "+sentence(c.Evidence)+kept
+		return
+	}
+	if s.holdOf(c) == 0 {
+		why := "alerts of severity " + string(c.Severity) + " are not held"
+		g = s.open(g, why)
+		ep.Fate, ep.Why = FateIncident, "opened "+g.ID+": "+why+kept
 		return
 	}
 	s.scheduleHold(g)
-	c.HoldWhy = s.holdReason(g)
+	c.HoldWhy = s.holdReason(g) + kept
 	ep.Fate, ep.Why = FateHeld, c.HoldWhy
 }
 
@@ -402,7 +413,7 @@ func (s *State) absorb(g, h *group, why string) {
 	}
 	if opened {
 		h.Members, h.items, h.scan = nil, nil, 0
-		s.forgetProfile(h.ID)
+		s.mergeProfile(h.ID, g.ID)
 		s.schedule(dueSettle, h.ID, &h.SettleDue, time.Time{})
 		s.emit(IncidentMerged{h.ID, g.ID, why})
 		s.Closed(h.ID, s.now)
@@ -581,18 +592,6 @@ func (s *State) Closed(id string, now time.Time) {
 	s.groups.Touch(id)
 }
 
-// openBeat opens an incident for a silent heartbeat.
-func (s *State) openBeat(b *heartbeat) string {
-	g := &group{ID: s.seq("incident"), OpenedAt: s.now, LastJoined: s.now, Beat: b.Name}
-	g.Last = Assessment{
-		Title:    fmt.Sprintf("%s has not been heard from %s for %s: alerting itself may be down", b.Name, b.Source, s.now.Sub(b.Last).Round(time.Second)),
-		Severity: Critical, Onset: b.Last, Impact: 1, Urgency: 1, Derived: "a silent heartbeat means that nothing else would be heard",
-	}
-	s.groups.Put(g.ID, g)
-	s.emit(IncidentOpened{ID: g.ID, Assessment: g.Last, Why: "the heartbeat " + b.Name + " is silent"})
-	return g.ID
-}
-
 // viewEvery is how often a large incident is looked at anew: to do so with every
 // alert would make a storm cost its square.
 const (
@@ -634,7 +633,7 @@ const forced = "\x00"
 
 func equalAssessment(a, b Assessment) bool {
 	return a.Title == b.Title && a.Severity == b.Severity && a.Onset.Equal(b.Onset) && a.Impact == b.Impact && a.Urgency == b.Urgency &&
-		a.Alerts == b.Alerts && a.Active == b.Active && a.SeenBefore == b.SeenBefore && slices.Equal(a.CIs, b.CIs) &&
+		a.Alerts == b.Alerts && a.Active == b.Active && a.SeenBefore == b.SeenBefore && a.Page == b.Page && slices.Equal(a.CIs, b.CIs) &&
 		slices.Equal(a.Causes, b.Causes) && len(a.Changes) == len(b.Changes)
 }
 

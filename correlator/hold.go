@@ -17,6 +17,9 @@ const (
 // holdOf is how long an alert waits for company before it opens an incident by itself.
 // Where experience says that alerts of its class mostly begin incidents, it waits less.
 func (s *State) holdOf(c *canonical) time.Duration {
+	if hold, r := s.ruledHold(c); r != nil {
+		return hold
+	}
 	hold := time.Duration(s.cfg.Hold[c.Severity])
 	if c.Severity.Rank() > Major.Rank() {
 		if s.promise(classOf(c)) >= promising {
@@ -36,6 +39,15 @@ func (s *State) holdDeadline(g *group) time.Time {
 			continue
 		}
 		hold := s.holdOf(c)
+		if hold < 0 {
+			continue // a rule has it open nothing by itself
+		}
+		if _, r := s.ruledHold(c); r != nil {
+			if t := c.First.Add(hold); at.IsZero() || t.Before(at) {
+				at = t
+			}
+			continue
+		}
 		if _, n := s.habitual(c); n >= 2 && c.Severity != Critical {
 			continue // it comes and goes
 		}
@@ -62,12 +74,21 @@ func (s *State) holdReason(g *group) string {
 		c = s.alerts.Get(g.Members[len(g.Members)-1])
 	}
 	unbound := ""
-	if c != nil && c.Binding == nil && c.Unbound != "" {
-		unbound = "; " + c.Unbound
+	if c != nil && c.Binding == nil {
+		why := c.Unbound
+		if why == "" { // the record has it: find it out again
+			_, why = s.g.bind(c.Labels, "")
+		}
+		unbound = "; " + why
 	}
 	company := ""
 	if n := len(g.Members) - 1; n > 0 {
 		company = fmt.Sprintf(" with %d like it", n)
+	}
+	if c != nil {
+		if text := s.ruledHoldText(c); text != "" {
+			return "held" + company + ": " + text + unbound
+		}
 	}
 	if at.IsZero() {
 		n := 0
@@ -168,6 +189,9 @@ func (s *State) joinLate(g *group, c *canonical) bool {
 	var best fit
 	for _, o := range s.nearby(v.reaches, v.near, g) {
 		f := s.fitness(v, o)
+		if s.apart(c, o) != "" {
+			continue
+		}
 		if t := f.total(); t >= attachOdds && (best.g == nil || t > best.total()) {
 			best = f
 		}
@@ -241,7 +265,7 @@ func (s *State) sweep(g *group) *group {
 		if s.accuses(g, c) {
 			f.age, f.habit = 0, f.habit/2 // the cause itself may complain long before it fails
 		}
-		if f.total() < attachOdds {
+		if f.total() < attachOdds || s.apart(c, g) != "" {
 			continue
 		}
 		c.Evidence = s.evidence(c, f)
@@ -287,7 +311,7 @@ const mergeOdds = -1.0
 // maybeMerge joins two groups where one failure explains both better than two do.
 // It returns the group that holds g's alerts afterwards.
 func (s *State) maybeMerge(g, h *group) *group {
-	if len(g.Members)+len(h.Members) > s.cfg.MaxGroup || g == h || slices.Contains(g.Apart, h.ID) || slices.Contains(h.Apart, g.ID) {
+	if len(g.Members)+len(h.Members) > s.cfg.MaxGroup || g == h || s.apartGroups(g, h) != "" || slices.Contains(g.Apart, h.ID) || slices.Contains(h.Apart, g.ID) {
 		return g
 	}
 	_, _, bg := s.posterior(g)

@@ -34,6 +34,8 @@ type State struct {
 	totals   *paged.Table[ledger]
 	customs  *paged.Table[custom] // by class of alert
 	habits   *paged.Table[habit]  // by identity of alert
+	// teachings are what people taught, by id.
+	teachings *paged.Table[Teaching]
 
 	// derived from the tables, rebuilt when loaded
 	byIdentity map[string]string   // labels without replica labels → canonical alert
@@ -44,6 +46,8 @@ type State struct {
 	byItem     map[int32][]*group  // live groups by the items of their alerts
 	byProfile  map[string][]string // incidents by what they were suspected of and their commonest class
 	search     uint64
+	rulings    []ruling // rules and teachings in force
+	ruled      uint64   // raised when they change
 
 	scratch    []float64 // see lookup
 	scratchOf  *reach
@@ -60,6 +64,7 @@ type State struct {
 // source is one sender of notifications.
 type source struct {
 	Heard     time.Time `json:"heard"`
+	Since     time.Time `json:"since"`               // it is heard without a long silence from here on
 	Truncated uint64    `json:"truncated,omitempty"` // alerts lost to max_alerts so far
 	Stale     []string  `json:"stale,omitempty"`     // episode keys that wait for it to be heard again
 }
@@ -72,7 +77,7 @@ type change struct {
 
 // New makes an empty state.
 func New(cfg Config, seq Sequence) *State {
-	return &State{
+	s := &State{
 		cfg: cfg, seq: seq, g: newGraph(),
 		sources: paged.NewTable[source]("source"), episodes: paged.NewTable[episode]("episode"),
 		alerts: paged.NewTable[canonical]("canonical"), groups: paged.NewTable[group]("group"),
@@ -80,16 +85,25 @@ func New(cfg Config, seq Sequence) *State {
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"),
 		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{},
+		teachings: paged.NewTable[Teaching]("teaching"),
 	}
+	s.compile()
+	return s
 }
 
 // Configure puts cfg into force for decisions from now on.
-func (s *State) Configure(cfg Config) { s.cfg = cfg }
+func (s *State) Configure(cfg Config) {
+	s.cfg = cfg
+	s.compile()
+}
 
 // Step applies one event and returns what it decides, in order. Deadlines up to
 // the event's time are worked off first.
 func (s *State) Step(e event.Event, body event.Body) []Decision {
 	s.now, s.out = e.At, nil
+	if _, ok := body.(*event.Start); ok {
+		s.started() // before the deadlines that passed while the server was down: they prove nothing
+	}
 	s.workOff()
 	s.scratchOf = nil // what it holds may change with the topology
 	switch b := body.(type) {
@@ -105,8 +119,6 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 		s.maintenance(e, b)
 	case *event.Liveness:
 		s.liveness(b)
-	case *event.Start:
-		s.started()
 	}
 	s.flush()
 	out := s.out
@@ -143,6 +155,10 @@ func (s *State) flush() {
 // started gives every firing episode its grace: silence while the server was
 // down proves nothing.
 func (s *State) started() {
+	for _, k := range s.sources.Keys() {
+		s.sources.Get(k).Stale = nil // their clocks run anew, like the others'
+		s.sources.Touch(k)
+	}
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
 		if !ep.ended() && !ep.lasting() {
@@ -287,7 +303,7 @@ func (s *State) workOff() {
 
 // tables in a fixed order, for snapshots
 func (s *State) tables() []saver {
-	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits}
+	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits, s.teachings}
 }
 
 type saver interface {
@@ -330,11 +346,12 @@ func (s *State) Load(key string, value []byte) error {
 
 // Loaded rebuilds what is derived from the tables.
 func (s *State) Loaded() {
+	s.compile()
 	s.g.reindex()
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
 		if !ep.ended() {
-			s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], k, strings.Compare)
+			s.list(k)
 		}
 		s.reschedule(dueEpisode, k, ep.Due)
 	}

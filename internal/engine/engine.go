@@ -76,19 +76,19 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 // Records returns the reader of what the engine wrote.
 func (e *Engine) Records() *Records { return e.records }
 
-// Start journals the rules, where they differ from those in force, and that the
-// server listens from now on. Call it once, before Run and before anything is
-// received.
+// Start journals that the server listens from now on, and the rules where they
+// differ from those in force. The start comes first: any event before it would work
+// off the deadlines that passed while the server was down. Call it once, before Run
+// and before anything is received.
 func (e *Engine) Start(ctx context.Context) error {
-	if err := e.Reload(ctx, e.o.Rules); err != nil {
-		return err
-	}
 	ev, err := event.New(&event.Start{Version: e.o.Version})
 	if err != nil {
 		return err
 	}
-	_, err = e.o.Journal.Write(ctx, ev)
-	return err
+	if _, err := e.o.Journal.Write(ctx, ev); err != nil {
+		return err
+	}
+	return e.Reload(ctx, e.o.Rules)
 }
 
 // Reload journals rules where they differ from those in force.
@@ -271,13 +271,13 @@ func (e *Engine) commit(ctx context.Context, effects []fold.Effect, mark *commit
 }
 
 func (e *Engine) commitChunk(ctx context.Context, effects []fold.Effect, mark *committed) error {
-	bodies, err := encode(effects)
+	ready, err := e.records.prepare(effects)
 	if err != nil {
 		return err
 	}
 	err = e.o.DB.Update(ctx, func(tx store.Tx) error {
-		for i, f := range effects {
-			if err := e.records.write(tx, f, bodies[i]); err != nil {
+		for _, f := range ready {
+			if err := e.records.write(tx, f); err != nil {
 				return err
 			}
 		}

@@ -78,6 +78,7 @@ type incident struct {
 	ClockDue time.Time    `json:"clock_due,omitzero"`
 	Page     paging       `json:"page"`
 	PageDue  time.Time    `json:"page_due,omitzero"`
+	Where    string       `json:"where,omitempty"` // services and team, as measured last
 }
 
 // problem is a problem with its next deadline.
@@ -119,7 +120,7 @@ func New(rules Rules) *State {
 }
 
 // prefixes of ids by kind; the number is the sequence within partition 0.
-var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT"}
+var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT", "teaching": "TCH"}
 
 func (s *State) nextID(kind string) string {
 	s.count.Seq[kind]++
@@ -130,6 +131,10 @@ func idOf(kind string, n uint64) string { return fmt.Sprintf("%s%08d", prefixes[
 
 // Rules returns the rules in force.
 func (s *State) Rules() Rules { return s.rules }
+
+// HoldsIncident says whether an incident can still change; one that is archived
+// cannot.
+func (s *State) HoldsIncident(id string) bool { return s.incidents.Get(id) != nil }
 
 // Fates returns how many alert objects were disposed of how; their sum is Received.
 func (s *State) Fates() (received uint64, fates map[correlator.Fate]uint64, released uint64) {
@@ -311,6 +316,8 @@ func (s *State) decide(d correlator.Decision) {
 		for _, id := range d.Incidents {
 			s.joinProblem(d.ID, id, itsm.System, d.Why)
 		}
+	case correlator.TeachingChanged:
+		s.emit(PutTeaching{d.Teaching})
 	case correlator.ProblemJoined:
 		s.joinProblem(d.ID, d.Incident, itsm.System, d.Why)
 	}
@@ -322,11 +329,15 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 		i.Title = a.Title
 	}
 	i.Severity, i.Alerts, i.Active = string(a.Severity), a.Alerts, a.Active
-	i.CIs, i.Services = a.CIs, merged(a.Services, s.desk.ServicesOn(a.CIs))
-	if !a.Onset.IsZero() && a.Onset.Before(i.Onset) {
-		i.Onset = a.Onset
+	i.CIs = a.CIs
+	services := merged(a.Services, s.desk.ServicesOn(a.CIs))
+	if i.OpenedBy != itsm.System { // what a person said of it stays
+		services = merged(services, i.Services)
 	}
+	c.Add(i.Affect(services, s.now))
+	c.Add(i.Begin(a.Onset, s.now))
 	c.Add(i.Recur(a.SeenBefore, s.now))
+	i.Page, i.PageWhy = a.Page, a.PageWhy
 	i.Causes = make([]itsm.Cause, len(a.Causes))
 	for n, x := range a.Causes {
 		i.Causes[n] = itsm.Cause(x)
@@ -371,12 +382,14 @@ func (s *State) commit(id string, c itsm.Change) {
 		i.Entries++
 		s.emit(TimelineRow{id, i.Entries, s.pos, e})
 	}
-	service := ""
-	if len(i.Services) > 0 {
-		service = i.Services[0]
+	if where := i.Team + "/" + strings.Join(i.Services, "/"); where != x.Where {
+		x.Where = where
+		if !slices.ContainsFunc(c.Measures, func(m itsm.Measure) bool { return m.Of == "" }) {
+			c.Measures = append(c.Measures, itsm.Measure{Name: itsm.MMoved})
+		}
 	}
 	for _, m := range c.Measures {
-		s.measure(MeasureRow{Record: id, Priority: i.Priority, Service: service, Team: i.Team, Measure: m})
+		s.measure(MeasureRow{Record: id, Priority: i.Priority, Services: i.Services, Team: i.Team, Measure: m})
 	}
 	switch {
 	case i.State == itsm.Resolved:

@@ -73,6 +73,18 @@ type Player struct {
 	ownTicks bool // the recording was journaled and brings its ticks: insert none
 }
 
+// PlayAnew is Play for a journaled recording under other rules than its own: other
+// rules have other deadlines, so the ticks that it brings are passed over, and the
+// rules that it brings as well.
+func (p *Player) PlayAnew(e event.Event, each func(fold.Effect)) {
+	if e.Kind == event.KindTick || e.Kind == event.KindConfig {
+		return
+	}
+	e.Position = 0
+	p.until(e.At, each)
+	p.step(e, each)
+}
+
 // Play applies e after the deadlines before it; each gets every effect.
 func (p *Player) Play(e event.Event, each func(fold.Effect)) {
 	// A journal holds a tick for every deadline, though not always before the next
@@ -208,6 +220,36 @@ func (c *Collector) Take(f fold.Effect) {
 	if c.Each != nil {
 		c.Each(f)
 	}
+}
+
+// Alerts returns every received episode as last decided, by its id.
+func (c *Collector) Alerts() []correlator.Alert {
+	out := make([]correlator.Alert, 0, len(c.alerts))
+	for _, id := range sorted(c.alerts) {
+		out = append(out, c.alerts[id])
+	}
+	return out
+}
+
+// Incidents returns every incident as last decided, by its id; merged ones too.
+func (c *Collector) Incidents() []itsm.Incident {
+	out := make([]itsm.Incident, 0, len(c.incidents))
+	for _, id := range sorted(c.incidents) {
+		out = append(out, c.incidents[id])
+	}
+	return out
+}
+
+// Standing is the incident that an incident was merged into, or itself.
+func (c *Collector) Standing(id string) string {
+	for range len(c.incidents) {
+		into := c.incidents[id].MergedInto
+		if into == "" {
+			break
+		}
+		id = into
+	}
+	return id
 }
 
 // Result assembles what was gathered. Incidents that were merged away are gone.

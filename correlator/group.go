@@ -72,6 +72,9 @@ func (s *State) reachesOf(c *canonical) []reach {
 	if c.Binding == nil {
 		return nil
 	}
+	if s.cfg.ignores("complaint") {
+		return s.g.reaches(s.itemOf(c), plain)
+	}
 	return s.g.reaches(s.itemOf(c), c.Complaint)
 }
 

@@ -80,7 +80,7 @@ func TestFiftyKills(t *testing.T) {
 		}
 	}
 	var got map[string]int
-	eventually(t, 60*time.Second, "every acknowledged alert is there", func() error {
+	eventually(t, patience, "every acknowledged alert is there", func() error {
 		alerts, err := all[alert](s, "/api/v1/alerts")
 		if err != nil {
 			return err

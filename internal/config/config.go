@@ -56,7 +56,8 @@ func ParseDuration(s string) (Duration, error) {
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := ParseDuration(n.Value)
 	if err != nil {
-		return fmt.Errorf("line %d: %w", n.Line, err)
+		// Of this type the decoder collects errors; another would hide the rest.
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %v", n.Line, err)}}
 	}
 	*d = v
 	return nil
@@ -173,8 +174,6 @@ func Load(path string) (Config, error) {
 	return c, nil
 }
 
-var unknownField = regexp.MustCompile(`line (\d+): field (\S+) not found in type config\.(\w+)`)
-
 // Parse reads a configuration. The error is a fault.List with every mistake.
 func Parse(r io.Reader) (Config, error) {
 	c := Default()
@@ -185,30 +184,12 @@ func Parse(r io.Reader) (Config, error) {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, explain(err)
+		return c, explain(err, b)
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return c, fault.List{fault.Invalidf("", "the file holds more than one document: keep one")}
 	}
 	return c, c.Validate()
-}
-
-// explain puts the YAML library's words into the file's terms.
-func explain(err error) error {
-	var te *yaml.TypeError
-	if !errors.As(err, &te) {
-		return fault.List{fault.Invalidf("", "%s", strings.TrimPrefix(err.Error(), "yaml: "))}
-	}
-	var l fault.List
-	for _, e := range te.Errors {
-		if m := unknownField.FindStringSubmatch(e); m != nil {
-			where := sectionName(m[3])
-			l = append(l, fault.Invalidf("line "+m[1], "unknown field %q in %s", m[2], where))
-			continue
-		}
-		l = append(l, fault.Invalidf("", "%s", e))
-	}
-	return l
 }
 
 // sectionName is how people call the part of the file that a type reads.

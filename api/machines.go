@@ -130,7 +130,7 @@ type WrongLine struct {
 func (a *API) importRoute() {
 	o := describedAs(op(http.MethodPost, "/api/v1/import", "import", "operations", "Read a recording into this installation"),
 		"JSON lines, gzip or not. Items and relations are taken at any time. Alerts, changes and maintenance only into an installation that has received no alert yet: "+
-			"they count as received now, in their order, and keep their startsAt. Commands, rules and ticks of a recording are left out.")
+			"they count as received now, in their order. Commands, rules and ticks of a recording are left out.")
 	o.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: &huma.Schema{Type: "string"}}}}
 	handle(a, o, func(ctx context.Context, in *struct {
 		Raw

@@ -120,6 +120,9 @@ type Assessment struct {
 	Alerts     int             `json:"alerts"` // received episodes attached
 	Active     int             `json:"active"` // of them not ended
 	SeenBefore string          `json:"seen_before,omitempty"`
+	// Page is PageAlways or PageNever where a rule says so, PageWhy which one.
+	Page    string `json:"page,omitempty"`
+	PageWhy string `json:"page_why,omitempty"`
 }
 
 // Decision is one thing that the correlator decided, in order.
@@ -151,6 +154,17 @@ type Quarantined struct {
 type IncidentOpened struct {
 	ID         string
 	Assessment Assessment
+	Why        string
+	// Since, where set, is when its first alert was shown, as part of the incident
+	// that it was split from: its clocks run from there.
+	Since time.Time
+}
+
+// IncidentSplit: alerts of From were found to be another failure and are Into now,
+// which was opened before this.
+type IncidentSplit struct {
+	From, Into string
+	Alerts     int // how many left
 	Why        string
 }
 
@@ -209,5 +223,6 @@ func (IncidentFiring) decision()   {}
 func (IncidentQuiet) decision()    {}
 func (IncidentReturned) decision() {}
 func (IncidentMerged) decision()   {}
+func (IncidentSplit) decision()    {}
 func (ProblemOpened) decision()    {}
 func (ProblemJoined) decision()    {}

@@ -64,9 +64,14 @@ type canonical struct {
 	Suppressed  string       `json:"suppressed,omitempty"` // why
 	HoldWhy     string       `json:"hold,omitempty"`
 	Unbound     string       `json:"unbound,omitempty"` // why no item is known, until its record has it
-	Absence     bool         `json:"absence,omitempty"` // it says that something does not happen
+	Complaint   complaint    `json:"complaint,omitempty"`
 	Counted     bool         `json:"counted,omitempty"` // learned from already
+	Alone       float64      `json:"alone,omitempty"`   // what it counts among those that came alone
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
+
+	ruled uint64  // when sides was worked out: see sidesOf
+	sides []uint8 // of the rulings
+	item  int32   // see itemOf
 }
 
 // heartbeat is an alert that always fires: its silence is the signal.
@@ -307,8 +312,34 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	return FateResolve
 }
 
-func absent(b *Binding, l event.Labels) bool {
-	return b != nil && b.Class == "service" && mentions(l.Get("alertname"), absenceWords)
+// complaint is what kind of thing an alert says, where that points elsewhere than
+// to what its item needs.
+type complaint uint8
+
+const (
+	plain complaint = iota
+	// idle: something does not happen at a service. It points from the called to the
+	// callers.
+	idle
+	// network: a machine's link is bad. The other end of the link is as likely to be
+	// why as the machine.
+	network
+	complaints = 3
+)
+
+func complaintOf(b *Binding, l event.Labels) complaint {
+	switch {
+	case b == nil:
+	case b.Class == "service":
+		if mentions(l.Get("alertname"), absenceWords) {
+			return idle
+		}
+	case machineClass(b.Class):
+		if mentions(l.Get("alertname"), networkWords) {
+			return network
+		}
+	}
+	return plain
 }
 
 // placeEnded finds the incident that an alert belonged to which fired and ended
@@ -329,20 +360,20 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 		}
 	}
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
-	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now, Absence: absent(b, a.Labels)}
+	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now, Complaint: complaintOf(b, a.Labels)}
 	if b == nil {
 		ep.Why += "; " + why
 	}
 	if w, _, _ := s.planned(c); w != nil {
 		return c
 	}
-	reaches := s.reachesOf(c)
+	v := s.sight(c)
 	var best fit
-	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
+	for _, g := range s.nearby(v.reaches, v.near, nil) {
 		if g.Held || !g.ClearedAt.IsZero() {
 			continue
 		}
-		f := s.fitness(c, g, reaches)
+		f := s.fitness(v, g)
 		if t := f.total(); t >= attachOdds && (best.g == nil || t > best.total()) {
 			best = f
 		}
@@ -471,7 +502,7 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
 	c := &canonical{
 		ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b,
-		Onset: ep.Onset, First: s.now, Episodes: []string{key}, Absence: absent(b, a.Labels),
+		Onset: ep.Onset, First: s.now, Episodes: []string{key}, Complaint: complaintOf(b, a.Labels),
 	}
 	if b == nil {
 		c.Unbound = why

@@ -247,6 +247,9 @@ func (s *server) housekeeping(ctx context.Context) error {
 			if err := s.inventory.Tick(ctx, s.now()); err != nil && ctx.Err() == nil {
 				s.log.Error("the inventory could not be aged", "err", err)
 			}
+			if err := s.coverNewItems(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("maintenance windows could not follow their queries", "err", err)
+			}
 			giveBack()
 		case <-rarely.C:
 			if n, err := s.engine.Trim(ctx, s.now().Add(-s.cfg.Storage.JournalRetention.Std())); err != nil && ctx.Err() == nil {

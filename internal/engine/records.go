@@ -28,6 +28,7 @@ type Records struct {
 	hours      *store.Collection[itsm.Hour]
 	windows    *store.Collection[itsm.Maintenance]
 	reviews    *store.Collection[itsm.Review]
+	teachings  *store.Collection[correlator.Teaching]
 	outbox     *store.Collection[outboxRow]
 	deliveries *store.Collection[notify.Delivery]
 	threads    *store.Collection[threadRow]
@@ -79,7 +80,8 @@ func NewRecords(db store.DB) *Records {
 			store.Index[itsm.Maintenance]{Name: "open", Keys: func(m itsm.Maintenance) [][]byte {
 				return one(m.State == itsm.WindowPlanned || m.State == itsm.WindowActive, m.StartsAt)
 			}}),
-		reviews: store.NewCollection("review", func(v itsm.Review) string { return v.Incident }),
+		reviews:   store.NewCollection("review", func(v itsm.Review) string { return v.Incident }),
+		teachings: store.NewCollection("teaching", func(t correlator.Teaching) string { return t.ID }),
 		outbox: store.NewCollection("outbox", func(m outboxRow) string { return rowID(m.Position, m.Seq) },
 			store.Index[outboxRow]{Name: "pending", Keys: func(m outboxRow) [][]byte { return one(m.DoneAt == nil, rowID(m.Position, m.Seq)) }},
 			store.Index[outboxRow]{Name: "record", Keys: func(m outboxRow) [][]byte { return one(m.Record != "", m.Record) }}),
@@ -317,6 +319,20 @@ func (r *Records) Review(ctx context.Context, incident string) (itsm.Review, err
 		entries[n] = row.Entry
 	}
 	return itsm.Review{Incident: incident, Draft: true, Text: itsm.Draft(i, entries)}, nil
+}
+
+// Teaching returns what a person taught.
+func (r *Records) Teaching(ctx context.Context, id string) (correlator.Teaching, error) {
+	doc, _, err := get(ctx, r.db, r.teachings, id)
+	return doc, err
+}
+
+// Teachings lists what people taught, newest first; with all, also what was withdrawn.
+func (r *Records) Teachings(ctx context.Context, all bool, at Range) (Page[correlator.Teaching], error) {
+	return list(ctx, r.db, r.teachings, store.Query[correlator.Teaching]{
+		Cursor: at.Cursor, Limit: at.Limit, Scan: scanMost, Reverse: true,
+		Keep: func(t correlator.Teaching) bool { return all || t.Withdrawn == nil },
+	})
 }
 
 // Hours walks the hourly counts of alerts that begin within [from, to).

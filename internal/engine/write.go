@@ -111,6 +111,8 @@ func (r *Records) write(tx store.Tx, e prepared) error {
 		return r.windows.Put(tx, b.Maintenance)
 	case fold.PutReview:
 		return r.reviews.Put(tx, b.Review)
+	case fold.PutTeaching:
+		return r.teachings.Put(tx, b.Teaching)
 	case fold.PutHour:
 		return r.hours.Put(tx, b.Hour)
 	case fold.QuarantineRow:

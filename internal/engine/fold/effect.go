@@ -70,15 +70,18 @@ type MeasureRow struct {
 	At       time.Time `json:"at"`
 	Record   string    `json:"record,omitempty"` // the incident or problem
 	Priority int       `json:"priority,omitempty"`
-	Service  string    `json:"service,omitempty"`
+	Services []string  `json:"services,omitempty"`
 	Team     string    `json:"team,omitempty"`
 	itsm.Measure
 }
 
 // Observation is the row as KPIs read it.
 func (m MeasureRow) Observation() itsm.Observation {
-	return itsm.Observation{At: m.At, Record: m.Record, Priority: m.Priority, Service: m.Service, Team: m.Team, Measure: m.Measure}
+	return itsm.Observation{At: m.At, Record: m.Record, Priority: m.Priority, Services: m.Services, Team: m.Team, Measure: m.Measure}
 }
+
+// PutTeaching writes what a person taught, or that it was used or withdrawn.
+type PutTeaching struct{ Teaching correlator.Teaching }
 
 // PutHour writes how many alerts an hour brought, so far.
 type PutHour struct{ Hour itsm.Hour }
@@ -124,6 +127,7 @@ func (AuditRow) effect()       {}
 func (MeasureRow) effect()     {}
 func (PutMaintenance) effect() {}
 func (PutReview) effect()      {}
+func (PutTeaching) effect()    {}
 func (PutHour) effect()        {}
 func (QuarantineRow) effect()  {}
 func (Message) effect()        {}

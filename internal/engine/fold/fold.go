@@ -78,6 +78,7 @@ type incident struct {
 	ClockDue time.Time    `json:"clock_due,omitzero"`
 	Page     paging       `json:"page"`
 	PageDue  time.Time    `json:"page_due,omitzero"`
+	Where    string       `json:"where,omitempty"` // services and team, as measured last
 }
 
 // problem is a problem with its next deadline.
@@ -119,7 +120,7 @@ func New(rules Rules) *State {
 }
 
 // prefixes of ids by kind; the number is the sequence within partition 0.
-var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT"}
+var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT", "teaching": "TCH"}
 
 func (s *State) nextID(kind string) string {
 	s.count.Seq[kind]++
@@ -271,7 +272,7 @@ func (s *State) decide(d correlator.Decision) {
 		a := d.Assessment
 		doc, c := itsm.Open(itsm.Opening{
 			ID: d.ID, Title: a.Title, Severity: string(a.Severity), Impact: a.Impact, Urgency: a.Urgency,
-			Derivation: a.Derived, OpenedBy: itsm.System, Onset: a.Onset, Why: d.Why,
+			Derivation: a.Derived, OpenedBy: itsm.System, Onset: a.Onset, Why: d.Why, Since: d.Since,
 		}, s.now)
 		s.take(doc, a, &c)
 		s.incidents.Put(d.ID, &incident{Doc: *doc})
@@ -290,6 +291,13 @@ func (s *State) decide(d correlator.Decision) {
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.Restore(d.At, d.Recovered) })
 	case correlator.IncidentFiring:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.Unrestore(s.now) })
+	case correlator.IncidentSplit:
+		s.with(d.From, func(i *itsm.Incident) itsm.Change {
+			return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "split", Actor: itsm.System, Text: fmt.Sprintf("%d alerts left for %s: %s", d.Alerts, d.Into, d.Why)}}}
+		})
+		s.with(d.Into, func(i *itsm.Incident) itsm.Change {
+			return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "split", Actor: itsm.System, Text: fmt.Sprintf("its %d alerts were part of %s until now", d.Alerts, d.From)}}}
+		})
 	case correlator.IncidentQuiet:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change {
 			c := i.AutoResolve(d.Recovered, time.Duration(s.rules.Correlation.HoldDown), s.now)
@@ -308,6 +316,8 @@ func (s *State) decide(d correlator.Decision) {
 		for _, id := range d.Incidents {
 			s.joinProblem(d.ID, id, itsm.System, d.Why)
 		}
+	case correlator.TeachingChanged:
+		s.emit(PutTeaching{d.Teaching})
 	case correlator.ProblemJoined:
 		s.joinProblem(d.ID, d.Incident, itsm.System, d.Why)
 	}
@@ -319,11 +329,15 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 		i.Title = a.Title
 	}
 	i.Severity, i.Alerts, i.Active = string(a.Severity), a.Alerts, a.Active
-	i.CIs, i.Services = a.CIs, merged(a.Services, s.desk.ServicesOn(a.CIs))
-	if !a.Onset.IsZero() && a.Onset.Before(i.Onset) {
-		i.Onset = a.Onset
+	i.CIs = a.CIs
+	services := merged(a.Services, s.desk.ServicesOn(a.CIs))
+	if i.OpenedBy != itsm.System { // what a person said of it stays
+		services = merged(services, i.Services)
 	}
+	c.Add(i.Affect(services, s.now))
+	c.Add(i.Begin(a.Onset, s.now))
 	c.Add(i.Recur(a.SeenBefore, s.now))
+	i.Page, i.PageWhy = a.Page, a.PageWhy
 	i.Causes = make([]itsm.Cause, len(a.Causes))
 	for n, x := range a.Causes {
 		i.Causes[n] = itsm.Cause(x)
@@ -368,12 +382,14 @@ func (s *State) commit(id string, c itsm.Change) {
 		i.Entries++
 		s.emit(TimelineRow{id, i.Entries, s.pos, e})
 	}
-	service := ""
-	if len(i.Services) > 0 {
-		service = i.Services[0]
+	if where := i.Team + "/" + strings.Join(i.Services, "/"); where != x.Where {
+		x.Where = where
+		if !slices.ContainsFunc(c.Measures, func(m itsm.Measure) bool { return m.Of == "" }) {
+			c.Measures = append(c.Measures, itsm.Measure{Name: itsm.MMoved})
+		}
 	}
 	for _, m := range c.Measures {
-		s.measure(MeasureRow{Record: id, Priority: i.Priority, Service: service, Team: i.Team, Measure: m})
+		s.measure(MeasureRow{Record: id, Priority: i.Priority, Services: i.Services, Team: i.Team, Measure: m})
 	}
 	switch {
 	case i.State == itsm.Resolved:

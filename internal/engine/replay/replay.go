@@ -222,6 +222,36 @@ func (c *Collector) Take(f fold.Effect) {
 	}
 }
 
+// Alerts returns every received episode as last decided, by its id.
+func (c *Collector) Alerts() []correlator.Alert {
+	out := make([]correlator.Alert, 0, len(c.alerts))
+	for _, id := range sorted(c.alerts) {
+		out = append(out, c.alerts[id])
+	}
+	return out
+}
+
+// Incidents returns every incident as last decided, by its id; merged ones too.
+func (c *Collector) Incidents() []itsm.Incident {
+	out := make([]itsm.Incident, 0, len(c.incidents))
+	for _, id := range sorted(c.incidents) {
+		out = append(out, c.incidents[id])
+	}
+	return out
+}
+
+// Standing is the incident that an incident was merged into, or itself.
+func (c *Collector) Standing(id string) string {
+	for range len(c.incidents) {
+		into := c.incidents[id].MergedInto
+		if into == "" {
+			break
+		}
+		id = into
+	}
+	return id
+}
+
 // Result assembles what was gathered. Incidents that were merged away are gone.
 func (c *Collector) Result(p *Player, took time.Duration) Result {
 	r := Result{Incidents: []Incident{}, Problems: []Problem{}, Fates: map[string]uint64{}}

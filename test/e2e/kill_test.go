@@ -170,7 +170,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 func post(ctx context.Context, url, token string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, "POST", url+"/api/v1/ingest/alertmanager", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/api/v1/ingest/alertmanager", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

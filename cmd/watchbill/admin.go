@@ -237,6 +237,13 @@ type importCmd struct {
 	remote
 }
 
+// Help implements kong's HelpProvider.
+func (c *importCmd) Help() string {
+	return "Alerts, changes and maintenance are taken only while the installation has received no alert. They count as received at the import, in their order: " +
+		"journal time never runs backwards, and it began with the server's first start. startsAt and endsAt stay as recorded; an onset more than a day back counts as one of a day ago. " +
+		"To see a past at its own times use `watchbill replay` or `watchbill demo`."
+}
+
 // Run implements kong's command.
 func (c *importCmd) Run(io streams) error {
 	in, err := opened(c.File, io)

@@ -124,7 +124,7 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err := s.checkWeb(); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", s.o.ListenAddress)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.o.ListenAddress)
 	if err != nil {
 		return fmt.Errorf("--web.listen-address=%s: %w", s.o.ListenAddress, err)
 	}

@@ -212,7 +212,7 @@ func (c *connections) grow(sockets int) error {
 		}
 		c.ends = append(c.ends, func() { stdin.Close(); _ = cmd.Wait() })
 		if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "ready\n" {
-			return fmt.Errorf("open %d sockets: %q, %v", n, line, err)
+			return fmt.Errorf("open %d sockets: %q, %w", n, line, err)
 		}
 		c.total += n
 	}

@@ -210,15 +210,15 @@ func section[T any](b *batch, ci, name string, fresh map[string]*content) (T, er
 	if err != nil || d == nil {
 		return v, err
 	}
-	if v, err = unpack[T](d); err != nil {
+	if v, err = unpack[T](d.Packed); err != nil {
 		return v, fmt.Errorf("section %s of %s: %w", name, ci, err)
 	}
 	return v, nil
 }
 
-func unpack[T any](d *sectionDoc) (T, error) {
+func unpack[T any](packed []byte) (T, error) {
 	var v T
-	raw, err := s2.Decode(nil, d.Packed)
+	raw, err := s2.Decode(nil, packed)
 	if err != nil {
 		return v, err
 	}

@@ -121,10 +121,12 @@ func run(n int, o options) (result, error) {
 	if err := f.queries(ctx, &res); err != nil {
 		return res, err
 	}
+	res.PeakMiB = status("VmHWM") >> 10
 	debug.FreeOSMemory()
+	heapProfile(o.profile, n)
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
-	res.ResidentMiB, res.HeapMiB = int(resident()>>20), int(mem.HeapAlloc>>20)
+	res.ResidentMiB, res.HeapMiB = status("VmRSS")>>10, int(mem.HeapAlloc>>20)
 	if err := p.db.Close(); err != nil {
 		return res, err
 	}

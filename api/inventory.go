@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/cmdb/report"
 	"github.com/watchbill/watchbill/internal/event"
-	"github.com/watchbill/watchbill/internal/fault"
 )
 
 // Inventory is what the API needs of the configuration items.
@@ -114,11 +112,13 @@ func (a *API) inventoryRoutes() {
 		func(ctx context.Context, in *struct {
 			ByID
 			Paging
+			Q     string    `query:"q" maxLength:"200" doc:"Text that occurs in the field, the values or the source"`
+			Sort  string    `query:"sort" enum:"-at,at" default:"-at" doc:"-at: the newest first; at: as it happened"`
 			Field string    `query:"field" maxLength:"200" doc:"Only this field"`
 			Since time.Time `query:"since" doc:"Only what changed at or after"`
 			Until time.Time `query:"until" doc:"Only what changed before"`
 		}) (*reply[Page[inventory.Entry]], error) {
-			items, next, err := a.o.Inventory.History(ctx, in.ID, inventory.HistoryQuery{Field: in.Field, Since: in.Since, Until: in.Until, Cursor: in.Cursor, Limit: in.Limit})
+			items, next, err := a.o.Inventory.History(ctx, in.ID, inventory.HistoryQuery{Text: in.Q, Oldest: in.Sort == "at", Field: in.Field, Since: in.Since, Until: in.Until, Cursor: in.Cursor, Limit: in.Limit})
 			return pageOf(items, next), err
 		})
 	handle(a, op(http.MethodGet, "/api/v1/cis/{id}/graph", "get-ci-graph", "inventory", "The topology around an item, nearest first"),
@@ -151,10 +151,11 @@ func (a *API) inventoryRoutes() {
 		func(ctx context.Context, in *struct {
 			Paging
 			Q    string `query:"q" maxLength:"200" doc:"Part of the product's name, or a pattern with *"`
+			Sort string `query:"sort" enum:"name,-name,hosts,-hosts" default:"name" doc:"hosts: the rarest first; -hosts: the most common"`
 			Type string `query:"type" maxLength:"40" doc:"Ecosystem: deb, rpm, npm, ..."`
 			CIs  string `query:"cis" maxLength:"1000" doc:"Only hosts that match this query of items"`
 		}) (*reply[Page[inventory.Product]], error) {
-			items, next, err := a.o.Inventory.Software(ctx, inventory.SoftwareQuery{Name: in.Q, Type: in.Type, CIs: in.CIs, Cursor: in.Cursor, Limit: in.Limit})
+			items, next, err := a.o.Inventory.Software(ctx, inventory.SoftwareQuery{Name: in.Q, Type: in.Type, CIs: in.CIs, Sort: in.Sort, Cursor: in.Cursor, Limit: in.Limit})
 			return pageOf(items, next), err
 		})
 	handle(a, op(http.MethodGet, "/api/v1/tasks", "list-tasks", "inventory", "What the inventory saw and does not decide alone: clones, conflicts, proposals"),
@@ -340,102 +341,4 @@ func (a *API) noteAct(ctx context.Context, verb, kind, id string, args any) erro
 	}
 	_, err = a.o.Journal.Write(ctx, ev)
 	return err
-}
-
-// Service is what people call one thing, with its health.
-type Service struct {
-	Name        string   `json:"name"`
-	ID          string   `json:"id,omitempty" doc:"Its configuration item, where it has one"`
-	Class       string   `json:"class,omitempty"`
-	Owner       string   `json:"owner,omitempty"`
-	Team        string   `json:"team,omitempty"`
-	Criticality string   `json:"criticality,omitempty"`
-	Objective   float64  `json:"availability_objective,omitempty"`
-	State       string   `json:"state" enum:"ok,degraded,down" doc:"down: an open incident of priority 1 or 2; degraded: any other open one"`
-	Open        int      `json:"open_incidents"`
-	Priority    int      `json:"priority,omitempty" doc:"The gravest of its open incidents"`
-	Incidents   []string `json:"incidents" nullable:"false" doc:"The newest of its open incidents, at most 20"`
-}
-
-// servicesMost bounds the items that a list of services looks at.
-const servicesMost = 1000
-
-func (a *API) services(ctx context.Context) ([]Service, error) {
-	byName := map[string]*Service{}
-	at := func(name string) *Service {
-		if byName[name] == nil {
-			byName[name] = &Service{Name: name, State: "ok", Incidents: []string{}}
-		}
-		return byName[name]
-	}
-	for _, s := range a.o.Engine.Rules().Desk.Services {
-		x := at(s.Name)
-		x.Owner, x.Team, x.Objective = s.Owner, s.Team, s.Availability
-	}
-	p, err := a.o.Inventory.List(ctx, inventory.ListQuery{Query: "class:business_service or class:application or (class:service criticality:*)", Limit: servicesMost})
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range p.Items {
-		x := at(c.Name)
-		x.ID, x.Class, x.Criticality = c.ID, c.Class, c.Attributes.Text("criticality")
-		if x.Owner == "" {
-			x.Owner = c.Attributes.Text("owner")
-		}
-		if x.Team == "" {
-			x.Team = c.Attributes.Text("team")
-		}
-	}
-	open, err := a.openIncidents(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range open {
-		for _, name := range i.Services {
-			x := at(name)
-			x.Open++
-			if x.Priority == 0 || i.Priority < x.Priority {
-				x.Priority = i.Priority
-			}
-			if len(x.Incidents) < 20 {
-				x.Incidents = append(x.Incidents, i.ID)
-			}
-		}
-	}
-	out := make([]Service, 0, len(byName))
-	for _, s := range byName {
-		switch {
-		case s.Open == 0:
-		case s.Priority <= 2:
-			s.State = "down"
-		default:
-			s.State = "degraded"
-		}
-		out = append(out, *s)
-	}
-	slices.SortFunc(out, func(x, y Service) int { return strings.Compare(x.Name, y.Name) })
-	return out, nil
-}
-
-func (a *API) serviceRoutes() {
-	handle(a, describedAs(op(http.MethodGet, "/api/v1/services", "list-services", "inventory", "Services with their health"),
-		"Configured services, items of class business_service and application, services with a criticality, and what open incidents name."),
-		func(ctx context.Context, in *struct {
-			Q string `query:"q" maxLength:"200" doc:"Part of the name, or state:down, state:degraded, state:ok"`
-		}) (*reply[Page[Service]], error) {
-			all, err := a.services(ctx)
-			if err != nil {
-				return nil, err
-			}
-			state, byState := strings.CutPrefix(in.Q, "state:")
-			if byState && !slices.Contains([]string{"ok", "degraded", "down"}, state) {
-				return nil, fault.Invalidf("q", "want state:ok, state:degraded or state:down, got %q", in.Q)
-			}
-			return pageOf(slices.DeleteFunc(all, func(s Service) bool {
-				if byState {
-					return s.State != state
-				}
-				return !strings.Contains(strings.ToLower(s.Name), strings.ToLower(in.Q))
-			}), ""), nil
-		})
 }

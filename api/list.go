@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"maps"
@@ -147,6 +148,40 @@ func (o order[T]) sorted(ctx context.Context, q filter.Query[T], in Listing, key
 		out.Next = sortedCursor + base64.RawURLEncoding.EncodeToString(all[to-1].key)
 	}
 	return out, nil
+}
+
+// cutPage orders a list that is in memory whole and cuts out the page after the
+// cursor, which names a place in the order: the key and the id.
+func cutPage[T any](all []T, in Listing, keys map[string]func(T) string, first string, id func(T) string) ([]T, string, error) {
+	name, down := strings.CutPrefix(cmp.Or(in.Sort, first), "-")
+	key := keys[name]
+	if key == nil {
+		return nil, "", fault.Invalidf("sort", "want one of %s, got %q", strings.Join(slices.Sorted(maps.Keys(keys)), ", "), in.Sort)
+	}
+	order := func(k1, id1, k2, id2 string) int {
+		switch {
+		case (k1 == "") != (k2 == ""): // what lacks the field comes last either way
+			return cmp.Compare(len(k2), len(k1))
+		case down:
+			return cmp.Or(strings.Compare(k2, k1), strings.Compare(id1, id2))
+		}
+		return cmp.Or(strings.Compare(k1, k2), strings.Compare(id1, id2))
+	}
+	slices.SortFunc(all, func(x, y T) int { return order(key(x), id(x), key(y), id(y)) })
+	if in.Cursor != "" {
+		b, err := base64.RawURLEncoding.DecodeString(in.Cursor)
+		k, i, ok := strings.Cut(string(b), "\x00")
+		if err != nil || !ok {
+			return nil, "", fault.Invalidf("cursor", "is not one that this list gave; begin again without it")
+		}
+		all = slices.DeleteFunc(all, func(x T) bool { return order(key(x), id(x), k, i) <= 0 })
+	}
+	if len(all) <= in.Limit {
+		return all, "", nil
+	}
+	all = all[:in.Limit]
+	last := all[in.Limit-1]
+	return all, base64.RawURLEncoding.EncodeToString([]byte(key(last) + "\x00" + id(last))), nil
 }
 
 // doc says what a list's q and sort understand.

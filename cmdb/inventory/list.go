@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -164,14 +165,37 @@ func (inv *Inventory) find(q ListQuery) (ids, keys []string, total int, err erro
 	if field == "name" {
 		return inv.byNames(set, down, q.Cursor != "", after, afterID, q.Limit+1, total)
 	}
-	key, err := inv.sortKey(field)
-	if err != nil {
-		return nil, nil, 0, err
+	from := sortItem{after, afterID}
+	var top *top[sortItem]
+	order := sortOrder(down)
+	if col := m.columns[columnOf(field)]; col != nil && len(col.values) <= fewValues {
+		top = m.byValues(set, col, order, q.Limit+1, q.Cursor != "", from)
+	} else {
+		key, err := inv.sortKey(field)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		// Keep the best Limit+1 after the cursor in a bounded heap: sorting all matches
+		// would make a page cost what the whole list costs.
+		top = newTop(q.Limit+1, order)
+		for it := set.Iterator(); it.HasNext(); {
+			o := it.Next()
+			x := sortItem{key(o), m.entries[o].id}
+			if q.Cursor == "" || order(x, from) > 0 {
+				top.add(x)
+			}
+		}
 	}
-	// Keep the best Limit+1 after the cursor in a bounded heap: sorting all matches
-	// would make a page cost what the whole list costs.
-	order := func(a, b sortItem) int {
-		if (a.key == "") != (b.key == "") { // what lacks the field comes last either way
+	for _, x := range top.sorted() {
+		ids, keys = append(ids, x.id), append(keys, x.key)
+	}
+	return ids, keys, total, nil
+}
+
+// sortOrder compares by key and id. What lacks the field comes last either way.
+func sortOrder(down bool) func(a, b sortItem) int {
+	return func(a, b sortItem) int {
+		if (a.key == "") != (b.key == "") {
 			if a.key == "" {
 				return 1
 			}
@@ -183,19 +207,70 @@ func (inv *Inventory) find(q ListQuery) (ids, keys []string, total int, err erro
 		}
 		return cmp.Or(c, strings.Compare(a.id, b.id))
 	}
-	from := sortItem{after, afterID}
-	top := newTop(q.Limit+1, order)
-	for it := set.Iterator(); it.HasNext(); {
-		o := it.Next()
-		x := sortItem{key(o), m.entries[o].id}
-		if q.Cursor == "" || order(x, from) > 0 {
+}
+
+// fewValues is up to how many values a field is sorted by walking its values; with
+// more, looking at each item is cheaper.
+const fewValues = 4096
+
+// byValues walks a field's values in order until the page is full, and looks at the
+// items of those values only.
+func (m *memory) byValues(set *roaring.Bitmap, col *column, order func(a, b sortItem) int, limit int, resume bool, from sortItem) *top[sortItem] {
+	type valueAt struct {
+		id  uint32
+		key string
+	}
+	values := make([]valueAt, 0, len(col.values))
+	for i := range col.values {
+		if v := &col.values[i]; v.post.len() > 0 {
+			values = append(values, valueAt{uint32(i), v.key()})
+		}
+	}
+	slices.SortFunc(values, func(a, b valueAt) int { return order(sortItem{key: a.key}, sortItem{key: b.key}) })
+	top := newTop(limit, order)
+	add := func(o uint32, key string) {
+		x := sortItem{key, m.entries[o].id}
+		if !resume || order(x, from) > 0 {
 			top.add(x)
 		}
 	}
-	for _, x := range top.sorted() {
-		ids, keys = append(ids, x.id), append(keys, x.key)
+	for i, v := range values {
+		if resume && order(sortItem{key: v.key}, sortItem{key: from.key}) < 0 {
+			continue // all of them stand before the cursor
+		}
+		if len(top.items) == limit && v.key != values[i-1].key {
+			return top
+		}
+		col.values[v.id].post.each(0, func(o uint32) {
+			// An item with several values stands where its first one does.
+			if first, _ := m.valueOf(o, col); first == v.id && set.Contains(o) {
+				add(o, v.key)
+			}
+		})
 	}
-	return ids, keys, total, nil
+	if len(top.items) == limit {
+		return top
+	}
+	for it := set.Iterator(); it.HasNext(); {
+		if o := it.Next(); !m.has(o, col) {
+			add(o, "")
+		}
+	}
+	return top
+}
+
+func (m *memory) has(o uint32, col *column) bool {
+	_, ok := m.valueOf(o, col)
+	return ok
+}
+
+// columnOf is the column behind a field's short name.
+func columnOf(field string) string {
+	switch field {
+	case "class", "seen", "last_seen", "first_seen", "liveness":
+		return "" // kept beside the columns
+	}
+	return cmp.Or(fieldAliases[field], field)
 }
 
 // byNames walks the standing order of names.
@@ -238,7 +313,8 @@ type sortItem struct{ key, id string }
 // sortKey returns what items sort by: a text whose order is the field's.
 func (inv *Inventory) sortKey(field string) (func(uint32) string, error) {
 	m := inv.mem
-	stamp := func(n int64) string { return fmt.Sprintf("%020d", n) }
+	// Eight bytes in the order of the numbers.
+	stamp := func(n int64) string { return string(binary.BigEndian.AppendUint64(nil, uint64(n)^1<<63)) }
 	switch field {
 	case "class":
 		return func(o uint32) string { return m.classes[m.entries[o].class] }, nil
@@ -249,12 +325,9 @@ func (inv *Inventory) sortKey(field string) (func(uint32) string, error) {
 	case "liveness":
 		return func(o uint32) string { return string(livenessNames[m.entries[o].live]) }, nil
 	}
-	if a, ok := fieldAliases[field]; ok {
-		field = a
-	}
-	col := m.columns[field]
+	col := m.columns[columnOf(field)]
 	if col == nil {
-		if inv.knownField(field) {
+		if inv.knownField(columnOf(field)) {
 			return func(uint32) string { return "" }, nil
 		}
 		return nil, fault.Invalidf("sort", "no item has a field %q%s", field, inv.suggest(field))
@@ -271,11 +344,19 @@ func (inv *Inventory) sortKey(field string) (func(uint32) string, error) {
 		}
 		k, ok := keys[id]
 		if !ok {
-			k = sortable(v.num)
+			k = v.key()
 			keys[id] = k
 		}
 		return k
 	}, nil
+}
+
+// key is a text whose order is the value's.
+func (v *value) key() string {
+	if v.is {
+		return sortable(v.num)
+	}
+	return v.text
 }
 
 // sortable writes a number so that text order is number order.
@@ -284,52 +365,6 @@ func sortable(f float64) string {
 		return fmt.Sprintf("-%030.6f", 1e22+f)
 	}
 	return fmt.Sprintf("0%030.6f", f)
-}
-
-// top keeps the first n of what is added, by order.
-type top struct {
-	n     int
-	order func(a, b sortItem) int
-	items []sortItem // a heap whose root is the last of the kept
-}
-
-func newTop(n int, order func(a, b sortItem) int) *top { return &top{n: n, order: order} }
-
-func (t *top) add(x sortItem) {
-	if len(t.items) == t.n {
-		if t.order(x, t.items[0]) >= 0 {
-			return
-		}
-		t.items[0] = x
-		for i := 0; ; {
-			c := 2*i + 1
-			if c >= len(t.items) {
-				return
-			}
-			if c+1 < len(t.items) && t.order(t.items[c+1], t.items[c]) > 0 {
-				c++
-			}
-			if t.order(t.items[c], t.items[i]) <= 0 {
-				return
-			}
-			t.items[i], t.items[c] = t.items[c], t.items[i]
-			i = c
-		}
-	}
-	t.items = append(t.items, x)
-	for i := len(t.items) - 1; i > 0; {
-		p := (i - 1) / 2
-		if t.order(t.items[i], t.items[p]) <= 0 {
-			return
-		}
-		t.items[i], t.items[p] = t.items[p], t.items[i]
-		i = p
-	}
-}
-
-func (t *top) sorted() []sortItem {
-	slices.SortFunc(t.items, t.order)
-	return t.items
 }
 
 func (inv *Inventory) knownField(name string) bool {

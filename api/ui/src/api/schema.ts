@@ -1823,7 +1823,11 @@ export interface paths {
         };
         /**
          * Services with their health
-         * @description Configured services, items of class business_service and application, services with a criticality, and what open incidents name.
+         * @description Configured services, items of class business_service and application, services that people composed or gave a criticality, and what open incidents name.
+         *
+         *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: class; criticality; name; open (open incidents); owner; priority (of the gravest open incident); state (ok, degraded, down); team.
+         *
+         *     Order (sort): criticality, name, open, owner, state, team; a minus turns it round; without it name.
          *
          *     Role: viewer.
          */
@@ -4349,6 +4353,10 @@ export interface operations {
                 limit?: number;
                 /** @description next of the page before */
                 cursor?: string;
+                /** @description Text that occurs in the field, the values or the source */
+                q?: string;
+                /** @description -at: the newest first; at: as it happened */
+                sort?: "-at" | "at";
                 /** @description Only this field */
                 field?: string;
                 /** @description Only what changed at or after */
@@ -6942,8 +6950,14 @@ export interface operations {
     "list-services": {
         parameters: {
             query?: {
-                /** @description Part of the name, or state:down, state:degraded, state:ok */
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
                 q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -7078,6 +7092,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Part of the product's name, or a pattern with * */
                 q?: string;
+                /** @description hosts: the rarest first; -hosts: the most common */
+                sort?: "name" | "-name" | "hosts" | "-hosts";
                 /** @description Ecosystem: deb, rpm, npm, ... */
                 type?: string;
                 /** @description Only hosts that match this query of items */

@@ -25,9 +25,11 @@ type cli struct {
 	Incident incidentCmd `cmd:"" group:"records" help:"Incidents: list, show, and every verb."`
 	Alert    alertCmd    `cmd:"" group:"records" help:"Received alerts with their fate."`
 	Problem  problemCmd  `cmd:"" group:"records" help:"Problems: what makes incidents come back."`
-	Service  serviceCmd  `cmd:"" group:"records" help:"Services with their health."`
-	CI       ciCmd       `cmd:"" name:"ci" group:"records" help:"Configuration items: list, show, history, graph, impact."`
+	Service  serviceCmd  `cmd:"" group:"records" help:"Services: health, parts, composing them."`
+	CI       ciCmd       `cmd:"" name:"ci" group:"records" help:"Configuration items: list, show, edit, import, history, graph, impact, quality."`
 	Software softwareCmd `cmd:"" group:"records" help:"Installed products, versions and where they are."`
+	View     viewCmd     `cmd:"" group:"records" help:"Saved lists of items."`
+	Task     taskCmd     `cmd:"" group:"records" help:"What the inventory leaves to people: clones, conflicts, proposals."`
 
 	Token     tokenCmd     `cmd:"" group:"access" help:"Tokens: list, create, revoke."`
 	Source    sourceCmd    `cmd:"" group:"access" help:"Senders of alerts with their health."`

@@ -83,8 +83,7 @@ type column struct {
 	ids    map[string]uint32
 	values []value
 	free   []uint32
-	sorted []uint32 // value ids in order of text; rebuilt when fresh is false
-	fresh  bool
+	hay    *haystack // of the columns that a bare word is looked for in
 }
 
 type value struct {
@@ -339,6 +338,9 @@ func (m *memory) reterm(o uint32, pairs []pair) {
 		col := m.columns[p.column]
 		if col == nil {
 			col = &column{name: strings.Clone(p.column), number: uint16(len(m.order)), ids: map[string]uint32{}}
+			if slices.Contains(searched, p.column) {
+				col.hay = &haystack{}
+			}
 			m.columns[col.name] = col
 			m.order = append(m.order, col.name)
 		}
@@ -369,9 +371,12 @@ func (m *memory) drop(o uint32, t term) {
 	v.post.remove(o)
 	if v.post.len() == 0 {
 		delete(col.ids, v.text)
+		text := v.text
 		*v = value{}
 		col.free = append(col.free, t.value)
-		col.fresh = false
+		if col.hay != nil {
+			col.hay.drop(text, col.values)
+		}
 	}
 }
 
@@ -391,7 +396,9 @@ func (c *column) intern(text string) uint32 {
 		c.values = append(c.values, v)
 	}
 	c.ids[text] = id
-	c.fresh = false
+	if c.hay != nil {
+		c.hay.add(id, text)
+	}
 	return id
 }
 

@@ -26,9 +26,9 @@ func TestHaystackFindsWhatEachValueContains(t *testing.T) {
 			m.keep(&x)
 			if step%7 == 0 { // as if half of it were gone
 				for _, col := range m.columns {
-					if col.hay != nil {
+					if col.hay != nil && len(col.hay.text) > 0 {
 						col.hay.dead = 1 << 30
-						col.hay.drop("", col.values)
+						col.hay.drop(0, 0, col.values)
 					}
 				}
 			}

@@ -89,7 +89,8 @@ type column struct {
 type value struct {
 	text string
 	num  float64
-	is   bool // text is a number
+	is   bool   // text is a number
+	at   uint32 // where it stands in the column's haystack
 	post posting
 }
 
@@ -371,11 +372,11 @@ func (m *memory) drop(o uint32, t term) {
 	v.post.remove(o)
 	if v.post.len() == 0 {
 		delete(col.ids, v.text)
-		text := v.text
+		at, length := v.at, len(v.text)
 		*v = value{}
 		col.free = append(col.free, t.value)
 		if col.hay != nil {
-			col.hay.drop(text, col.values)
+			col.hay.drop(at, length, col.values)
 		}
 	}
 }
@@ -397,7 +398,7 @@ func (c *column) intern(text string) uint32 {
 	}
 	c.ids[text] = id
 	if c.hay != nil {
-		c.hay.add(id, text)
+		c.values[id].at = c.hay.add(id, text)
 	}
 	return id
 }

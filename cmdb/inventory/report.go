@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,12 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 	if len(env.Changes) > maxChanges {
 		return report.Reply{}, fault.Invalidf("changes", "more than %d in one report", maxChanges)
 	}
+	if len(env.Sections) > maxSections {
+		return report.Reply{}, fault.Invalidf("sections", "more than %d in one report", maxSections)
+	}
+	if why := shortFields("agent", reflect.ValueOf(env.Agent)); why != "" {
+		return report.Reply{}, fault.Invalidf("agent", "%s", why)
+	}
 	if inv.unchanged(id, &env) {
 		inv.stats.reports.Add(1)
 		inv.stats.unchanged.Add(1)
@@ -38,10 +45,10 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 	hashes := inv.hashesOf(id)
 	for name, s := range env.Sections {
 		n := sectionNumber(name)
-		if n >= 0 && (len(s.Data) == 0 || string(s.Data) == "null" && s.Hash == "") {
+		if n >= 0 && s.Wrong == "" && (len(s.Data) == 0 || string(s.Data) == "null" && s.Hash == "") {
 			continue
 		}
-		if n >= 0 && hashes[n] == hashOf(s.Hash) {
+		if n >= 0 && s.Wrong == "" && hashes[n] == hashOf(s.Hash) {
 			continue // we have it; sending it again changes nothing
 		}
 		c, err := decodeSection(name, s)

@@ -8,10 +8,9 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
-	"sort"
+	"sync/atomic"
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb/report"
@@ -35,8 +34,6 @@ type Sender interface {
 // Event is something that is told at once, without waiting for the next report.
 type Event struct {
 	Changes []report.Change
-	// Peers is what this agent saw of other members of its mesh.
-	Peers []report.Peer
 	// Collect asks for a report as soon as things have settled.
 	Collect bool
 }
@@ -56,13 +53,12 @@ type Options struct {
 	Schedule report.Schedule // default DefaultSchedule
 	// SpoolBytes bounds the spool; default 16 MiB.
 	SpoolBytes int64
-	// Events and Peers wake the loop; nil for none.
+	// Events wake the loop; nil for none.
 	Events <-chan Event
-	Peers  <-chan report.Peer
 	// GoingDown says whether the host itself is being shut down; nil for never.
 	GoingDown func() bool
-	// Rest is called after a round, before the loop idles for long; nil for nothing.
-	Rest func()
+	// Rest is called before the loop idles, after a report or a sample; nil for nothing.
+	Rest func(report bool)
 }
 
 // Self is what the agent says about its own program and run.
@@ -90,7 +86,8 @@ const (
 	farewell          = 2 * time.Second // for the last word before the host goes down
 )
 
-// Agent is one host's agent. Its methods are not safe for concurrent use.
+// Agent is one host's agent. Its methods are not safe for concurrent use, but for
+// what a Herald asks of it.
 type Agent struct {
 	options Options
 	dir     stateDir
@@ -107,8 +104,9 @@ type Agent struct {
 	nextSample, nextReport, nextFull, nextSend time.Time
 	failures                                   int
 	changes                                    []report.Change // not yet in an envelope
-	peers                                      []report.Peer   // likewise
 	quiet                                      bool            // the server's absence was logged
+
+	voice atomic.Pointer[voice] // as what a herald may speak; nil before the first report was taken
 }
 
 // New opens the state directory and makes an agent id on the first start.
@@ -179,8 +177,6 @@ func (a *Agent) Run(ctx context.Context) error {
 			return nil
 		case event := <-a.options.Events:
 			a.Notice(ctx, time.Now(), event)
-		case peer := <-a.options.Peers:
-			a.Notice(ctx, time.Now(), Event{Peers: []report.Peer{peer}})
 		case <-timer.C:
 		}
 		next, err := a.Step(ctx, time.Now())
@@ -216,13 +212,12 @@ func (a *Agent) Step(ctx context.Context, now time.Time) (time.Time, error) {
 		if err := a.hand(ctx, now); err != nil {
 			return now, err
 		}
-		if a.options.Rest != nil {
-			a.options.Rest()
-		}
+		a.rest(true)
 	}
 	if !now.Before(a.nextSample) {
 		a.options.Source.Sample(ctx, now)
 		a.nextSample = now.Add(sample)
+		a.rest(false)
 	}
 	if !a.spool.empty() && !now.Before(a.nextSend) {
 		if err := a.drain(ctx, now); err != nil {
@@ -237,6 +232,12 @@ func (a *Agent) Step(ctx context.Context, now time.Time) (time.Time, error) {
 		next = a.nextSend
 	}
 	return next, nil
+}
+
+func (a *Agent) rest(report bool) {
+	if a.options.Rest != nil {
+		a.options.Rest(report)
+	}
 }
 
 // phase returns the next instant that is this agent's own: a fleet that was
@@ -303,190 +304,16 @@ func (a *Agent) steadyBoot(r *report.Report) {
 // Notice tells an event at once and has the host looked at soon.
 func (a *Agent) Notice(ctx context.Context, now time.Time, event Event) {
 	a.changes = append(a.changes, event.Changes...)
-	a.peers = append(a.peers, event.Peers...)
 	if event.Collect && (a.nextReport.IsZero() || a.nextReport.After(now.Add(settle))) {
 		if !a.nextReport.IsZero() {
 			a.nextReport = now.Add(settle)
 		}
 	}
-	if len(event.Changes)+len(event.Peers) > 0 && a.hashes != nil {
+	if len(event.Changes) > 0 && a.hashes != nil {
 		if err := a.hand(ctx, now); err != nil {
 			a.log.Error("cannot tell what is happening", "error", err)
 		}
 	}
-}
-
-// hand makes an envelope of the newest round and sends or spools it.
-func (a *Agent) hand(ctx context.Context, now time.Time) error {
-	if err := a.join(ctx, now); err != nil {
-		return err
-	}
-	body, names, err := a.envelope(now)
-	if err != nil {
-		return err
-	}
-	if a.spool.empty() && a.enrolled && !now.Before(a.nextSend) {
-		reply, err := a.send(ctx, now, body)
-		if err == nil {
-			return a.answered(ctx, now, reply, true)
-		}
-		if !a.retriable(err) {
-			a.refused(names, err)
-			return nil
-		}
-		a.backOff(now, err)
-	}
-	// An envelope that says nothing new is not worth the disk: the next one
-	// says the same.
-	if len(names) == 0 {
-		return nil
-	}
-	dropped, err := a.spool.put(a.id.Sequence, body)
-	if err != nil {
-		a.log.Error("cannot keep a report for later", "error", err)
-		dropped = 1
-	}
-	if dropped > 0 {
-		a.id.Dropped += uint64(dropped)
-		// What was in the dropped ones must be sent again.
-		clear(a.queued)
-		a.log.Warn("reports were dropped: the spool is full while the server is away", "dropped", dropped, "dropped_in_all", a.id.Dropped)
-		return a.dir.saveIdentity(a.id)
-	}
-	return nil
-}
-
-// envelope encodes the newest round: every hash, and the data that the server
-// has not been given. names lists the sections with data; it also counts
-// changes, under "".
-func (a *Agent) envelope(now time.Time) (body []byte, names []string, err error) {
-	a.id.Sequence++
-	if err := a.dir.saveIdentity(a.id); err != nil {
-		return nil, nil, err
-	}
-	// What the agent may do stands in its section; here it would be a third of
-	// an envelope that says nothing new.
-	self := a.self()
-	self.Capabilities = nil
-	e := report.Envelope{Agent: self, TakenAt: now.UTC(), Sections: make(map[string]report.Section, len(a.hashes)), Changes: a.changes, Peers: a.peers}
-	for name, hash := range a.hashes {
-		e.Sections[name] = report.Section{Hash: hash, Problems: a.last.Problems[name]}
-		if a.queued[name] == hash {
-			continue
-		}
-		if e.Sections[name], err = a.last.Section(name); err != nil {
-			return nil, nil, err
-		}
-		a.queued[name] = hash
-		names = append(names, name)
-	}
-	if len(a.changes)+len(a.peers) > 0 {
-		names = append(names, "")
-	}
-	sort.Strings(names)
-	body, err = compress(e)
-	if err != nil {
-		return nil, nil, err
-	}
-	a.changes, a.peers = nil, nil
-	return body, names, nil
-}
-
-// send posts one envelope; a credential that is no longer known is renewed once.
-func (a *Agent) send(ctx context.Context, now time.Time, body []byte) (report.Reply, error) {
-	reply, err := a.options.Sender.Report(ctx, a.id.Credential, body)
-	var status *StatusError
-	if errors.As(err, &status) && status.Code == 401 {
-		a.log.Warn("the server does not know this agent's credential: joining again", "error", err)
-		a.enrolled = false
-		if err := a.enroll(ctx); err != nil {
-			return report.Reply{}, err
-		}
-		reply, err = a.options.Sender.Report(ctx, a.id.Credential, body)
-	}
-	if err == nil {
-		a.failures, a.nextSend = 0, time.Time{}
-		if a.quiet {
-			a.quiet = false
-			a.log.Info("the server is back", "spooled", len(a.spool.names))
-		}
-	}
-	return reply, err
-}
-
-// retriable says whether the same envelope may succeed later. A server that
-// calls it malformed or too large will always do so.
-func (a *Agent) retriable(err error) bool {
-	var status *StatusError
-	if !errors.As(err, &status) {
-		return true
-	}
-	switch status.Code {
-	case 400, 404, 405, 413, 415, 422:
-		return false
-	}
-	return true
-}
-
-// refused gives an envelope up. Its sections go again with the next full
-// round, not each time: what was refused once is refused again.
-func (a *Agent) refused(names []string, err error) {
-	a.log.Error("the server refused a report for good", "sections", names, "error", err)
-	for _, name := range names {
-		a.rejected[name] = true
-	}
-}
-
-// answered does what a reply asks for. follow allows one envelope more at once
-// for the sections that the server lacks.
-func (a *Agent) answered(ctx context.Context, now time.Time, reply report.Reply, follow bool) error {
-	if reply.Forked {
-		return a.fork(ctx, now)
-	}
-	kept := a.id
-	if reply.CI != "" {
-		a.id.CI = reply.CI
-	}
-	a.id.Schedule = overlay(report.Schedule{}, reply.Schedule)
-	if kept != a.id {
-		if err := a.dir.saveIdentity(a.id); err != nil {
-			return err
-		}
-		a.reschedule(now)
-	}
-	for name, reason := range reply.Rejected {
-		if !a.rejected[name] {
-			a.log.Error("the server refused a section", "section", name, "reason", reason)
-		}
-		a.rejected[name] = true
-	}
-	missing := false
-	for _, name := range reply.Want {
-		if _, known := a.hashes[name]; known && !a.rejected[name] {
-			delete(a.queued, name)
-			missing = true
-		}
-	}
-	if missing && follow && a.spool.empty() {
-		body, names, err := a.envelope(now)
-		if err != nil {
-			return err
-		}
-		next, err := a.send(ctx, now, body)
-		if err != nil {
-			if a.retriable(err) {
-				a.backOff(now, err)
-				for _, name := range names {
-					delete(a.queued, name)
-				}
-			} else {
-				a.refused(names, err)
-			}
-			return nil
-		}
-		return a.answered(ctx, now, next, false)
-	}
-	return nil
 }
 
 // reschedule brings the next rounds forward where the schedule became tighter.
@@ -500,194 +327,4 @@ func (a *Agent) reschedule(now time.Time) {
 			*due.at = a.phase(now, due.interval)
 		}
 	}
-}
-
-// fork makes this agent another one: the server has seen two machines under
-// its id, which was copied with the disk.
-func (a *Agent) fork(ctx context.Context, now time.Time) error {
-	old := a.id.AgentID
-	a.id = identity{AgentID: a.options.NewID(), Schedule: a.id.Schedule}
-	a.log.Warn("another machine uses this agent's id (a copied disk?): going on as a new agent", "old_id", old, "new_id", a.id.AgentID)
-	if err := a.dir.saveIdentity(a.id); err != nil {
-		return err
-	}
-	if _, err := a.spool.clear(); err != nil {
-		return err
-	}
-	clear(a.queued)
-	clear(a.rejected)
-	a.enrolled, a.failures, a.nextSend = false, 0, time.Time{}
-	if a.last != nil {
-		if err := a.take(now, *a.last, true); err != nil {
-			return err
-		}
-	}
-	// Not at once: a server that forks each new agent too would be a storm.
-	a.nextReport = now.Add(settle)
-	return a.join(ctx, now)
-}
-
-// join enrols if the agent has no credential.
-func (a *Agent) join(ctx context.Context, now time.Time) error {
-	if a.enrolled || now.Before(a.nextSend) {
-		return nil
-	}
-	if a.id.Credential != "" {
-		a.enrolled = true
-		return nil
-	}
-	if err := a.enroll(ctx); err != nil {
-		a.backOff(now, err)
-	}
-	return nil
-}
-
-func (a *Agent) enroll(ctx context.Context) error {
-	token, err := a.options.JoinToken()
-	if err != nil {
-		return err
-	}
-	request := report.EnrollRequest{Agent: a.self(), Previous: a.id.Credential}
-	if a.last != nil {
-		request.Host = a.last.Host
-		for _, i := range a.last.Interfaces {
-			if i.PermanentMAC != "" {
-				request.MACs = append(request.MACs, i.PermanentMAC)
-			}
-		}
-	}
-	reply, err := a.options.Sender.Enroll(ctx, token, request)
-	if err != nil {
-		return err
-	}
-	a.id.Credential, a.id.CI = reply.Credential, reply.CI
-	a.id.Schedule = overlay(report.Schedule{}, reply.Schedule)
-	if err := a.dir.saveIdentity(a.id); err != nil {
-		return err
-	}
-	a.enrolled, a.failures, a.nextSend, a.quiet = true, 0, time.Time{}, false
-	a.log.Info("joined", "ci", reply.CI, "agent_id", a.id.AgentID)
-	return nil
-}
-
-// backOff waits longer after each failure, up to five minutes, and never in
-// step with the other agents that lost the same server.
-func (a *Agent) backOff(now time.Time, err error) {
-	wait := longestBackoff
-	if a.failures < 7 {
-		wait = min(firstBackoff<<a.failures, longestBackoff)
-	}
-	a.failures++
-	wait = wait/2 + time.Duration(a.options.Random()*float64(wait))
-	var status *StatusError
-	if errors.As(err, &status) && status.RetryAfter > 0 {
-		wait = status.RetryAfter + time.Duration(a.options.Random()*float64(status.RetryAfter))
-	}
-	a.nextSend = now.Add(wait)
-	level := slog.LevelDebug
-	if !a.quiet {
-		a.quiet, level = true, slog.LevelWarn
-	}
-	a.log.Log(context.Background(), level, "the server cannot be reached: keeping reports on disk", "error", err, "retry_in", wait.Round(time.Second))
-}
-
-// drain sends what was spooled, oldest first, until it is empty or fails.
-func (a *Agent) drain(ctx context.Context, now time.Time) error {
-	if err := a.join(ctx, now); err != nil || !a.enrolled || now.Before(a.nextSend) {
-		return err
-	}
-	for !a.spool.empty() && ctx.Err() == nil {
-		body, err := a.spool.oldest()
-		if err != nil {
-			return err
-		}
-		if body == nil {
-			return nil
-		}
-		reply, err := a.send(ctx, now, body)
-		switch {
-		case err == nil:
-		case a.retriable(err):
-			a.backOff(now, err)
-			return nil
-		default:
-			a.log.Error("the server refused a spooled report for good", "error", err)
-			// Its sections are not with the server after all.
-			clear(a.queued)
-		}
-		if err := a.spool.drop(); err != nil {
-			return err
-		}
-		if err == nil {
-			if err := a.answered(ctx, now, reply, a.spool.empty()); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// close says the last word: that the host goes down, if it does.
-func (a *Agent) close() {
-	if a.options.GoingDown == nil || !a.options.GoingDown() || a.hashes == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
-	defer cancel()
-	now := time.Now()
-	a.changes = append(a.changes, report.Change{At: now.UTC(), Type: report.ChangeRebooting, Object: a.last.Host.Hostname, Summary: "the host is going down"})
-	if err := a.hand(ctx, now); err != nil {
-		a.log.Error("cannot say that the host goes down", "error", err)
-	}
-}
-
-// Once takes one full round and delivers it, for --once without --output.
-func (a *Agent) Once(ctx context.Context, now time.Time) error {
-	r := a.options.Source.Collect(ctx, now, true)
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("collect: %w", err)
-	}
-	if err := a.take(now, r, true); err != nil {
-		return err
-	}
-	if !a.enrolled && a.id.Credential == "" {
-		if err := a.enroll(ctx); err != nil {
-			return err
-		}
-	}
-	a.enrolled = true
-	body, _, err := a.envelope(now)
-	if err != nil {
-		return err
-	}
-	reply, err := a.send(ctx, now, body)
-	if err != nil {
-		return err
-	}
-	for section, reason := range reply.Rejected {
-		return fmt.Errorf("the server refused section %s: %s", section, reason)
-	}
-	return a.answered(ctx, now, reply, true)
-}
-
-// PrintOnly completes a report for printing: nothing is sent and nothing is
-// written, so an agent that never joined has no id to show.
-func PrintOnly(r report.Report, stateDirPath string, self Self, newID func() string) report.Report {
-	id, err := stateDir{stateDirPath}.loadIdentity()
-	if r.Problems == nil {
-		r.Problems = make(map[string][]report.Problem)
-	}
-	if err != nil || id.AgentID == "" {
-		id.AgentID = newID()
-		reason := "id: none is kept in the state directory yet; this one is for this print only"
-		if err != nil {
-			reason = "id: " + err.Error()
-		}
-		r.Problems[report.SectionAgent] = []report.Problem{{Reason: reason}}
-	}
-	r.Agent = report.Agent{
-		ID: id.AgentID, Version: self.Version, BootID: self.BootID, Sequence: id.Sequence, StartedAt: self.StartedAt.UTC(),
-		User: self.User, Capabilities: self.Capabilities, SpoolDropped: id.Dropped,
-	}
-	return r
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"net/netip"
@@ -9,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/watchbill/watchbill/agent/probe"
-	"github.com/watchbill/watchbill/cmdb/report"
 	"github.com/watchbill/watchbill/internal/cluster"
 )
 
@@ -39,22 +37,4 @@ func StartMesh(c MeshConfig, agentID string, tree probe.Tree) (*cluster.Mesh, er
 			return tree.ConnectedWith(peer)
 		},
 	})
-}
-
-// ForwardPeers hands what a mesh member testifies to the agent's loop until the
-// context ends.
-func ForwardPeers(ctx context.Context, mesh *cluster.Mesh, to chan<- report.Peer) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case t := <-mesh.Testimonies():
-			peer := report.Peer{Agent: t.About, At: t.At.UTC(), Gone: t.Gone, Answers: t.Answers, Connections: t.Connections}
-			select {
-			case to <- peer:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
 }

@@ -71,7 +71,9 @@ func TestWatcherTellsOfFilesAndTransactions(t *testing.T) {
 			case <-time.After(10 * time.Millisecond):
 			}
 			if _, err := os.Stat(filepath.Join(state, "watched.json")); err == nil {
-				_ = os.WriteFile(config, []byte("PermitRootLogin yes\n"), 0o644)
+				// Whole at once, as editors do: a file caught half way is another change.
+				_ = os.WriteFile(config+".new", []byte("PermitRootLogin yes\n"), 0o644)
+				_ = os.Rename(config+".new", config)
 				if i > 20 {
 					return
 				}

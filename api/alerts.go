@@ -35,6 +35,7 @@ type Alert struct {
 	Why           string                 `json:"why"`
 	FinalFate     correlator.Fate        `json:"final_fate,omitempty" doc:"Where a held alert ended"`
 	FinalWhy      string                 `json:"final_why,omitempty"`
+	EndWhy        string                 `json:"end_why,omitempty" doc:"How it is known that it is over"`
 	Incident      string                 `json:"incident,omitempty"`
 	AttachedAt    *time.Time             `json:"attached_at,omitempty"`
 	Evidence      []correlator.Evidence  `json:"evidence" nullable:"false" doc:"Why it is in its incident"`
@@ -46,7 +47,7 @@ func alertOf(x correlator.Alert) Alert {
 		ID: x.ID, Source: x.Source, Fingerprint: x.Fingerprint, Name: x.Labels.Get("alertname"), StartsAt: x.StartsAt, EndsAt: x.EndsAt,
 		Labels: x.Labels.Map(), Annotations: x.Annotations.Map(), GeneratorURL: x.GeneratorURL, Status: x.Status, Severity: x.Severity,
 		Onset: x.Onset, FirstReceived: x.FirstReceived, LastReceived: x.LastReceived, Receipts: x.Receipts, Canonical: x.Canonical,
-		Binding: x.Binding, Fate: x.Fate, Why: x.Why, FinalFate: x.FinalFate, FinalWhy: x.FinalWhy, Incident: x.Incident,
+		Binding: x.Binding, Fate: x.Fate, Why: x.Why, FinalFate: x.FinalFate, FinalWhy: x.FinalWhy, EndWhy: x.EndWhy, Incident: x.Incident,
 		AttachedAt: x.AttachedAt, Evidence: x.Evidence, Clamped: x.Clamped,
 	}
 	if a.Evidence == nil {
@@ -73,6 +74,9 @@ var alertLanguage = filter.Language[correlator.Alert]{
 		}},
 		"held": {Doc: "yes: waits now", Text: func(a correlator.Alert) []string {
 			return []string{yesNo(a.Fate == correlator.FateHeld && a.FinalFate == "")}
+		}},
+		"why": {Doc: "the reason of its fate, in words: why:\"*disk swap*\"", Text: func(a correlator.Alert) []string {
+			return []string{a.Why, a.FinalWhy}
 		}},
 		"severity":    {Text: func(a correlator.Alert) []string { return []string{string(a.Severity)} }},
 		"incident":    {Text: func(a correlator.Alert) []string { return []string{a.Incident} }},

@@ -122,7 +122,7 @@ func New(o Options) (*API, error) {
 	if err := a.describe(); err != nil {
 		return nil, err
 	}
-	a.stream = newStream(o.Engine)
+	a.stream = newStream(o.Engine, o.Inventory, uint64(o.Now().UnixMilli()))
 	return a, nil
 }
 

@@ -171,7 +171,7 @@ func (a *API) show(ctx context.Context, docs []itsm.Incident) ([]Incident, error
 	out := make([]Incident, len(docs))
 	for i := range docs {
 		d := docs[i]
-		x := Incident{Incident: d, Refs: map[string]Ref{}, Legal: legalVerbs(&d)}
+		x := Incident{Incident: d, Refs: map[string]Ref{}, Legal: wordsOf(d.Legal())}
 		for _, c := range d.Causes {
 			x.Refs[c.CI] = Ref{c.Class, c.Name}
 		}
@@ -223,26 +223,7 @@ func refFromID(id string) Ref {
 	return Ref{Name: id}
 }
 
-func legalVerbs(i *itsm.Incident) []string {
-	out := make([]string, 0, 10)
-	for _, v := range i.Legal() {
-		out = append(out, string(v))
-	}
-	if i.Live() {
-		out = append(out, "merge")
-		if i.Alerts > 1 {
-			out = append(out, "split")
-		}
-	}
-	return out
-}
-
-type incidentReply struct {
-	ETag string `header:"ETag"`
-	Body Incident
-}
-
-func (a *API) incident(ctx context.Context, id string) (*incidentReply, error) {
+func (a *API) incident(ctx context.Context, id string) (*recorded[Incident], error) {
 	doc, _, err := a.o.Engine.Records().Incident(ctx, id)
 	if err != nil {
 		return nil, err
@@ -251,7 +232,7 @@ func (a *API) incident(ctx context.Context, id string) (*incidentReply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &incidentReply{ETag: etag(doc.Revision), Body: shown[0]}, nil
+	return &recorded[Incident]{etag(doc.Revision), shown[0]}, nil
 }
 
 // ByID names a record.
@@ -261,6 +242,7 @@ type ByID struct {
 
 // incidentRoutes registers what people do with incidents.
 func (a *API) incidentRoutes() {
+	k := kind[Incident]{"incident", "incidents", a.incident}
 	o := a.incidentOrder()
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/incidents", "list-incidents", "incidents", "List incidents"), o.doc()+"\n\nattention lists open ones only: unacknowledged first, then by priority, oldest first."),
 		func(ctx context.Context, in *Listing) (*reply[Page[Incident]], error) {
@@ -271,8 +253,7 @@ func (a *API) incidentRoutes() {
 			shown, err := a.show(ctx, p.Items)
 			return pageOf(shown, p.Next), err
 		})
-	handle(a, op(http.MethodGet, "/api/v1/incidents/{id}", "get-incident", "incidents", "One incident, with causes, paths and legal verbs"),
-		func(ctx context.Context, in *ByID) (*incidentReply, error) { return a.incident(ctx, in.ID) })
+	readable(a, k, "One incident, with causes, paths and legal verbs")
 	handle(a, op(http.MethodGet, "/api/v1/incidents/{id}/alerts", "list-incident-alerts", "incidents", "Its alerts in the order of receipt, each with fate and evidence"),
 		func(ctx context.Context, in *struct {
 			ByID
@@ -284,50 +265,28 @@ func (a *API) incidentRoutes() {
 			p, err := a.o.Engine.Records().Alerts(ctx, engine.AlertFilter{Incident: in.ID}, in.at())
 			return pageOf(alertsOf(p.Items), p.Next), err
 		})
-	handle(a, op(http.MethodGet, "/api/v1/incidents/{id}/timeline", "list-incident-timeline", "incidents", "Its timeline, oldest first"),
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*reply[Page[TimelineEntry]], error) {
-			if _, _, err := a.o.Engine.Records().Incident(ctx, in.ID); err != nil {
-				return nil, err
-			}
-			return a.timeline(ctx, in.ID, in.at())
-		})
-	create := op(http.MethodPost, "/api/v1/incidents", "create-incident", "incidents", "Open an incident by hand")
-	create.DefaultStatus = http.StatusCreated
-	handle(a, create, func(ctx context.Context, in *struct{ Body NewIncident }) (*created[Incident], error) {
-		id, err := a.submit(ctx, verbOf{record: "incident", name: "create"}, "", in.Body)
-		if err != nil {
-			return nil, err
-		}
-		x, err := a.incident(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		return &created[Incident]{Location: "/api/v1/incidents/" + id, ETag: x.ETag, Body: x.Body}, nil
-	})
+	creatable[NewIncident](a, k, "Open an incident by hand", nil)
 	for _, v := range []struct {
 		name, summary string
-		args          argument
+		register      verb[Incident]
 	}{
-		{"acknowledge", "Somebody works on it", arguments[noteArgs]},
-		{"assign", "Give it to a person or a team", arguments[assignArgs]},
-		{"hold", "Wait for somebody else", arguments[holdArgs]},
-		{"resume", "Go on after a hold", arguments[noteArgs]},
-		{"resolve", "It works again", arguments[resolveArgs]},
-		{"close", "Nothing is left to do", arguments[noteArgs]},
-		{"reopen", "It was not over", arguments[reasonArgs]},
-		{"cancel", "It was none", arguments[reasonArgs]},
-		{"notes", "Write on the timeline", arguments[textArgs]},
-		{"merge", "Another incident takes its alerts over", arguments[mergeArgs]},
-		{"split", "Some of its alerts become an incident of their own, which is answered", arguments[splitArgs]},
-		{"major", "Declare a major incident, or change who has which role", arguments[majorArgs]},
-		{"minor", "Take the declaration back", arguments[reasonArgs]},
+		{"acknowledge", "Somebody works on it", takes[noteArgs, Incident]},
+		{"assign", "Give it to a person or a team", takes[assignArgs, Incident]},
+		{"hold", "Wait for somebody else", takes[holdArgs, Incident]},
+		{"resume", "Go on after a hold", takes[noteArgs, Incident]},
+		{"resolve", "It works again", takes[resolveArgs, Incident]},
+		{"close", "Nothing is left to do", takes[noteArgs, Incident]},
+		{"reopen", "It was not over", takes[reasonArgs, Incident]},
+		{"cancel", "It was none", takes[reasonArgs, Incident]},
+		{"notes", "Write on the timeline", takes[textArgs, Incident]},
+		{"merge", "Another incident takes its alerts over", takes[mergeArgs, Incident]},
+		{"split", "Some of its alerts become an incident of their own, which is answered", takes[splitArgs, Incident]},
+		{"major", "Declare a major incident, or change who has which role", takes[majorArgs, Incident]},
+		{"minor", "Take the declaration back", takes[reasonArgs, Incident]},
+		{"edit", "Change title, description, impact or urgency", takes[editArgs, Incident]},
 	} {
-		v.args(a, verbOf{"incident", v.name, op(http.MethodPost, "/api/v1/incidents/{id}/"+v.name, v.name+"-incident", "incidents", v.summary)})
+		v.register(a, k, v.name, v.summary)
 	}
-	arguments[editArgs](a, verbOf{"incident", "edit", op(http.MethodPatch, "/api/v1/incidents/{id}", "edit-incident", "incidents", "Change title, description, impact or urgency")})
 }
 
 // NewIncident is what a person opens an incident with.
@@ -389,12 +348,6 @@ type (
 		Note        string `json:"note,omitempty" maxLength:"20000"`
 	}
 )
-
-type created[T any] struct {
-	Location string `header:"Location"`
-	ETag     string `header:"ETag"`
-	Body     T
-}
 
 // TimelineEntry is one line of a record's timeline.
 type TimelineEntry struct {

@@ -19,6 +19,7 @@ import (
 type Inventory interface {
 	Registry() *cmdb.Registry
 	List(ctx context.Context, q inventory.ListQuery) (inventory.Page, error)
+	Matching(ctx context.Context, query string, most int) ([]string, error)
 	Fields() []string
 	Get(ctx context.Context, id string) (cmdb.CI, error)
 	Ref(id string) (event.Ref, bool)
@@ -61,6 +62,7 @@ type Inventory interface {
 	Views(ctx context.Context) ([]inventory.View, error)
 	SaveView(ctx context.Context, v inventory.View) error
 	DeleteView(ctx context.Context, name string) error
+	Subscribe() *inventory.Subscription
 }
 
 // CIPage is a page of items; it also counts what matches in all.

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
@@ -20,19 +19,11 @@ type Maintenance struct {
 	Legal []string       `json:"legal" nullable:"false" doc:"Verbs that the window's state allows now"`
 }
 
-type maintenanceReply struct {
-	ETag string `header:"ETag"`
-	Body Maintenance
-}
-
 // refsMost bounds the names that come along with a window of many items.
 const refsMost = 1000
 
 func (a *API) maintenanceOf(m itsm.Maintenance) Maintenance {
-	x := Maintenance{Maintenance: m, Refs: map[string]Ref{}, Legal: []string{}}
-	for _, v := range m.Legal() {
-		x.Legal = append(x.Legal, string(v))
-	}
+	x := Maintenance{Maintenance: m, Refs: map[string]Ref{}, Legal: wordsOf(m.Legal())}
 	for _, id := range m.CIs[:min(len(m.CIs), refsMost)] {
 		if r, ok := a.ref(id); ok {
 			x.Refs[id] = r
@@ -41,9 +32,9 @@ func (a *API) maintenanceOf(m itsm.Maintenance) Maintenance {
 	return x
 }
 
-func (a *API) maintenanceRecord(ctx context.Context, id string) (*maintenanceReply, error) {
+func (a *API) maintenanceRecord(ctx context.Context, id string) (*recorded[Maintenance], error) {
 	m, _, err := a.o.Engine.Records().Maintenance(ctx, id)
-	return &maintenanceReply{etag(m.Revision), a.maintenanceOf(m)}, err
+	return &recorded[Maintenance]{etag(m.Revision), a.maintenanceOf(m)}, err
 }
 
 // NewMaintenance plans a window.
@@ -51,7 +42,7 @@ type NewMaintenance struct {
 	Summary  string     `json:"summary" minLength:"1" maxLength:"500" doc:"What is done"`
 	CIs      []string   `json:"cis,omitempty" maxItems:"5000" nullable:"false" doc:"Items that are worked on, by id or class:name"`
 	Services []string   `json:"services,omitempty" maxItems:"500" nullable:"false" doc:"Services that are worked on, by name"`
-	Query    string     `json:"query,omitempty" maxLength:"1000" doc:"Items that match this query now are covered too"`
+	Query    string     `json:"query,omitempty" maxLength:"1000" doc:"Items that match this query are covered too, also those that come to match it before the window ends"`
 	StartsAt *time.Time `json:"starts_at,omitempty" doc:"Without it: now"`
 	EndsAt   time.Time  `json:"ends_at"`
 }
@@ -61,43 +52,29 @@ type (
 		EndsAt time.Time `json:"ends_at"`
 		Reason string    `json:"reason,omitempty" maxLength:"2000"`
 	}
+	coverArgs struct {
+		CIs    []string `json:"cis" minItems:"1" maxItems:"5000" nullable:"false" doc:"Further items that are worked on, by id or class:name"`
+		Reason string   `json:"reason,omitempty" maxLength:"2000"`
+	}
 	whyArgs struct {
 		Reason string `json:"reason,omitempty" maxLength:"2000"`
 	}
 )
-
-// coveredMost bounds the items of one window.
-const coveredMost = 5000
 
 // covered are the items that match a query now.
 func (a *API) covered(ctx context.Context, query string) ([]string, error) {
 	if a.o.Inventory == nil {
 		return nil, fault.Invalidf("query", "there is no inventory to ask")
 	}
-	var ids []string
-	q := inventory.ListQuery{Query: query, Limit: 1000}
-	for {
-		p, err := a.o.Inventory.List(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		if p.Total > coveredMost {
-			return nil, fault.Invalidf("query", "matches %d items, the most is %d: narrow it", p.Total, coveredMost)
-		}
-		for _, c := range p.Items {
-			ids = append(ids, c.ID)
-		}
-		if q.Cursor = p.Next; q.Cursor == "" {
-			break
-		}
+	ids, err := a.o.Inventory.Matching(ctx, query, itsm.CoverMost)
+	if err == nil && len(ids) == 0 {
+		err = fault.Invalidf("query", "matches no item now")
 	}
-	if len(ids) == 0 {
-		return nil, fault.Invalidf("query", "matches no item now")
-	}
-	return ids, nil
+	return ids, err
 }
 
 func (a *API) maintenanceRoutes() {
+	k := kind[Maintenance]{"maintenance", "maintenance", a.maintenanceRecord}
 	handle(a, op(http.MethodGet, "/api/v1/maintenance", "list-maintenance", "maintenance", "List maintenance windows, newest first; open ones by their begin"),
 		func(ctx context.Context, in *struct {
 			Paging
@@ -110,52 +87,29 @@ func (a *API) maintenanceRoutes() {
 			}
 			return pageOf(out, p.Next), err
 		})
-	handle(a, op(http.MethodGet, "/api/v1/maintenance/{id}", "get-maintenance", "maintenance", "One window"),
-		func(ctx context.Context, in *ByID) (*maintenanceReply, error) { return a.maintenanceRecord(ctx, in.ID) })
-	handle(a, op(http.MethodGet, "/api/v1/maintenance/{id}/timeline", "list-maintenance-timeline", "maintenance", "Its timeline, oldest first"),
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*reply[Page[TimelineEntry]], error) {
-			if _, err := a.maintenanceRecord(ctx, in.ID); err != nil {
-				return nil, err
-			}
-			return a.timeline(ctx, in.ID, in.at())
-		})
-	create := op(http.MethodPost, "/api/v1/maintenance", "create-maintenance", "maintenance", "Plan a window: alerts about what it covers open nothing meanwhile")
-	create.DefaultStatus = http.StatusCreated
-	handle(a, create, func(ctx context.Context, in *struct{ Body NewMaintenance }) (*created[Maintenance], error) {
-		b := in.Body
+	readable(a, k, "One window")
+	creatable(a, k, "Plan a window: alerts about what it covers open nothing meanwhile", func(ctx context.Context, b NewMaintenance) (any, error) {
 		args := itsm.MaintenanceArgs{Summary: b.Summary, CIs: b.CIs, Services: b.Services, Query: b.Query, EndsAt: b.EndsAt}
 		if b.StartsAt != nil {
 			args.StartsAt = *b.StartsAt
 		}
-		if b.Query != "" {
-			ids, err := a.covered(ctx, b.Query)
-			if err != nil {
-				return nil, err
-			}
-			args.CIs = append(args.CIs, ids...)
+		if b.Query == "" {
+			return args, nil
 		}
-		id, err := a.submit(ctx, verbOf{record: "maintenance", name: "create"}, "", args)
-		if err != nil {
-			return nil, err
-		}
-		x, err := a.maintenanceRecord(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		return &created[Maintenance]{Location: "/api/v1/maintenance/" + id, ETag: x.ETag, Body: x.Body}, nil
+		ids, err := a.covered(ctx, b.Query)
+		args.CIs = append(args.CIs, ids...)
+		return args, err
 	})
 	for _, v := range []struct {
 		name, summary string
-		args          argument
+		register      verb[Maintenance]
 	}{
-		{"cancel", "It does not take place", arguments[whyArgs]},
-		{"end", "It is done before its time", arguments[whyArgs]},
-		{"extend", "It ends later, or sooner", arguments[extendArgs]},
+		{"cancel", "It does not take place", takes[whyArgs, Maintenance]},
+		{"end", "It is done before its time", takes[whyArgs, Maintenance]},
+		{"extend", "It ends later, or sooner", takes[extendArgs, Maintenance]},
+		{"cover", "More items are worked on", takes[coverArgs, Maintenance]},
 	} {
-		v.args(a, verbOf{"maintenance", v.name, op(http.MethodPost, "/api/v1/maintenance/{id}/"+v.name, v.name+"-maintenance", "maintenance", v.summary)})
+		v.register(a, k, v.name, v.summary)
 	}
 }
 
@@ -176,7 +130,7 @@ func (a *API) reviewRoutes() {
 			ByID
 			Body ReviewText
 		}) (*reply[itsm.Review], error) {
-			if _, err := a.submit(ctx, verbOf{record: "incident", name: "review"}, in.ID, in.Body); err != nil {
+			if _, err := a.submit(ctx, "incident", "review", in.ID, in.Body); err != nil {
 				return nil, err
 			}
 			r, err := a.o.Engine.Records().Review(ctx, in.ID)

@@ -49,15 +49,6 @@ func (p *Problem) ContentType(string) string { return problemType }
 
 const problemType = "application/problem+json"
 
-// stale is a Conflict that tells the revision which is current.
-type stale struct {
-	revision uint64
-	fault    *fault.Error
-}
-
-func (s *stale) Error() string { return s.fault.Error() }
-func (s *stale) Unwrap() error { return s.fault }
-
 // problem turns any error into what the caller may see of it. It is the only
 // place that does. What the caller cannot mend is logged here, once.
 func (a *API) problem(ctx context.Context, err error) *Problem {
@@ -97,6 +88,10 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 		f := fault.Public(err)
 		kind, p.Detail, p.Legal = f.Kind.String(), f.Error(), f.Legal
 		p.Status = statusOf(f.Kind)
+		if f.Revision != 0 {
+			p.Revision = &f.Revision
+			p.header.Set("ETag", etag(f.Revision))
+		}
 		var l fault.List
 		if errors.As(err, &l) {
 			p.Detail = l.Error()
@@ -112,11 +107,6 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 		case fault.Unavailable:
 			p.header.Set("Retry-After", "2")
 		}
-	}
-	var s *stale
-	if errors.As(err, &s) {
-		p.Revision = &s.revision
-		p.header.Set("ETag", etag(s.revision))
 	}
 	p.Type, p.Title = "urn:watchbill:problem:"+kind, http.StatusText(p.Status)
 	return p

@@ -19,19 +19,7 @@ type ProblemRecord struct {
 	Legal []string `json:"legal" nullable:"false" doc:"Verbs that the problem's state allows now"`
 }
 
-func problemOf(p itsm.Problem) ProblemRecord {
-	x := ProblemRecord{Problem: p, Legal: []string{}}
-	for _, v := range p.Legal() {
-		x.Legal = append(x.Legal, string(v))
-	}
-	if p.Live() {
-		x.Legal = append(x.Legal, "link")
-	}
-	if p.Incidents > 0 {
-		x.Legal = append(x.Legal, "unlink")
-	}
-	return x
-}
+func problemOf(p itsm.Problem) ProblemRecord { return ProblemRecord{p, wordsOf(p.Legal())} }
 
 var problemLanguage = filter.Language[itsm.Problem]{
 	Fields: map[string]filter.Field[itsm.Problem]{
@@ -74,17 +62,13 @@ func (a *API) problemOrder() order[itsm.Problem] {
 	}
 }
 
-type problemReply struct {
-	ETag string `header:"ETag"`
-	Body ProblemRecord
-}
-
-func (a *API) problemRecord(ctx context.Context, id string) (*problemReply, error) {
+func (a *API) problemRecord(ctx context.Context, id string) (*recorded[ProblemRecord], error) {
 	doc, _, err := a.o.Engine.Records().Problem(ctx, id)
-	return &problemReply{etag(doc.Revision), problemOf(doc)}, err
+	return &recorded[ProblemRecord]{etag(doc.Revision), problemOf(doc)}, err
 }
 
 func (a *API) problemRoutes() {
+	k := kind[ProblemRecord]{"problem", "problems", a.problemRecord}
 	o := a.problemOrder()
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/problems", "list-problems", "problems", "List problems"), o.doc()),
 		func(ctx context.Context, in *Listing) (*reply[Page[ProblemRecord]], error) {
@@ -95,18 +79,7 @@ func (a *API) problemRoutes() {
 			}
 			return pageOf(out, p.Next), err
 		})
-	handle(a, op(http.MethodGet, "/api/v1/problems/{id}", "get-problem", "problems", "One problem"),
-		func(ctx context.Context, in *ByID) (*problemReply, error) { return a.problemRecord(ctx, in.ID) })
-	handle(a, op(http.MethodGet, "/api/v1/problems/{id}/timeline", "list-problem-timeline", "problems", "Its timeline, oldest first"),
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*reply[Page[TimelineEntry]], error) {
-			if _, err := a.problemRecord(ctx, in.ID); err != nil {
-				return nil, err
-			}
-			return a.timeline(ctx, in.ID, in.at())
-		})
+	readable(a, k, "One problem")
 	handle(a, op(http.MethodGet, "/api/v1/problems/{id}/incidents", "list-problem-incidents", "problems", "The incidents that it explains, newest first"),
 		func(ctx context.Context, in *struct {
 			ByID
@@ -122,39 +95,27 @@ func (a *API) problemRoutes() {
 			shown, err := a.show(ctx, p.Items)
 			return pageOf(shown, p.Next), err
 		})
-	create := op(http.MethodPost, "/api/v1/problems", "create-problem", "problems", "Open a problem by hand")
-	create.DefaultStatus = http.StatusCreated
-	handle(a, create, func(ctx context.Context, in *struct{ Body NewProblem }) (*created[ProblemRecord], error) {
-		id, err := a.submit(ctx, verbOf{record: "problem", name: "create"}, "", in.Body)
-		if err != nil {
-			return nil, err
-		}
-		x, err := a.problemRecord(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		return &created[ProblemRecord]{Location: "/api/v1/problems/" + id, ETag: x.ETag, Body: x.Body}, nil
-	})
+	creatable[NewProblem](a, k, "Open a problem by hand", nil)
 	for _, v := range []struct {
 		name, summary string
-		args          argument
+		register      verb[ProblemRecord]
 	}{
-		{"assess", "Somebody looks at it", arguments[reasonArgs]},
-		{"root_cause", "Look for the cause", arguments[reasonArgs]},
-		{"fix", "The cause is known and being mended", arguments[causeArgs]},
-		{"resolve", "It is mended; closes when it does not come back", arguments[mendArgs]},
-		{"close", "Close before the time of proof, with a reason", arguments[reasonArgs]},
-		{"reopen", "It was not mended", arguments[reasonArgs]},
-		{"known_error", "The cause or a workaround is known; shown on each incident of it", arguments[knownArgs]},
-		{"workaround", "What helps until the cause is mended; shown on each incident of it", arguments[aroundArgs]},
-		{"assign", "Give it to a person or a team", arguments[assignArgs]},
-		{"notes", "Write on the timeline", arguments[textArgs]},
-		{"link", "An incident belongs to it", arguments[linkArgs]},
-		{"unlink", "An incident does not belong to it", arguments[linkArgs]},
+		{"assess", "Somebody looks at it", takes[reasonArgs, ProblemRecord]},
+		{"root_cause", "Look for the cause", takes[reasonArgs, ProblemRecord]},
+		{"fix", "The cause is known and being mended", takes[causeArgs, ProblemRecord]},
+		{"resolve", "It is mended; closes when it does not come back", takes[mendArgs, ProblemRecord]},
+		{"close", "Close before the time of proof, with a reason", takes[reasonArgs, ProblemRecord]},
+		{"reopen", "It was not mended", takes[reasonArgs, ProblemRecord]},
+		{"known_error", "The cause or a workaround is known; shown on each incident of it", takes[knownArgs, ProblemRecord]},
+		{"workaround", "What helps until the cause is mended; shown on each incident of it", takes[aroundArgs, ProblemRecord]},
+		{"assign", "Give it to a person or a team", takes[assignArgs, ProblemRecord]},
+		{"notes", "Write on the timeline", takes[textArgs, ProblemRecord]},
+		{"link", "An incident belongs to it", takes[linkArgs, ProblemRecord]},
+		{"unlink", "An incident does not belong to it", takes[linkArgs, ProblemRecord]},
+		{"edit", "Change title, description, priority or root cause", takes[problemEdit, ProblemRecord]},
 	} {
-		v.args(a, verbOf{"problem", v.name, op(http.MethodPost, "/api/v1/problems/{id}/"+v.name, strings.ReplaceAll(v.name, "_", "-")+"-problem", "problems", v.summary)})
+		v.register(a, k, v.name, v.summary)
 	}
-	arguments[problemEdit](a, verbOf{"problem", "edit", op(http.MethodPatch, "/api/v1/problems/{id}", "edit-problem", "problems", "Change title, description, priority or root cause")})
 }
 
 // NewProblem is what a person opens a problem with.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -13,20 +12,23 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
-// stream passes the engine's changes on to browsers. It remembers the newest
-// ones, so that a reader who was away shortly misses nothing.
+// stream passes the changes of the engine and of the inventory on to browsers. It
+// remembers the newest ones, so that a reader who was away shortly misses nothing.
 type stream struct {
-	sub  *engine.Subscription
-	done chan struct{} // closed by close
-	gone chan struct{} // closed when the follower has ended
+	sub   *engine.Subscription
+	items *inventory.Subscription
+	done  chan struct{} // closed by close
+	gone  chan struct{} // closed when the follower has ended
 
 	mu      sync.Mutex
 	past    []engine.Change // the newest changes, oldest first
 	since   uint64          // every change after this position is in past
+	inv     itemLog
 	readers map[chan struct{}]struct{}
 	wg      sync.WaitGroup
 	closed  bool
@@ -35,8 +37,16 @@ type stream struct {
 // remember is how many changes are kept for readers that come back.
 const remember = 8192
 
-func newStream(e *engine.Engine) *stream {
-	s := &stream{sub: e.Subscribe(), done: make(chan struct{}), gone: make(chan struct{}), since: e.Position(), readers: map[chan struct{}]struct{}{}}
+// newStream follows from now on. start must grow from one start of the server to
+// the next: a number of the inventory's that an earlier one gave is then known as old.
+func newStream(e *engine.Engine, inv Inventory, start uint64) *stream {
+	s := &stream{
+		sub: e.Subscribe(), done: make(chan struct{}), gone: make(chan struct{}),
+		since: e.Position(), inv: itemLog{since: start, newest: start}, readers: map[chan struct{}]struct{}{},
+	}
+	if inv != nil {
+		s.items = inv.Subscribe()
+	}
 	go s.follow()
 	return s
 }
@@ -44,10 +54,23 @@ func newStream(e *engine.Engine) *stream {
 func (s *stream) follow() {
 	defer close(s.gone)
 	defer s.sub.Close()
+	// The first change of the inventory is told at once, what follows together:
+	// ten thousand agents would otherwise keep every page reading.
+	var changed <-chan struct{}
+	var rest <-chan time.Time
+	if s.items != nil {
+		defer s.items.Close()
+		changed = s.items.C
+	}
 	for {
 		select {
 		case changes := <-s.sub.C:
 			s.add(changes)
+		case <-changed:
+			s.addItems(s.items.Take())
+			changed, rest = nil, time.After(itemsRest)
+		case <-rest:
+			changed, rest = s.items.C, nil
 		case <-s.done:
 			return
 		}
@@ -74,6 +97,11 @@ func (s *stream) add(changes []engine.Change) {
 		s.since = s.past[over-1].Position
 		s.past = append(s.past[:0:0], s.past[over:]...)
 	}
+	s.wake()
+}
+
+// wake tells the readers that there is something new. The lock is held.
+func (s *stream) wake() {
 	for c := range s.readers {
 		select {
 		case c <- struct{}{}:
@@ -143,14 +171,15 @@ const (
 
 // StreamEvent is the data of one server-sent event.
 type StreamEvent struct {
-	ID       string `json:"id" doc:"The record that changed"`
-	Kind     string `json:"kind" enum:"incident,alert,problem,maintenance"`
-	Position uint64 `json:"position" doc:"Of the event in the journal that changed it"`
+	ID       string `json:"id" doc:"The record that changed; empty for very many items or tasks at once"`
+	Kind     string `json:"kind" enum:"incident,alert,problem,maintenance,ci,task"`
+	Position uint64 `json:"position" doc:"Of the event in the journal that changed it; 0 for what the inventory keeps outside of it"`
 }
 
 func (a *API) streamRoutes() {
 	o := describedAs(op(http.MethodGet, "/api/v1/stream", "stream", "records", "Server-sent events of what changed"),
-		"`event` is the kind of record, `data` is {id, kind, position}, `id` is the position: a reader that comes back with Last-Event-ID gets what it missed. "+
+		"`event` is the kind of record, `data` is {id, kind, position}; a reader that comes back with the last `id` as Last-Event-ID gets what it missed. "+
+			"Changes of the inventory (ci, task) come at most once a second, each item once. "+
 			"`event: reset` says that changes were lost: read everything anew. Comments are heartbeats.")
 	a.huma.OpenAPI().Components.Schemas.Schema(typeOf[StreamEvent](), true, "")
 	o.Responses = map[string]*huma.Response{"200": {Description: "The stream", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: "string"}}}}}
@@ -159,12 +188,12 @@ func (a *API) streamRoutes() {
 		Kinds string `query:"kinds" maxLength:"100" doc:"Only these kinds, separated by commas"`
 		Last  string `header:"Last-Event-ID" maxLength:"40" doc:"The id of the last event that was seen"`
 	}) (*huma.StreamResponse, error) {
-		var from uint64
+		var from mark
 		resume := in.Last != ""
 		if resume {
 			var err error
-			if from, err = strconv.ParseUint(in.Last, 10, 64); err != nil {
-				return nil, fault.Invalidf("Last-Event-ID", "want a position, got %q", in.Last)
+			if from, err = parseMark(in.Last); err != nil {
+				return nil, err
 			}
 		}
 		wake, leave, ok := a.stream.join()
@@ -208,17 +237,17 @@ func (x *sender) write(text string) error {
 	return x.c.Flush()
 }
 
-func (a *API) serve(r *http.Request, x *sender, wake chan struct{}, from uint64, resume bool) {
+func (a *API) serve(r *http.Request, x *sender, wake chan struct{}, from mark, resume bool) {
 	_ = x.c.SetReadDeadline(time.Time{})
 	x.w.Header().Set("Content-Type", "text/event-stream")
 	x.w.Header().Set("X-Accel-Buffering", "no") // nginx would hold events back
 	x.w.WriteHeader(http.StatusOK)
-	at := a.stream.newest()
-	begin := fmt.Sprintf("retry: 2000\nid: %d\n: watching\n\n", at)
-	if resume && from <= at {
+	at := a.stream.mark()
+	begin := fmt.Sprintf("retry: 2000\nid: %s\n: watching\n\n", at)
+	if resume && from.position <= at.position && from.items <= at.items {
 		at, begin = from, "retry: 2000\n: watching\n\n"
 	} else if resume { // a position of another server's journal
-		begin = fmt.Sprintf("retry: 2000\nid: %d\nevent: reset\ndata: {}\n\n", at)
+		begin = fmt.Sprintf("retry: 2000\nid: %s\nevent: reset\ndata: {}\n\n", at)
 	}
 	if x.write(begin) != nil {
 		return
@@ -228,14 +257,14 @@ func (a *API) serve(r *http.Request, x *sender, wake chan struct{}, from uint64,
 	end := time.NewTimer(streamLife)
 	defer end.Stop()
 	for {
-		changes, whole := a.stream.after(at)
+		changes, whole := a.stream.after(at.position)
+		items, wholeItems := a.stream.itemsAfter(at.items)
 		text := ""
-		if !whole {
-			at = a.stream.newest()
-			text = fmt.Sprintf("id: %d\nevent: reset\ndata: {}\n\n", at)
-		} else if n := len(changes); n > 0 {
-			text = x.events(changes)
-			at = changes[n-1].Position
+		if !whole || !wholeItems {
+			at = a.stream.mark()
+			text = fmt.Sprintf("id: %s\nevent: reset\ndata: {}\n\n", at)
+		} else {
+			text = x.events(changes, &at) + x.itemEvents(items, &at)
 		}
 		if text != "" && x.write(text) != nil {
 			return
@@ -257,20 +286,25 @@ func (a *API) serve(r *http.Request, x *sender, wake chan struct{}, from uint64,
 	}
 }
 
-// events writes each changed record once per position.
-func (x *sender) events(changes []engine.Change) string {
+// events writes each changed record once per position, and moves the reader's mark.
+func (x *sender) events(changes []engine.Change, at *mark) string {
 	var b strings.Builder
 	seen := map[engine.Change]bool{}
 	for _, c := range changes {
+		at.position = c.Position
 		if seen[c] || !x.wants(c.Kind) {
 			continue
 		}
 		seen[c] = true
-		data, err := json.Marshal(StreamEvent{c.ID, c.Kind, c.Position})
-		if err != nil {
-			continue // three plain fields always encode
-		}
-		fmt.Fprintf(&b, "id: %d\nevent: %s\ndata: %s\n\n", c.Position, c.Kind, data)
+		write(&b, *at, StreamEvent{c.ID, c.Kind, c.Position})
 	}
 	return b.String()
+}
+
+func write(b *strings.Builder, at mark, e StreamEvent) {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return // three plain fields always encode
+	}
+	fmt.Fprintf(b, "id: %s\nevent: %s\ndata: %s\n\n", at, e.Kind, data)
 }

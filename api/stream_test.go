@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/internal/engine"
 )
 
@@ -75,7 +76,7 @@ func TestStreamTellsWhatChanged(t *testing.T) {
 	}
 	i := h.open("x", 1, 1)
 	e, ok := l.next()
-	if !ok || e.event != "incident" || !strings.Contains(e.data, `"id":"`+i.ID+`"`) || !strings.Contains(e.data, `"position":`+e.id) {
+	if !ok || e.event != "incident" || !strings.Contains(e.data, `"id":"`+i.ID+`"`) || !strings.Contains(e.data, `"position":`+strings.Split(e.id, "-")[0]) {
 		t.Fatalf("%+v", e)
 	}
 	// Who comes back gets what was missed, and nothing twice.
@@ -102,6 +103,63 @@ func TestStreamTellsWhatChanged(t *testing.T) {
 	}
 	if a := h.call(auth.Viewer, "GET", "/api/v1/stream", nil); a.status != http.StatusServiceUnavailable {
 		t.Errorf("after the end: %d", a.status)
+	}
+}
+
+// A page of the inventory must follow what agents and people change, also after a
+// pause; the same item many times is told once.
+func TestStreamTellsWhatChangedInTheInventory(t *testing.T) {
+	h := build(t)
+	rack := func(name string) string {
+		return decode[CIDetail](t, h.call(auth.Manager, "POST", "/api/v1/cis", map[string]any{"class": "rack", "name": name}), 201).ID
+	}
+	l := h.listen("")
+	greeting, _ := l.next()
+	first := rack("r1")
+	e, ok := l.next()
+	if !ok || e.event != "ci" || !strings.Contains(e.data, `"id":"`+first+`"`) {
+		t.Fatalf("%+v", e)
+	}
+	for n := range 20 {
+		decode[CIDetail](t, h.call(auth.Manager, "PATCH", "/api/v1/cis/"+first, map[string]any{"tags": []string{fmt.Sprint(n)}}), 200)
+	}
+	other := rack("r2")
+	told := 0
+	for {
+		e, ok := l.next()
+		if !ok || e.event != "ci" {
+			t.Fatalf("%+v", e)
+		}
+		if told++; strings.Contains(e.data, other) {
+			break
+		}
+	}
+	if told > 6 { // each pause tells the rack at most once
+		t.Errorf("20 edits of one item were told as %d events", told-1)
+	}
+	back := h.listen(greeting.id)
+	for _, want := range []string{first, other} {
+		if got, ok := back.next(); !ok || !strings.Contains(got.data, want) {
+			t.Errorf("after a pause: %+v, want %s", got, want)
+		}
+	}
+	// An id of before the last start: its number says nothing about this one's changes.
+	old := strings.Split(greeting.id, "-")[0] + "-12"
+	if got, ok := h.listen(old).next(); !ok || got.event != "reset" {
+		t.Errorf("an id of an earlier start: %+v", got)
+	}
+}
+
+func TestStreamSaysManyInsteadOfThousands(t *testing.T) {
+	s := &stream{readers: map[chan struct{}]struct{}{}, inv: itemLog{since: 7, newest: 7}}
+	for n := range remember + 5 {
+		s.addItems([]inventory.Changed{{Kind: "ci", ID: fmt.Sprint(n)}})
+	}
+	if _, whole := s.itemsAfter(7); whole || len(s.inv.past) != remember {
+		t.Errorf("forgotten changes were said to be whole; %d remembered", len(s.inv.past))
+	}
+	if c, whole := s.itemsAfter(s.inv.newest - 1); !whole || len(c) != 1 {
+		t.Errorf("%v %v", c, whole)
 	}
 }
 

@@ -31,6 +31,9 @@ type candidate struct {
 // says it most narrowly. A nil binding means that no label value is known: work
 // for the asset manager, told in why.
 func (g *graph) bind(labels event.Labels, generatorURL string) (b *Binding, why string) {
+	if n := g.nodes.Get(labels.Get(itemLabel)); n != nil {
+		return &Binding{CI: n.ID, Class: n.Class, Name: n.Name, Label: itemLabel, Value: n.ID, Evidence: "it names the item by its id", Score: 100}, ""
+	}
 	cands := candidates(labels)
 	var tried []string
 	for _, c := range cands {

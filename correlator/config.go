@@ -53,7 +53,7 @@ type Config struct {
 	LateFiring Duration `json:"late_firing"`
 	// Watchdogs are alert names whose absence is the signal.
 	Watchdogs []string `json:"watchdogs"`
-	// WatchdogTimeout is how long a heartbeat may be silent.
+	// WatchdogTimeout is how long a heartbeat may be silent; 0 learns it from its rhythm.
 	WatchdogTimeout Duration `json:"watchdog_timeout"`
 	// MaxOnsetAge bounds how far in the past an onset may lie when an alert is first heard.
 	MaxOnsetAge Duration `json:"max_onset_age"`
@@ -105,18 +105,17 @@ func DefaultConfig() Config {
 			Critical: Duration(30 * time.Second), Major: Duration(60 * time.Second),
 			Warning: Duration(4 * time.Hour), Info: Duration(8 * time.Hour),
 		},
-		Window:          Duration(10 * time.Minute),
-		Hops:            2,
-		HoldDown:        Duration(5 * time.Minute),
-		ReopenWindow:    Duration(30 * time.Minute),
-		Expiry:          Duration(5 * time.Hour),
-		LateFiring:      Duration(5 * time.Minute),
-		Watchdogs:       []string{"Watchdog", "DeadMansSwitch", "PrometheusAlertmanagerE2eDeadManSwitch"},
-		WatchdogTimeout: Duration(15 * time.Minute),
-		MaxOnsetAge:     Duration(24 * time.Hour),
-		MaxGroup:        500,
-		ProblemAfter:    3,
-		ProblemWindow:   Duration(30 * 24 * time.Hour),
+		Window:        Duration(10 * time.Minute),
+		Hops:          2,
+		HoldDown:      Duration(5 * time.Minute),
+		ReopenWindow:  Duration(30 * time.Minute),
+		Expiry:        Duration(5 * time.Hour),
+		LateFiring:    Duration(5 * time.Minute),
+		Watchdogs:     []string{"Watchdog", "DeadMansSwitch", "PrometheusAlertmanagerE2eDeadManSwitch"},
+		MaxOnsetAge:   Duration(24 * time.Hour),
+		MaxGroup:      500,
+		ProblemAfter:  3,
+		ProblemWindow: Duration(30 * 24 * time.Hour),
 	}
 }
 
@@ -132,7 +131,9 @@ func (c Config) Validate() error {
 	positive("hold_down", c.HoldDown)
 	positive("reopen_window", c.ReopenWindow)
 	positive("expiry", c.Expiry)
-	positive("watchdog_timeout", c.WatchdogTimeout)
+	if c.WatchdogTimeout < 0 {
+		l = append(l, fault.Invalidf("watchdog_timeout", "must not be negative"))
+	}
 	positive("max_onset_age", c.MaxOnsetAge)
 	if c.Hops < 0 || c.Hops > 5 {
 		l = append(l, fault.Invalidf("hops", "must be 0 to 5, got %d", c.Hops))

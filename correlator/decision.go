@@ -57,6 +57,7 @@ type Alert struct {
 	Why           string       `json:"why"`
 	FinalFate     Fate         `json:"final_fate,omitempty"` // where a held alert ended
 	FinalWhy      string       `json:"final_why,omitempty"`
+	EndWhy        string       `json:"end_why,omitempty"` // how it is known that it is over
 	Incident      string       `json:"incident,omitempty"`
 	AttachedAt    *time.Time   `json:"attached_at,omitempty"`
 	Evidence      []Evidence   `json:"evidence,omitempty"` // why it is in its incident

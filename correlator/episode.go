@@ -32,6 +32,7 @@ type episode struct {
 	Why         string       `json:"why"`
 	FinalFate   Fate         `json:"final,omitempty"`
 	FinalWhy    string       `json:"final_why,omitempty"`
+	EndWhy      string       `json:"end_why,omitempty"`
 	Clamped     bool         `json:"clamped,omitempty"`
 	Due         time.Time    `json:"due,omitzero"`
 }
@@ -91,7 +92,7 @@ func (s *State) notification(src string, n *event.Notification) {
 		so = &source{}
 		s.sources.Put(src, so)
 	}
-	so.Heard = s.now
+	s.heard(src, so)
 	so.Truncated += n.Truncated
 	s.sources.Touch(src)
 	for _, bad := range n.Invalid {
@@ -107,28 +108,40 @@ func (s *State) notification(src string, n *event.Notification) {
 	if repeats > 0 {
 		s.emit(Counted{FateDuplicate, repeats})
 	}
-	s.heardAgain(src, so)
 }
 
-// heardAgain ends what went stale while the source was silent and is still not
-// mentioned now that it speaks: that is expiry, not recovery.
-func (s *State) heardAgain(src string, so *source) {
-	if len(so.Stale) == 0 {
-		return
+// heard notes that a source speaks. What went stale in its silence gets time to be
+// mentioned: a body is about one group of alerts and proves nothing about others.
+func (s *State) heard(src string, so *source) {
+	if so.Since.IsZero() || s.now.Sub(so.Heard) > s.expiry() {
+		so.Since = s.now // no living source is silent for so long: the clocks stood still
 	}
-	stale := so.Stale
+	so.Heard = s.now
+	for _, k := range so.Stale {
+		if ep := s.episodes.Get(k); ep != nil && ep.Status == AlertStale {
+			s.schedule(dueEpisode, k, &ep.Due, latest(s.expires(ep, so), s.now.Add(s.lastRepeat())))
+			s.episodes.Touch(k)
+		}
+	}
 	so.Stale = nil
-	for _, k := range stale {
-		ep := s.episodes.Get(k)
-		if ep == nil || ep.Status != AlertStale {
-			continue
-		}
-		if ep.Last.Equal(s.now) {
-			continue
-		}
-		s.end(k, ep, AlertExpired, s.now, "its source speaks again and does not mention it")
-	}
 	s.sources.Touch(src)
+}
+
+// expires is when an episode was unmentioned for the expiry while its source was heard.
+func (s *State) expires(ep *episode, so *source) time.Time {
+	return latest(ep.Base, so.Since).Add(s.expiry())
+}
+
+// lastRepeat is how long before an alert expires its source must have been heard for
+// that to prove anything: the expiry exceeds Alertmanager's repeat and group interval,
+// so by then it would have been mentioned.
+func (s *State) lastRepeat() time.Duration { return (s.expiry() / 10).Truncate(time.Millisecond) }
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // receive disposes of one alert object. Duplicates are counted by the caller;
@@ -158,7 +171,7 @@ func (s *State) receive(src string, a *event.Alert) Fate {
 		ep.Receipts++
 		ep.Last = s.now
 		s.endWithFate(key, ep, AlertResolved, FateResolve, "resolved by its source")
-		s.endTwins(key, ep.series(), a.EndsAt)
+		s.endTwins(key, ep, a.EndsAt)
 		return FateResolve
 	case ep.ended():
 		if s.now.Sub(ep.Ended) <= time.Duration(s.cfg.LateFiring) && ep.Status == AlertResolved {
@@ -167,10 +180,6 @@ func (s *State) receive(src string, a *event.Alert) Fate {
 		}
 		return s.refire(key, ep)
 	default:
-		if ep.Status == AlertStale {
-			ep.Status = AlertFiring
-			s.record(ep, "", false)
-		}
 		s.mention(key, ep)
 		return FateDuplicate
 	}
@@ -186,7 +195,12 @@ func (s *State) mention(key string, ep *episode) {
 	ep.Base = s.now
 	ep.Receipts++
 	s.episodes.Touch(key)
-	if s.now.Sub(ep.Written) >= rewriteEvery {
+	back := ep.Status == AlertStale
+	if back {
+		ep.Status = AlertFiring
+		s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
+	}
+	if back || s.now.Sub(ep.Written) >= rewriteEvery {
 		s.record(ep, "", false)
 	}
 }
@@ -228,7 +242,7 @@ func (s *State) fire(src, key string, a *event.Alert) Fate {
 
 // refire brings back an ended episode that is mentioned as firing long after its end.
 func (s *State) refire(key string, ep *episode) Fate {
-	ep.Status, ep.Ended = AlertFiring, time.Time{}
+	ep.Status, ep.Ended, ep.EndWhy = AlertFiring, time.Time{}, ""
 	ep.Last, ep.Base = s.now, s.now
 	ep.Receipts++
 	s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], key, strings.Compare)
@@ -256,17 +270,17 @@ func (s *State) supersede(src string, a *event.Alert) {
 	}
 }
 
-// endTwins ends the same series' episodes under another startsAt: peers differ
-// in it, and Alertmanager keeps the earlier when it merges them.
-func (s *State) endTwins(key, series string, endsAt time.Time) {
-	for _, k := range slices.Clone(s.bySeries[series]) {
-		if k == key {
+// endTwins ends the same alert's episodes under another startsAt: peers differ in
+// it, and Alertmanager keeps the earlier when it merges them. Equal labels are asked
+// for because fingerprints may collide.
+func (s *State) endTwins(key string, ep *episode, endsAt time.Time) {
+	for _, k := range slices.Clone(s.bySeries[ep.series()]) {
+		twin := s.episodes.Get(k)
+		if k == key || !twin.Labels.Equal(ep.Labels) || !endsAt.IsZero() && twin.StartsAt.After(endsAt) {
 			continue
 		}
-		if twin := s.episodes.Get(k); endsAt.IsZero() || !twin.StartsAt.After(endsAt) {
-			twin.EndsAt = endsAt
-			s.end(k, twin, AlertResolved, s.now, "resolved by its source under another startsAt")
-		}
+		twin.EndsAt = endsAt
+		s.end(k, twin, AlertResolved, s.now, "resolved by its source under another startsAt")
 	}
 }
 
@@ -275,7 +289,7 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	ep := s.newEpisode(src, key, a)
 	ep.Status, ep.Ended = AlertResolved, s.now
 	ep.Fate, ep.Why = FateResolve, "resolved; its firing was never received"
-	s.endTwins(key, ep.series(), a.EndsAt)
+	s.endTwins(key, ep, a.EndsAt)
 	c := s.placeEnded(key, ep, a)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(keepEnded))
 	s.recordFull(ep, c, a)
@@ -338,13 +352,13 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 
 // end closes an episode for another reason than its own resolve.
 func (s *State) end(key string, ep *episode, st AlertStatus, at time.Time, why string) {
-	ep.FinalWhy = why
+	ep.EndWhy = why
 	s.close(key, ep, st, at)
 	s.record(ep, "", false)
 }
 
 func (s *State) endWithFate(key string, ep *episode, st AlertStatus, f Fate, why string) {
-	ep.FinalWhy = why
+	ep.EndWhy = why
 	s.close(key, ep, st, s.now)
 	s.record(ep, f, false)
 }
@@ -379,25 +393,26 @@ func (s *State) episodeDue(key string) {
 		s.forget(key, ep)
 		return
 	}
-	if ep.Status == AlertStale {
-		return // waits for its source
+	so := s.sources.Get(ep.Source)
+	if so == nil {
+		return // its own facts end it
 	}
-	if at := ep.Base.Add(s.expiry()); at.After(s.now) {
+	if at := s.expires(ep, so); at.After(s.now) {
 		s.schedule(dueEpisode, key, &ep.Due, at)
 		s.episodes.Touch(key)
 		return
 	}
-	so := s.sources.Get(ep.Source)
-	if so != nil && !so.Heard.Before(s.now.Add(-s.expiry()/10)) {
+	if !so.Heard.Before(s.now.Add(-s.lastRepeat())) {
 		s.end(key, ep, AlertExpired, s.now, fmt.Sprintf("not mentioned for %s while its source was heard", s.expiry()))
+		return
+	}
+	so.Stale = append(so.Stale, key)
+	s.sources.Touch(ep.Source)
+	if ep.Status == AlertStale {
 		return
 	}
 	ep.Status = AlertStale
 	s.episodes.Touch(key)
-	if so != nil {
-		so.Stale = append(so.Stale, key)
-		s.sources.Touch(ep.Source)
-	}
 	s.record(ep, "", false)
 }
 
@@ -517,7 +532,7 @@ func (s *State) record(ep *episode, f Fate, released bool) {
 	if c == nil {
 		c = &canonical{ID: ep.Canonical, Severity: s.severity(ep.Labels)}
 	}
-	s.emit(AlertDecided{Alert: alertOf(ep, c), Fate: f, Released: released})
+	s.emit(AlertDecided{Alert: alertOf(ep, c), Fate: f, Released: released && !ep.lasting()})
 }
 
 func (s *State) recordFull(ep *episode, c *canonical, a *event.Alert) {
@@ -532,7 +547,7 @@ func alertOf(ep *episode, c *canonical) Alert {
 		ID: ep.ID, Source: ep.Source, Fingerprint: ep.Fingerprint, StartsAt: ep.StartsAt, Labels: ep.Labels,
 		Status: ep.Status, Severity: c.Severity, Onset: ep.Onset, FirstReceived: ep.First, LastReceived: ep.Last,
 		Receipts: ep.Receipts, Canonical: c.ID, Binding: c.Binding, Fate: ep.Fate, Why: ep.Why,
-		FinalFate: ep.FinalFate, FinalWhy: ep.FinalWhy, Evidence: c.Evidence, Clamped: ep.Clamped,
+		FinalFate: ep.FinalFate, FinalWhy: ep.FinalWhy, EndWhy: ep.EndWhy, Evidence: c.Evidence, Clamped: ep.Clamped,
 	}
 	held := c.Group == "" || strings.HasPrefix(c.Group, heldPrefix)
 	if !held {

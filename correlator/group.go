@@ -105,6 +105,14 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		ep.Fate, ep.Why = FateSuppressed, whyPlanned
 		return
 	}
+	if g, why := s.wreck(c); g != nil && best.g == nil {
+		c.Evidence = []Evidence{{"topology", why, attachOdds}}
+		s.join(g, c)
+		s.unclear(g)
+		s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), why))
+		ep.Fate, ep.Why = FateIncident, why
+		return
+	}
 	if best.g != nil {
 		g := best.g
 		ev := s.evidence(c, best)
@@ -541,18 +549,6 @@ func (s *State) Closed(id string, now time.Time) {
 	g.Closed = true
 	s.schedule(dueGroup, id, &g.Due, now.Add(time.Duration(s.cfg.ReopenWindow)))
 	s.groups.Touch(id)
-}
-
-// openBeat opens an incident for a silent heartbeat.
-func (s *State) openBeat(b *heartbeat) string {
-	g := &group{ID: s.seq("incident"), OpenedAt: s.now, LastJoined: s.now, Beat: b.Name}
-	g.Last = Assessment{
-		Title:    fmt.Sprintf("%s has not been heard from %s for %s: alerting itself may be down", b.Name, b.Source, s.now.Sub(b.Last).Round(time.Second)),
-		Severity: Critical, Onset: b.Last, Impact: 1, Urgency: 1, Derived: "a silent heartbeat means that nothing else would be heard",
-	}
-	s.groups.Put(g.ID, g)
-	s.emit(IncidentOpened{g.ID, g.Last, "the heartbeat " + b.Name + " is silent"})
-	return g.ID
 }
 
 // viewEvery is how often a large incident is looked at anew: to do so with every

@@ -1,6 +1,7 @@
 package correlator
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/watchbill/watchbill/internal/event"
@@ -31,11 +32,14 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	}
 	ek := episodeKey(src, a)
 	if ep := s.episodes.Get(ek); ep != nil {
-		s.mention(ek, ep)
 		if a.Status == event.Resolved && !ep.ended() {
 			s.endWithFate(ek, ep, AlertResolved, FateResolve, "the heartbeat's source ended it")
 			return FateResolve
 		}
+		if a.Status == event.Firing && ep.ended() {
+			ep.Status, ep.Ended, ep.EndWhy = AlertStale, time.Time{}, "" // mention brings it back
+		}
+		s.mention(ek, ep)
 		return FateDuplicate
 	}
 	ep := s.newEpisode(src, ek, a)
@@ -51,19 +55,48 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	return ep.Fate
 }
 
-// patience is how long a heartbeat may be silent: twice its own rhythm, which is
-// Alertmanager's repeat interval, and not less than configured. Before the rhythm
-// is known it may be anything up to the expiry of alerts.
+// patience is how long a heartbeat may be silent: as configured, else twice its own
+// rhythm, which is Alertmanager's repeat interval. Before the rhythm is known it may
+// be anything up to the expiry of alerts.
 func (s *State) patience(b *heartbeat) time.Duration {
-	if b.Beats < 6 {
-		return max(s.expiry(), time.Duration(s.cfg.WatchdogTimeout))
+	switch {
+	case s.cfg.WatchdogTimeout > 0:
+		return time.Duration(s.cfg.WatchdogTimeout)
+	case b.Beats < 6:
+		return s.expiry()
 	}
-	return max(2*time.Duration(b.Every)+5*time.Minute, time.Duration(s.cfg.WatchdogTimeout))
+	return max(2*time.Duration(b.Every)+5*time.Minute, 15*time.Minute)
 }
 
+// beatDue tells that a heartbeat is silent: in the incident of its last silence, if
+// that is not long over, else in one of its own.
 func (s *State) beatDue(key string) {
 	b := s.beats.Get(key)
 	b.Missing = true
 	s.beats.Touch(key)
-	b.Group = s.openBeat(b)
+	g := s.groups.Get(b.Group)
+	switch {
+	case g == nil || g.Closed || !g.live() && s.now.Sub(g.ResolvedAt) > time.Duration(s.cfg.ReopenWindow):
+		b.Group = s.openBeat(b)
+	case g.live():
+		s.unclear(g)
+	default:
+		s.revive(g, "the heartbeat "+b.Name+" is silent again")
+	}
+}
+
+// openBeat opens an incident for a silent heartbeat.
+func (s *State) openBeat(b *heartbeat) string {
+	from := ""
+	if b.Source != "" {
+		from = " from " + b.Source
+	}
+	g := &group{ID: s.seq("incident"), OpenedAt: s.now, LastJoined: s.now, Beat: b.Name}
+	g.Last = Assessment{
+		Title:    fmt.Sprintf("%s has not been heard%s for %s: alerting itself may be down", b.Name, from, s.now.Sub(b.Last).Round(time.Second)),
+		Severity: Critical, Onset: b.Last, Impact: 1, Urgency: 1, Derived: "a silent heartbeat means that nothing else would be heard",
+	}
+	s.groups.Put(g.ID, g)
+	s.emit(IncidentOpened{g.ID, g.Last, "the heartbeat " + b.Name + " is silent"})
+	return g.ID
 }

@@ -41,6 +41,12 @@ func history(t *rapid.T) []act {
 			}})
 		case 2:
 			out = append(out, act{at, &event.Start{}})
+		case 3:
+			l := &event.Liveness{Site: "fra", Lost: rapid.Bool().Draw(t, "lost"), Since: at.Add(-10 * time.Second), Hosts: 3}
+			if n := rapid.IntRange(0, 13).Draw(t, "which"); n < 13 { // 12 is known to nobody
+				l.CI = event.Ref{Class: "host", Name: fmt.Sprintf("host-%d", n)}
+			}
+			out = append(out, act{at, l})
 		default:
 			n := &event.Notification{}
 			for range rapid.IntRange(1, 6).Draw(t, "alerts") {
@@ -88,7 +94,7 @@ func newRun() *run {
 	r := &run{seq: map[string]int{}, fates: map[correlator.Fate]int{}, where: map[string]string{}, open: map[string]bool{}}
 	r.s = correlator.New(correlator.DefaultConfig(), func(kind string) string {
 		r.seq[kind]++
-		return fmt.Sprintf("%s%d", kind, r.seq[kind])
+		return fmt.Sprintf("%s%08d", kind, r.seq[kind])
 	})
 	return r
 }

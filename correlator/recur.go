@@ -1,7 +1,9 @@
 package correlator
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -14,9 +16,12 @@ import (
 type profile struct {
 	Title   string         `json:"title"`
 	At      time.Time      `json:"at"`
+	Middle  time.Time      `json:"middle"`           // of its alerts
 	Causes  []suspicion    `json:"causes,omitempty"` // best first, with their scores
 	Classes map[string]int `json:"classes"`
-	Items   []string       `json:"items,omitempty"`   // sorted
+	Items   []string       `json:"items,omitempty"`   // sorted; only what alerts name as their place
+	Placed  float64        `json:"placed,omitempty"`  // share of its alerts that name a place
+	Changes []string       `json:"changes,omitempty"` // versions that came just before it
 	Alone   string         `json:"alone,omitempty"`   // the identity of its only alert
 	Family  string         `json:"family,omitempty"`  // the first incident of its kind
 	Problem string         `json:"problem,omitempty"` // on the family's first: the problem they share
@@ -24,16 +29,22 @@ type profile struct {
 	Members []string       `json:"members,omitempty"` // on the family's first: newest last, at most familyKeep
 	Settled bool           `json:"settled,omitempty"` // counted for its family
 	Due     time.Time      `json:"due,omitzero"`
+
+	sorted []string // classes in order
+	keys   []string // under which it is found
 }
 
 const (
-	profileItems = 64
-	familyKeep   = 50
-	alikeFrom    = 0.6 // likeness from which an incident counts as seen before
-	lookback     = 60  // profiles compared per key, the newest
+	profileItems   = 64
+	profileClasses = 24
+	familyKeep     = 50
+	lookback       = 60 // profiles compared per key, the newest
 	// settleAfter is how long after its opening an incident is told to be a
 	// recurrence for good: by then most of what it does is seen.
 	settleAfter = 45 * time.Minute
+	// apart is how long after the middle of an earlier incident's alerts another
+	// must begin to be it again: before that it is a part of the same storm.
+	apart = 45 * time.Minute
 )
 
 // remember brings an incident's profile up to date with its assessment.
@@ -44,54 +55,70 @@ func (s *State) remember(g *group) *profile {
 		s.profiles.Put(g.ID, p)
 		s.schedule(dueProfile, g.ID, &p.Due, s.now.Add(time.Duration(s.cfg.ProblemWindow)))
 	}
-	s.unindexProfile(g.ID, p)
-	p.Title = g.Last.Title
-	p.Causes = p.Causes[:0]
-	p.Causes = append(p.Causes, g.Ranked...)
-	p.Classes = make(map[string]int, len(g.Classes))
-	for k, n := range g.Classes {
-		p.Classes[k] = n
+	p.Title, p.Middle = g.Last.Title, g.Middle
+	p.Causes = append(p.Causes[:0], g.Ranked...)
+	p.Classes = maps.Clone(g.Classes)
+	p.Items, p.Changes = p.Items[:0], p.Changes[:0]
+	placed, seen := 0, 0
+	for _, m := range g.Members {
+		c := s.alerts.Get(m)
+		if c == nil {
+			continue
+		}
+		if seen++; broad(c) {
+			continue // what runs on all machines, or a whole cluster, is no place
+		}
+		placed++
+		p.Items = append(p.Items, c.Binding.CI)
 	}
-	p.Items = p.Items[:0]
-	for i := range g.items {
-		p.Items = append(p.Items, s.g.ids[i])
-	}
+	p.Placed = quantise(float64(placed) / float64(max(1, seen)))
 	slices.Sort(p.Items)
+	p.Items = slices.Compact(p.Items)
 	p.Items = p.Items[:min(len(p.Items), profileItems)]
+	for _, c := range g.Last.Changes {
+		if c.Version != "" {
+			p.Changes = insert(p.Changes, c.Type+" "+strings.ReplaceAll(c.Summary, c.Name, "")+" "+c.Version, strings.Compare)
+		}
+	}
 	p.Alone = s.solo(g)
 	s.indexProfile(g.ID, p)
 	s.profiles.Touch(g.ID)
 	return p
 }
 
-// keys under which a profile is looked for: its suspects and its commonest class.
-func (p *profile) keys() []string {
-	out := make([]string, 0, 4)
-	for _, c := range p.Causes {
-		out = append(out, c.CI)
-	}
-	best := ""
-	for k, n := range p.Classes {
-		if b := p.Classes[best]; n > b || n == b && k < best {
-			best = k
-		}
-	}
-	return append(out, "\x00"+best)
-}
-
+// indexProfile lists a profile under its suspects and its classes, and takes it
+// from where it was listed before.
 func (s *State) indexProfile(id string, p *profile) {
-	for _, k := range p.keys() {
+	p.sorted = p.sorted[:0]
+	for k := range p.Classes {
+		p.sorted = append(p.sorted, k)
+	}
+	slices.Sort(p.sorted)
+	keys := make([]string, 0, len(p.Causes)+len(p.sorted))
+	for _, c := range p.Causes {
+		keys = append(keys, c.CI)
+	}
+	for _, k := range p.sorted[:min(len(p.sorted), profileClasses)] {
+		keys = append(keys, classKey+k)
+	}
+	if slices.Equal(keys, p.keys) {
+		return
+	}
+	s.unindexProfile(id, p)
+	p.keys = keys
+	for _, k := range keys {
 		s.byProfile[k] = insert(s.byProfile[k], id, strings.Compare)
 	}
 }
 
+// classKey begins the keys that are classes: no item's id does.
+const classKey = "\x00"
+
 func (s *State) unindexProfile(id string, p *profile) {
-	if len(p.Classes) == 0 {
-		return
-	}
-	for _, k := range p.keys() {
+	for _, k := range p.keys {
 		remove(s.byProfile, k, id, strings.Compare)
 	}
+	p.keys = nil
 }
 
 func (s *State) forgetProfile(id string) {
@@ -101,30 +128,59 @@ func (s *State) forgetProfile(id string) {
 	}
 }
 
-// weightOf a class in comparisons: rare classes tell more.
-func (s *State) weightOf(class string) float64 { return 0.3 - math.Log(s.classShare(class)) }
+// rarity of a class among the incidents that are remembered: what few of them had
+// tells more of what an incident is than what comes with every failure.
+func (s *State) rarity(class string) float64 {
+	return math.Log(float64(s.profiles.Len()+1) / (float64(len(s.byProfile[classKey+class])) + 0.5))
+}
 
-// alike compares two incidents: 0 have nothing in common, 1 are the same again.
-func (s *State) alike(a, b *profile) float64 {
-	if a.Alone != "" || b.Alone != "" {
-		if a.Alone == b.Alone {
-			return 1
-		}
-		return 0
+// likeness is what two incidents have in common, each from 0 to 1.
+type likeness struct {
+	classes float64 // kinds of alerts, the rare ones first
+	causes  float64 // suspects, by how much they are suspected
+	items   float64 // places
+	alone   bool    // one of them is a single alert
+	sibling string  // why another item counts as the same place
+}
+
+// The weights of likenesses are the coefficients of a logistic regression over
+// pairs of incidents of the recordings in docs/recurrence.md, each set judged by
+// what the others taught. They are rounded: nothing hangs on the second digit.
+const (
+	alikeBase    = -3.5
+	alikeClasses = 3.9
+	alikeCauses  = 1.2
+	alikeItems   = 2.6
+	alikeAlone   = -4.9
+	// alikeFrom is the probability from which an earlier incident is pointed at, and
+	// sureAlike that from which a second time is a problem already.
+	alikeFrom = 0.6
+	sureAlike = 0.65
+	// somewhere is the least of causes or items that two incidents must share: kinds
+	// of alerts alone say what fails, not that the same thing does.
+	minCauses, minItems = 0.3, 0.25
+)
+
+// probability that it is the same failure again.
+func (l likeness) probability() float64 {
+	causes, items := l.causes, l.items
+	if l.sibling != "" {
+		causes, items = 1, 0.35
 	}
-	classes := s.classCosine(a, b)
-	shared := 0
-	for _, i := range a.Items {
-		if _, ok := slices.BinarySearch(b.Items, i); ok {
-			shared++
-		}
+	x := alikeBase + alikeClasses*l.classes + alikeCauses*causes + alikeItems*items
+	if l.alone {
+		x += alikeAlone
 	}
-	items := 0.0
-	if n := len(a.Items) + len(b.Items) - shared; n > 0 {
-		items = min(1, 2*float64(shared)/float64(n))
-	}
-	if len(a.Causes) == 0 && len(b.Causes) == 0 {
-		return quantise(0.65*classes + 0.35*items)
+	return quantise(1 / (1 + math.Exp(-x)))
+}
+
+// alike compares two incidents. It returns false where they share too little for
+// the question to arise.
+func (s *State) alike(a, b *profile) (likeness, bool) {
+	l := likeness{alone: a.Alone != "" || b.Alone != ""}
+	// Alerts without a place happen with every failure of their cluster.
+	if a.Placed < 0.5 || b.Placed < 0.5 {
+		return l, false
 	}
 	var dot, na, nb float64
 	for _, x := range a.Causes {
@@ -138,83 +194,88 @@ func (s *State) alike(a, b *profile) float64 {
 	for _, y := range b.Causes {
 		nb += y.Gain * y.Gain
 	}
-	causes := 0.0
 	if na > 0 && nb > 0 {
-		causes = dot / math.Sqrt(na*nb)
+		l.causes = dot / math.Sqrt(na*nb)
 	}
-	return quantise(0.45*causes + 0.35*classes + 0.2*items)
-}
-
-func (s *State) classCosine(a, b *profile) float64 {
-	var dot, na, nb float64
-	value := func(p *profile, class string) float64 {
-		n := p.Classes[class]
-		if n == 0 {
-			return 0
+	shared := 0
+	for _, i := range a.Items {
+		if _, ok := slices.BinarySearch(b.Items, i); ok {
+			shared++
 		}
-		return (1 + math.Log(float64(n))) * s.weightOf(class)
 	}
-	for _, class := range sortedKeys(a.Classes) {
-		x, y := value(a, class), value(b, class)
-		dot += x * y
-		na += x * x
+	if n := len(a.Items) + len(b.Items) - shared; n > 0 {
+		l.items = float64(shared) / float64(n)
 	}
-	for _, class := range sortedKeys(b.Classes) {
-		y := value(b, class)
-		nb += y * y
+	somewhere := l.causes >= minCauses || l.items >= minItems
+	if !somewhere && (l.alone || s.sibling(a, b) == "") {
+		return l, false
 	}
-	if na == 0 || nb == 0 {
-		return 0
+	var known float64
+	var rarest, missed float64
+	l.classes, known, rarest, missed = s.classLikeness(a, b)
+	if known == 0 {
+		return l, false
 	}
-	return dot / math.Sqrt(na*nb)
+	if !somewhere {
+		if l.classes < siblingClasses || known < siblingKnown || missed-rarest > siblingMissed {
+			return l, false
+		}
+		l.sibling = s.sibling(a, b)
+	}
+	return l, true
 }
 
-func sortedKeys(m map[string]int) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
+// classLikeness compares the kinds of alerts. known is how much the shared ones
+// tell, in nats; rarest is the rarity of the rarest shared one, missed that of the
+// rarest that only one of the two had.
+func (s *State) classLikeness(a, b *profile) (cosine, known, rarest, missed float64) {
+	var dot, na, nb float64
+	value := func(n int, rarity float64) float64 { return (1 + math.Log(float64(n))) * rarity }
+	i, j := 0, 0
+	for i < len(a.sorted) || j < len(b.sorted) {
+		switch {
+		case j == len(b.sorted) || i < len(a.sorted) && a.sorted[i] < b.sorted[j]:
+			r := s.rarity(a.sorted[i])
+			x := value(a.Classes[a.sorted[i]], r)
+			na += x * x
+			missed = max(missed, r)
+			i++
+		case i == len(a.sorted) || b.sorted[j] < a.sorted[i]:
+			r := s.rarity(b.sorted[j])
+			y := value(b.Classes[b.sorted[j]], r)
+			nb += y * y
+			missed = max(missed, r)
+			j++
+		default:
+			r := s.rarity(a.sorted[i])
+			x, y := value(a.Classes[a.sorted[i]], r), value(b.Classes[b.sorted[j]], r)
+			dot, na, nb = dot+x*y, na+x*x, nb+y*y
+			known += min(3, max(0, r-0.5))
+			rarest = max(rarest, r)
+			i, j = i+1, j+1
+		}
 	}
-	slices.Sort(out)
-	return out
+	if na > 0 && nb > 0 {
+		cosine = dot / math.Sqrt(na*nb)
+	}
+	return cosine, known, rarest, missed
 }
 
 // recognise looks for the earlier incident that this one resembles most.
 // It returns what to tell of a changed answer.
 func (s *State) recognise(g *group) string {
-	if g.Beat != "" || len(g.Members) == 0 {
+	if g.Beat != "" || g.Flood || len(g.Members) == 0 {
 		return ""
 	}
 	p := s.remember(g)
 	if p.Settled {
 		return ""
 	}
-	type found struct {
-		id   string
-		odds float64
-	}
-	var best found
-	seen := map[string]bool{g.ID: true}
-	for _, k := range p.keys() {
-		ids := s.byProfile[k]
-		for n := len(ids) - 1; n >= 0 && n >= len(ids)-lookback; n-- {
-			id := ids[n]
-			if seen[id] {
-				continue
-			}
-			seen[id] = true
-			o := s.profiles.Get(id)
-			if o == nil || !o.At.Before(p.At) || s.overlaps(id, p) {
-				continue
-			}
-			if v := s.alike(p, o); v > best.odds || v == best.odds && id > best.id {
-				best = found{id, v}
-			}
-		}
-	}
+	best, like, odds := s.earlier(g.ID, p)
 	before := g.SeenBefore
 	g.SeenBefore, g.Alike = "", 0
-	if best.odds >= alikeFrom {
-		g.SeenBefore, g.Alike = best.id, best.odds
+	if odds >= alikeFrom {
+		g.SeenBefore, g.Alike = best, odds
 	}
 	s.groups.Touch(g.ID)
 	if g.SeenBefore == before {
@@ -224,14 +285,71 @@ func (s *State) recognise(g *group) string {
 	if g.SeenBefore == "" {
 		return before + " is no longer taken for an earlier occurrence"
 	}
-	return fmt.Sprintf("seen before: %s was alike (%.2f)", g.SeenBefore, g.Alike)
+	return fmt.Sprintf("seen before: %s (probability %.2f): %s", g.SeenBefore, g.Alike, s.likenessText(p, s.profiles.Get(best), like))
 }
 
-// overlaps says whether the other incident was still going on when this one
-// began: then it is no earlier occurrence but a part, or a neighbour.
-func (s *State) overlaps(id string, p *profile) bool {
-	g := s.groups.Get(id)
-	return g != nil && g.live() && g.ClearedAt.IsZero() && p.At.Sub(g.Middle) < 2*settleAfter
+// earlier finds the incident that p repeats most probably.
+func (s *State) earlier(self string, p *profile) (best string, like likeness, odds float64) {
+	keys := make([]string, 0, 8)
+	for _, c := range p.Causes {
+		keys = append(keys, c.CI)
+	}
+	// The rarest classes find siblings and what was blamed on another item then.
+	classes := slices.Clone(p.sorted)
+	slices.SortStableFunc(classes, func(a, b string) int { return cmp.Compare(s.rarity(b), s.rarity(a)) })
+	for _, k := range classes[:min(len(classes), 3)] {
+		keys = append(keys, classKey+k)
+	}
+	seen := map[string]bool{self: true}
+	for _, k := range keys {
+		ids := s.byProfile[k]
+		for n := len(ids) - 1; n >= 0 && n >= len(ids)-lookback; n-- {
+			id := ids[n]
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			o := s.profiles.Get(id)
+			if o == nil || p.At.Sub(o.Middle) < apart {
+				continue
+			}
+			l, ok := s.alike(p, o)
+			if !ok {
+				continue
+			}
+			if v := l.probability(); v > odds || v == odds && id > best {
+				best, like, odds = id, l, v
+			}
+		}
+	}
+	return best, like, odds
+}
+
+// likenessText says what two incidents share.
+func (s *State) likenessText(a, b *profile, l likeness) string {
+	var parts []string
+	switch {
+	case l.sibling != "":
+		parts = append(parts, l.sibling)
+	case len(a.Causes) > 0 && len(b.Causes) > 0 && a.Causes[0].CI == b.Causes[0].CI:
+		parts = append(parts, "the same likely cause "+s.g.name(a.Causes[0].CI))
+	case l.causes >= minCauses:
+		parts = append(parts, "suspects in common")
+	}
+	var both []string
+	for _, k := range a.sorted {
+		if b.Classes[k] > 0 {
+			both = append(both, k)
+		}
+	}
+	slices.SortStableFunc(both, func(x, y string) int { return cmp.Compare(s.rarity(y), s.rarity(x)) })
+	if len(both) > 0 {
+		parts = append(parts, "the same kinds of alerts ("+strings.Join(both[:min(len(both), 3)], ", ")+")")
+	}
+	if l.items > 0 {
+		parts = append(parts, fmt.Sprintf("%.0f %% of the affected items", 100*l.items))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // settle counts an incident for its family and opens a problem where it is due.
@@ -281,9 +399,6 @@ func (s *State) settle(g *group) {
 		first.Problem = s.seq("problem")
 		g.Problem = first.Problem
 		s.emit(ProblemOpened{first.Problem, first.Title, root, slices.Clone(first.Members),
-			fmt.Sprintf("%d incidents of one kind within %s, alike by %.2f", first.Count, window, g.Alike)})
+			fmt.Sprintf("%d incidents of one kind within %s, the last with probability %.2f", first.Count, window, g.Alike)})
 	}
 }
-
-// sureAlike is the likeness from which a second incident is a problem already.
-const sureAlike = 0.65

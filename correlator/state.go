@@ -2,7 +2,6 @@ package correlator
 
 import (
 	"cmp"
-	"container/heap"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -60,6 +59,7 @@ type State struct {
 // source is one sender of notifications.
 type source struct {
 	Heard     time.Time `json:"heard"`
+	Since     time.Time `json:"since"`               // it is heard without a long silence from here on
 	Truncated uint64    `json:"truncated,omitempty"` // alerts lost to max_alerts so far
 	Stale     []string  `json:"stale,omitempty"`     // episode keys that wait for it to be heard again
 }
@@ -90,6 +90,9 @@ func (s *State) Configure(cfg Config) { s.cfg = cfg }
 // the event's time are worked off first.
 func (s *State) Step(e event.Event, body event.Body) []Decision {
 	s.now, s.out = e.At, nil
+	if _, ok := body.(*event.Start); ok {
+		s.started() // before the deadlines that passed while the server was down: they prove nothing
+	}
 	s.workOff()
 	s.scratchOf = nil // what it holds may change with the topology
 	switch b := body.(type) {
@@ -103,8 +106,8 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 		s.change(e, b)
 	case *event.Maintenance:
 		s.maintenance(e, b)
-	case *event.Start:
-		s.started()
+	case *event.Liveness:
+		s.liveness(b)
 	}
 	s.flush()
 	out := s.out
@@ -141,9 +144,13 @@ func (s *State) flush() {
 // started gives every firing episode its grace: silence while the server was
 // down proves nothing.
 func (s *State) started() {
+	for _, k := range s.sources.Keys() {
+		s.sources.Get(k).Stale = nil // their clocks run anew, like the others'
+		s.sources.Touch(k)
+	}
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
-		if !ep.ended() {
+		if !ep.ended() && !ep.lasting() {
 			ep.Base = s.now
 			s.schedule(dueEpisode, k, &ep.Due, s.now.Add(s.expiry()))
 			s.episodes.Touch(k)
@@ -191,18 +198,9 @@ const (
 	dueSettle
 )
 
-// schedule sets a row's deadline; zero cancels it. Entries of the heap that no
-// longer equal their row's deadline are dead: a restored state has none of them,
-// so they must never be seen from outside.
+// schedule sets a row's deadline; zero cancels it.
 func (s *State) schedule(kind int, key string, field *time.Time, at time.Time) {
-	at = at.Truncate(time.Millisecond)
-	if field.Equal(at) {
-		return
-	}
-	*field = at
-	if !at.IsZero() {
-		heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
-	}
+	s.due.Schedule(field, paged.Deadline{At: at, Kind: kind, Key: key})
 }
 
 func (s *State) dueOf(d paged.Deadline) *time.Time {
@@ -253,24 +251,16 @@ func (s *State) dueOf(d paged.Deadline) *time.Time {
 
 // NextDeadline returns the next time at which something is due, if anything is.
 func (s *State) NextDeadline() (time.Time, bool) {
-	for len(s.due) > 0 {
-		d := s.due[0]
-		if at := s.dueOf(d); at != nil && at.Equal(d.At) {
-			return d.At, true
-		}
-		heap.Pop(&s.due)
-	}
-	return time.Time{}, false
+	d, ok := s.due.Next(s.dueOf)
+	return d.At, ok
 }
 
 func (s *State) workOff() {
 	for {
-		at, ok := s.NextDeadline()
-		if !ok || at.After(s.now) {
+		d, ok := s.due.Take(s.now, s.dueOf)
+		if !ok {
 			return
 		}
-		d := heap.Pop(&s.due).(paged.Deadline)
-		*s.dueOf(d) = time.Time{} // which changes the row, so its page must be marked whatever its handler does
 		switch d.Kind {
 		case dueWindow:
 			s.windowDue(d.Key)
@@ -410,9 +400,7 @@ func (s *State) Loaded() {
 }
 
 func (s *State) reschedule(kind int, key string, at time.Time) {
-	if !at.IsZero() {
-		heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
-	}
+	s.due.Restore(paged.Deadline{At: at, Kind: kind, Key: key})
 }
 
 // hashOf names a text shortly, for keys.

@@ -130,13 +130,15 @@ const (
 	Edit        Verb = "edit"
 	Major       Verb = "major" // declare, or change the roles
 	Minor       Verb = "minor" // take the declaration back
+	Merge       Verb = "merge" // another incident takes its alerts over
+	Split       Verb = "split" // some of its alerts become an incident of their own
 )
 
 // legal is the state machine: which verbs a state allows.
 var legal = map[State][]Verb{
-	New:        {Acknowledge, Assign, Hold, Resolve, Cancel, Note, Edit, Major, Minor},
-	InProgress: {Acknowledge, Assign, Hold, Resolve, Cancel, Note, Edit, Major, Minor},
-	OnHold:     {Acknowledge, Assign, Resume, Resolve, Cancel, Note, Edit, Major, Minor},
+	New:        {Acknowledge, Assign, Hold, Resolve, Cancel, Note, Edit, Major, Minor, Merge, Split},
+	InProgress: {Acknowledge, Assign, Hold, Resolve, Cancel, Note, Edit, Major, Minor, Merge, Split},
+	OnHold:     {Acknowledge, Assign, Resume, Resolve, Cancel, Note, Edit, Major, Minor, Merge, Split},
 	Resolved:   {Close, Reopen, Note},
 	Closed:     {Note},
 	Canceled:   {Note},
@@ -146,8 +148,18 @@ var legal = map[State][]Verb{
 func (i *Incident) Legal() []Verb {
 	out := slices.Clone(legal[i.State])
 	return slices.DeleteFunc(out, func(v Verb) bool {
-		return v == Acknowledge && i.AcknowledgedAt != nil || v == Minor && !i.Major
+		return v == Acknowledge && i.AcknowledgedAt != nil || v == Minor && !i.Major || v == Split && i.Alerts < 2
 	})
+}
+
+// Allow says why verb is not possible now, nil if it is. revision is the one that
+// the caller has read, 0 if it does not matter.
+func (i *Incident) Allow(verb Verb, revision uint64) error {
+	r := record{"incident", i.ID, string(i.State), i.Legal(), i.Revision}
+	if verb == Acknowledge && i.AcknowledgedAt != nil {
+		r.state += " and was acknowledged by " + i.AcknowledgedBy + " already"
+	}
+	return r.allow(verb, revision)
 }
 
 // Args are what a verb may carry. Unknown fields are refused by name.
@@ -227,11 +239,8 @@ func (c *Change) measure(name string, v float64) {
 // allow is fault.Conflict and names the legal ones; nothing is changed then.
 func (i *Incident) Apply(verb Verb, a Args, actor string, now time.Time) (Change, error) {
 	var c Change
-	if !slices.Contains(i.Legal(), verb) {
-		return c, i.refuse(verb)
-	}
-	if a.Revision != 0 && a.Revision != i.Revision {
-		return c, stale("incident", i.ID, i.Revision, a.Revision)
+	if err := i.Allow(verb, a.Revision); err != nil {
+		return c, err
 	}
 	if err := i.act(&c, verb, a, actor, now); err != nil {
 		return Change{}, err
@@ -241,10 +250,6 @@ func (i *Incident) Apply(verb Verb, a Args, actor string, now time.Time) (Change
 		c.say(now, "note", actor, "%s", a.Note)
 	}
 	return c, nil
-}
-
-func stale(kind, id string, current, given uint64) error {
-	return fault.Conflictf("%s %s is at revision %d, not %d: read it again and repeat the edit", kind, id, current, given)
 }
 
 // respond notes the first act of a person.
@@ -355,19 +360,6 @@ func (i *Incident) resolveByHand(c *Change, how, actor string, now time.Time) {
 	if actor == i.RespondedBy && i.Handoffs == 0 && i.Reopened == 0 || i.RespondedAt == nil && i.Handoffs == 0 {
 		c.measure(MFirstContact, 1)
 	}
-}
-
-func (i *Incident) refuse(verb Verb) error {
-	names := make([]string, 0, 8)
-	for _, v := range i.Legal() {
-		names = append(names, string(v))
-	}
-	f := fault.Conflictf("incident %s is %s: %q is not possible now; possible are %s", i.ID, i.State, verb, strings.Join(names, ", "))
-	if verb == Acknowledge && i.AcknowledgedAt != nil {
-		f.Message = fmt.Sprintf("incident %s was acknowledged by %s already; possible are %s", i.ID, i.AcknowledgedBy, strings.Join(names, ", "))
-	}
-	f.Legal = names
-	return f
 }
 
 // acknowledge starts the work: the first person's verb does it.

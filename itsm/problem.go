@@ -57,19 +57,30 @@ const (
 	StartFix       Verb = "fix"
 	KnownError     Verb = "known_error"
 	SetWorkaround  Verb = "workaround"
+	Link           Verb = "link"   // an incident belongs to it
+	Unlink         Verb = "unlink" // an incident does not belong to it
 )
 
 var problemLegal = map[ProblemState][]Verb{
-	ProblemNew:       {StartAssess, KnownError, SetWorkaround, Assign, Note, Edit},
-	ProblemAssess:    {StartRootCause, Resolve, KnownError, SetWorkaround, Assign, Note, Edit},
-	ProblemRootCause: {StartFix, Resolve, KnownError, SetWorkaround, Assign, Note, Edit},
-	ProblemFix:       {Resolve, StartRootCause, KnownError, SetWorkaround, Assign, Note, Edit},
-	ProblemResolved:  {Close, Reopen, KnownError, SetWorkaround, Note, Edit},
-	ProblemClosed:    {Reopen, Note},
+	ProblemNew:       {StartAssess, KnownError, SetWorkaround, Assign, Note, Edit, Link, Unlink},
+	ProblemAssess:    {StartRootCause, Resolve, KnownError, SetWorkaround, Assign, Note, Edit, Link, Unlink},
+	ProblemRootCause: {StartFix, Resolve, KnownError, SetWorkaround, Assign, Note, Edit, Link, Unlink},
+	ProblemFix:       {Resolve, StartRootCause, KnownError, SetWorkaround, Assign, Note, Edit, Link, Unlink},
+	ProblemResolved:  {Close, Reopen, KnownError, SetWorkaround, Note, Edit, Link, Unlink},
+	ProblemClosed:    {Reopen, Note, Link, Unlink},
 }
 
 // Legal lists the verbs that the problem's state allows now.
-func (p *Problem) Legal() []Verb { return slices.Clone(problemLegal[p.State]) }
+func (p *Problem) Legal() []Verb {
+	out := slices.Clone(problemLegal[p.State])
+	return slices.DeleteFunc(out, func(v Verb) bool { return v == Unlink && p.Incidents == 0 })
+}
+
+// Allow says why verb is not possible now, nil if it is. revision is the one that
+// the caller has read, 0 if it does not matter.
+func (p *Problem) Allow(verb Verb, revision uint64) error {
+	return record{"problem", p.ID, string(p.State), p.Legal(), p.Revision}.allow(verb, revision)
+}
 
 // ProblemArgs are what a verb on a problem may carry.
 type ProblemArgs struct {
@@ -94,7 +105,7 @@ func OpenProblem(p Problem, now time.Time) (*Problem, Change) {
 		p.Priority = 3
 	}
 	var c Change
-	c.say(now, "opened", p.OpenedBy, "opened%s", because(p.Why))
+	c.say(now, "opened", p.OpenedBy, "opened with priority %d%s", p.Priority, because(p.Why))
 	c.measure(MProblemsOpened, 1)
 	return &p, c
 }
@@ -103,17 +114,8 @@ func OpenProblem(p Problem, now time.Time) (*Problem, Change) {
 // without a new incident before it may close without a reason.
 func (p *Problem) Apply(verb Verb, a ProblemArgs, actor string, verify time.Duration, now time.Time) (Change, error) {
 	var c Change
-	if !slices.Contains(p.Legal(), verb) {
-		names := make([]string, 0, 8)
-		for _, v := range p.Legal() {
-			names = append(names, string(v))
-		}
-		f := fault.Conflictf("problem %s is %s: %q is not possible now; possible are %s", p.ID, p.State, verb, strings.Join(names, ", "))
-		f.Legal = names
-		return c, f
-	}
-	if a.Revision != 0 && a.Revision != p.Revision {
-		return c, stale("problem", p.ID, p.Revision, a.Revision)
+	if err := p.Allow(verb, a.Revision); err != nil {
+		return c, err
 	}
 	if err := p.act(&c, verb, a, actor, verify, now); err != nil {
 		return Change{}, err
@@ -235,6 +237,16 @@ func (p *Problem) edit(c *Change, a ProblemArgs, actor string, now time.Time) er
 	}
 	p.explain(c, a.RootCause, actor, now)
 	return nil
+}
+
+// Graver takes over the priority of an incident of the problem, where that is graver.
+func (p *Problem) Graver(priority int, incident string, now time.Time) Change {
+	var c Change
+	if priority < p.Priority {
+		c.say(now, "priority", System, "priority is now %d: as %s", priority, incident)
+		p.Priority = priority
+	}
+	return c
 }
 
 // Return notes that an incident of the problem happened again: what was resolved

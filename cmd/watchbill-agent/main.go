@@ -23,7 +23,6 @@ import (
 
 	"github.com/watchbill/watchbill/agent"
 	"github.com/watchbill/watchbill/agent/probe"
-	"github.com/watchbill/watchbill/cmdb/report"
 )
 
 // version is set by the build.
@@ -163,11 +162,10 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	collector := agent.NewCollector(tree, config.Collector(f.StateDir, !f.Once, capabilities))
 	defer collector.Close()
 	self.Site = config.Mesh.Site
-	peers := make(chan report.Peer)
 	a, err := agent.New(agent.Options{
 		StateDir: f.StateDir, Source: collector, Sender: server, JoinToken: f.joinToken, Self: self,
 		Logger: log, Random: rand.Float64, NewID: agent.NewAgentID, Schedule: config.OwnSchedule(), SpoolBytes: config.SpoolBytes,
-		Peers: peers, GoingDown: tree.GoingDown, Rest: debug.FreeOSMemory, Events: watcher.Events(),
+		GoingDown: tree.GoingDown, Rest: newRest().after, Events: watcher.Events(),
 	})
 	if err != nil {
 		return err
@@ -191,7 +189,7 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 			beside.Wait()
 			return err
 		}
-		beside.Go(func() { agent.ForwardPeers(ctx, mesh, peers) })
+		beside.Go(func() { agent.NewHerald(a, mesh, log).Run(ctx) })
 		defer func() {
 			if err := mesh.Close(); err != nil {
 				log.Warn("the mesh was left without a word", "error", err)

@@ -5,10 +5,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/watchbill/watchbill/api"
 	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/cmdb/inventory"
+	"github.com/watchbill/watchbill/correlator"
 )
 
 type alertCmd struct {
@@ -53,11 +55,11 @@ func (c *alertShowCmd) Run(io streams) error {
 		r.field("severity", "%s", string(a.Severity))
 		r.field("source", "%s", a.Source)
 		r.field("fingerprint", "%s", a.Fingerprint)
-		r.field("began", "%s (after the rule's for: %s)", stamp(a.Onset), stamp(a.StartsAt))
-		r.field("ended", "%s", stampOf(a.EndsAt))
-		r.field("received", "%d times, last %s", a.Receipts, stamp(a.LastReceived))
-		r.field("fate", "%s%s", string(a.Fate), prefixed(": ", a.Why))
-		r.field("in the end", "%s%s", string(a.FinalFate), prefixed(": ", a.FinalWhy))
+		r.field("began", "%s%s", stamp(a.Onset), later(a.Onset, a.StartsAt))
+		r.field("ended", "%s%s", stampOf(a.EndsAt), prefixed(": ", a.EndWhy))
+		r.field("received", "at least %d times, last %s", a.Receipts, stamp(a.LastReceived))
+		r.field("fate", "%s", outcome(a.Fate, a.Why))
+		r.field("in the end", "%s", outcome(a.FinalFate, a.FinalWhy))
 		r.field("incident", "%s", a.Incident)
 		if b := a.Binding; b != nil {
 			r.field("item", "%s %s (%s, %d %%): %s", b.Class, b.Name, b.CI, b.Score, b.Evidence)
@@ -74,6 +76,22 @@ func (c *alertShowCmd) Run(io streams) error {
 		pairs(r, "Annotations", a.Annotations)
 		return r.err
 	})
+}
+
+// outcome is a fate with its reason, which may begin with the fate's own word.
+func outcome(f correlator.Fate, why string) string {
+	if strings.HasPrefix(why, string(f)) && f != "" {
+		return why
+	}
+	return string(f) + prefixed(": ", why)
+}
+
+// later tells the rule's firing apart from the first symptom, where they differ.
+func later(onset, startsAt time.Time) string {
+	if onset.Equal(startsAt) {
+		return ""
+	}
+	return fmt.Sprintf(" (its rule fired at %s)", stamp(startsAt))
 }
 
 func pairs(r *report, title string, m map[string]string) {

@@ -12,7 +12,6 @@ import (
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine/fold"
 	"github.com/watchbill/watchbill/internal/engine/replay"
-	"github.com/watchbill/watchbill/internal/event"
 )
 
 type replayCmd struct {
@@ -57,8 +56,7 @@ func (c *replayCmd) Run(io streams) error {
 	return nil
 }
 
-// play runs the recording. Where a configuration is given, rules that the
-// recording brings along are passed over.
+// play runs the recording: by its own rules, or by those of a configuration.
 func (c *replayCmd) play(io streams, file string) (replay.Result, error) {
 	rules := fold.DefaultRules()
 	if file != "" {
@@ -86,10 +84,11 @@ func (c *replayCmd) play(io streams, file string) (replay.Result, error) {
 		if n++; e.Kind == "" {
 			return replay.Result{}, fmt.Errorf("%s: event %d has no kind", c.Recording, n)
 		}
-		if file != "" && e.Kind == event.KindConfig {
-			continue
+		if file != "" {
+			p.PlayAnew(e, all.Take)
+		} else {
+			p.Play(e, all.Take)
 		}
-		p.Play(e, all.Take)
 	}
 	p.Finish(all.Take)
 	return all.Result(p, time.Since(began)), nil

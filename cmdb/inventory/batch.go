@@ -99,6 +99,9 @@ func (inv *Inventory) runBatch() {
 	inv.mu.Lock()
 	inv.overlay = nil
 	inv.mu.Unlock()
+	if err == nil {
+		inv.readers.publish(b)
+	}
 	for _, w := range joined {
 		w.done <- err
 	}

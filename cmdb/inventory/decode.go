@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/watchbill/watchbill/cmdb"
+	"github.com/watchbill/watchbill/internal/cluster"
 	"github.com/watchbill/watchbill/internal/store"
 )
 
@@ -46,6 +47,10 @@ type (
 	loadedHost struct {
 		CI       string           `json:"ci"`
 		Ident    cmdb.Identifiers `json:"identifiers"`
+		AgentID  string           `json:"agent_id"`
+		Site     string           `json:"site"`
+		Lost     cluster.Verdict  `json:"lost"`
+		LostAt   time.Time        `json:"lost_at"`
 		Run      string           `json:"run"`
 		Sections [sectionCount]struct {
 			Hash uint64 `json:"h"`

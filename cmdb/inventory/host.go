@@ -10,6 +10,7 @@ import (
 
 	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/cluster"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
 )
@@ -26,6 +27,11 @@ type hostDoc struct {
 	Forked   []string           `json:"forked,omitempty"`  // runs that turned out to be clones
 	Sections [sectionCount]mark `json:"sections"`
 	Packages int                `json:"packages"`
+	// Site is the mesh that its agent is a member of. Lost is what the mesh knows of
+	// a host that is not fine, since LostAt.
+	Site   string          `json:"site,omitempty"`
+	Lost   cluster.Verdict `json:"lost,omitempty"`
+	LostAt time.Time       `json:"lost_at,omitzero"`
 }
 
 // mark is what is stored of a section.

@@ -66,9 +66,11 @@ type Inventory struct {
 	settled   string
 	unsettled int
 
-	line  line
-	seq   atomic.Uint64
-	stats counters
+	watch   *watch
+	line    line
+	seq     atomic.Uint64
+	stats   counters
+	readers readers
 }
 
 type collections struct {
@@ -80,6 +82,7 @@ type collections struct {
 	history  *store.Collection[Entry]
 	task     *store.Collection[Task]
 	seen     *store.Collection[seenDoc]
+	site     *store.Collection[siteDoc]
 	merge    *store.Collection[mergeDoc]
 	view     *store.Collection[View]
 	rules    *store.Collection[rulesDoc]
@@ -97,7 +100,7 @@ func New(ctx context.Context, o Options) (*Inventory, error) {
 	inv := &Inventory{
 		db: o.DB, journal: o.Journal, now: o.Now, newID: o.NewID, edgeTTL: o.EdgeTTL, svcTTL: o.ServiceTTL, log: o.Logger,
 		unseen: map[string]time.Time{}, peers: map[uint32]*posting{}, unsaved: map[uint32]struct{}{}, merged: map[string]string{},
-		mem: newMemory(), soft: newSoftware(), words: newInterner(),
+		mem: newMemory(), soft: newSoftware(), words: newInterner(), watch: newWatch(o.Now()),
 	}
 	rules, err := o.Rules.withDefaults()
 	if err != nil {
@@ -123,6 +126,7 @@ func New(ctx context.Context, o Options) (*Inventory, error) {
 		task:     store.NewCollection("citask", func(t Task) string { return t.ID }),
 		merge:    store.NewCollection("cimerge", func(m mergeDoc) string { return m.ID }),
 		view:     store.NewCollection("ciview", func(v View) string { return v.Name }),
+		site:     store.NewCollection("meshsite", func(s siteDoc) string { return s.Name }),
 		rules:    store.NewCollection("cirules", func(r rulesDoc) string { return r.ID }),
 		seen:     store.NewCollection("ciseen", func(s seenDoc) string { return s.CI }),
 	}

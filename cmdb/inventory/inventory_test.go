@@ -76,6 +76,7 @@ type box struct {
 	ci    string
 	sent  map[string]string
 	taken time.Time
+	skew  time.Duration // of its clock
 }
 
 func (l *lab) box(name string, n int) *box {

@@ -20,7 +20,7 @@ func (inv *Inventory) load(ctx context.Context) error {
 			}
 		}
 		inv.mem.sort()
-		for _, step := range []func(store.Reader) error{inv.loadRelations, inv.loadSections, inv.loadSeen} {
+		for _, step := range []func(store.Reader) error{inv.loadRelations, inv.loadSections, inv.loadSites, inv.loadSeen} {
 			if err := step(r); err != nil {
 				return err
 			}
@@ -85,6 +85,9 @@ func (inv *Inventory) loadCIs(r store.Reader) error {
 func (inv *Inventory) loadHosts(r store.Reader) error {
 	m := inv.mem
 	return decodeAll(inv, r, inv.cols.host, func(d *loadedHost) {
+		if m := inv.watch.join(d.CI, strings.Clone(d.AgentID), strings.Clone(d.Site)); m != nil && d.Lost != "" {
+			m.verdict, m.since = d.Lost, d.LostAt
+		}
 		o, ok := m.byID[d.CI]
 		if !ok {
 			return
@@ -96,6 +99,10 @@ func (inv *Inventory) loadHosts(r store.Reader) error {
 		m.entries[o].host = h
 		m.addKeys(o, d.Ident.Keys())
 	})
+}
+
+func (inv *Inventory) loadSites(r store.Reader) error {
+	return decodeAll(inv, r, inv.cols.site, func(s *siteDoc) { inv.watch.site(s.Name).cut = s.Since })
 }
 
 func (inv *Inventory) loadSeen(r store.Reader) error {

@@ -36,6 +36,7 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 	if why := shortFields("agent", reflect.ValueOf(env.Agent)); why != "" {
 		return report.Reply{}, fault.Invalidf("agent", "%s", why)
 	}
+	inv.watch.hear(id, &env, inv.now())
 	if inv.unchanged(id, &env) {
 		inv.stats.reports.Add(1)
 		inv.stats.unchanged.Add(1)
@@ -139,6 +140,7 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 		return reply, fault.NotFoundf("machine %q was never enrolled: enrol again", id)
 	}
 	doc := *oldDoc
+	doc.Site = in.env.Agent.Site
 	now := b.now
 	taken := in.env.TakenAt
 	if taken.IsZero() || taken.After(now) {

@@ -13,7 +13,7 @@ import (
 // not decide it alone.
 type Task struct {
 	ID   string `json:"id"`
-	Kind string `json:"kind"` // "clone", "conflict", "proposal"
+	Kind string `json:"kind"` // "clone", "conflict", "proposal", "agent_gone"
 	// CI is the item concerned, Others those it may be confused with.
 	CI      string           `json:"ci,omitempty"`
 	Others  []string         `json:"others,omitempty"`
@@ -34,6 +34,8 @@ const (
 	TaskClone    = "clone"
 	TaskConflict = "conflict"
 	TaskProposal = "proposal"
+	// TaskAgentGone: an agent does not run any more on a host that is up.
+	TaskAgentGone = "agent_gone"
 )
 
 // ask opens a task or counts it again. The key makes one of all observations of

@@ -325,6 +325,11 @@ type Envelope struct {
 	Changes []Change `json:"changes,omitempty"`
 	// Peers is what this agent saw of other members of its mesh.
 	Peers []Peer `json:"peers,omitempty"`
+	// PulseSeconds is set by an agent that speaks for its site: until it, or
+	// another that speaks, is heard again.
+	PulseSeconds int `json:"pulse_seconds,omitempty"`
+	// Leaving says that the agent is being stopped: its silence is no loss.
+	Leaving bool `json:"leaving,omitempty"`
 }
 
 // Peer is one member's testimony about another: that it was lost, or is back.

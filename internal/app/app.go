@@ -165,6 +165,7 @@ func (s *server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.life.background("housekeeping", s.failed, s.housekeeping)
+	s.life.background("liveness", s.failed, s.watchLiveness)
 	s.life.background("coverage", s.failed, s.coverage)
 	s.serve(l)
 	s.welcome(started)
@@ -246,6 +247,9 @@ func (s *server) housekeeping(ctx context.Context) error {
 			if err := s.inventory.Tick(ctx, s.now()); err != nil && ctx.Err() == nil {
 				s.log.Error("the inventory could not be aged", "err", err)
 			}
+			if err := s.coverNewItems(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("maintenance windows could not follow their queries", "err", err)
+			}
 			giveBack()
 		case <-rarely.C:
 			if n, err := s.engine.Trim(ctx, s.now().Add(-s.cfg.Storage.JournalRetention.Std())); err != nil && ctx.Err() == nil {
@@ -255,6 +259,23 @@ func (s *server) housekeeping(ctx context.Context) error {
 			}
 			if err := s.db.Reclaim(); err != nil {
 				s.log.Warn("disk space could not be reclaimed", "err", err)
+			}
+		}
+	}
+}
+
+// watchLiveness judges who of the agents' meshes is alive. It goes by itself: a verdict
+// that waits for housekeeping is late.
+func (s *server) watchLiveness(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := s.inventory.Judge(ctx, s.now()); err != nil && ctx.Err() == nil {
+				s.log.Error("liveness could not be judged", "err", err)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/watchbill/watchbill/api"
 	"github.com/watchbill/watchbill/api/auth"
@@ -14,7 +15,9 @@ import (
 
 // openAPI makes the credentials of a first start and the handler of everything.
 func (s *server) openAPI(ctx context.Context) (auth.Started, error) {
-	s.auth = auth.New(auth.Options{DB: s.db, Journal: s.journal, Now: s.now, Rand: rand.Reader, Logger: s.log})
+	// Credentials live in the reader's time, also where a demonstration's clock is
+	// staged: there a link made two days ago would be dead before anybody could open it.
+	s.auth = auth.New(auth.Options{DB: s.db, Journal: s.journal, Now: time.Now, Rand: rand.Reader, Logger: s.log})
 	started, err := s.auth.Start(ctx, auth.Bootstrap{Dir: s.o.StoragePath, URL: s.url, AdminToken: s.o.AdminToken})
 	if err != nil {
 		return started, err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,11 +39,23 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Witness count and waits.
 const (
 	witnessCount  = 3
+	speakerCount  = 2
 	knockPatience = 2 * time.Second
 	leavePatience = 2 * time.Second
+	// look is how often a member looks whether a loss has become its to tell,
+	// because who should have told is lost too.
+	look = time.Second
+	// A loss that stands is told again, for a server that did not hear or has
+	// forgotten; after lossMemory it is the server's to know.
+	repeat     = time.Minute
+	lossMemory = time.Hour
+	// reconnect is how often a member tries those it has lost, and, where it is alone,
+	// those it was to join: memberlist gives up on the dead after half a minute, and
+	// two halves of a site would never find each other again.
+	reconnect     = 30 * time.Second
+	reconnectMost = 3
 )
 
 // Mesh is one running member. Its methods are safe for concurrent use.
@@ -82,8 +95,13 @@ func New(options Options) (*Mesh, error) {
 	config.Events = &memberlist.ChannelEventDelegate{Ch: m.events}
 	config.LogOutput, config.Logger = nil, log.New(io.Discard, "", 0)
 	// Half the default's chatter: news then needs a second more to go round,
-	// which the suspicion time of a dozen seconds hides.
+	// which the suspicion time hides.
 	config.GossipInterval = 500 * time.Millisecond
+	// A suspect has 3 s × log10(members) to answer, 9 s among 1,000: with a fourth
+	// the server would not know within 20 s. A member that was only slow is back
+	// before it costs anything: its host answers the witnesses' knock, and the server
+	// takes that for a lost agent.
+	config.SuspicionMult = 3
 	config.EnableCompression = false
 	config.Transport = options.Transport
 	if options.Transport == nil {
@@ -102,7 +120,7 @@ func New(options Options) (*Mesh, error) {
 	}
 	m.list = list
 	if len(options.Join) > 0 {
-		_, _ = list.Join(options.Join) // some may be down; push and pull finds the rest
+		_, _ = list.Join(options.Join) // some may be down: watch tries again
 	}
 	m.done.Add(1)
 	go func() {
@@ -158,48 +176,106 @@ func (m *Mesh) Join(addresses []string) error {
 	return nil
 }
 
+// loss is a member that is not alive any more. That it stopped on purpose the mesh
+// cannot tell, memberlist reports both alike: the server knows, which was told.
+type loss struct {
+	address string
+	since   time.Time
+	told    time.Time // zero while it is others' to tell
+}
+
 func (m *Mesh) watch(ctx context.Context) {
+	losses := make(map[string]*loss)
+	ticker, again := time.NewTicker(look), time.NewTicker(reconnect)
+	defer ticker.Stop()
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case e := <-m.events:
 			name := e.Node.Name
-			if name == m.options.Name || e.Event == memberlist.NodeUpdate {
-				continue
-			}
-			if !m.chosen(name) {
-				continue
-			}
-			address := e.Node.Address()
-			gone := e.Event == memberlist.NodeLeave
-			m.done.Add(1)
-			go func() { // a knock takes seconds, and many may be lost at once
-				defer m.done.Done()
-				t := Testimony{Witness: m.options.Name, About: name, At: m.options.Now(), Gone: gone}
-				if gone {
-					t.Answers = m.options.Knock(ctx, address)
-					if m.options.Connections != nil {
-						host, _, _ := net.SplitHostPort(address)
-						t.Connections = m.options.Connections(host)
+			switch {
+			case name == m.options.Name || e.Event == memberlist.NodeUpdate:
+			case e.Event == memberlist.NodeJoin:
+				if l := losses[name]; l != nil {
+					delete(losses, name)
+					if !l.told.IsZero() || m.chosen(name) {
+						m.tell(ctx, name, *l, false)
 					}
 				}
-				select {
-				case m.testify <- t:
-				case <-ctx.Done():
+			default:
+				losses[name] = &loss{address: e.Node.Address(), since: m.options.Now()}
+				m.testifyOf(ctx, name, losses[name])
+			}
+		case <-ticker.C:
+			for name, l := range losses {
+				if m.options.Now().Sub(l.since) > lossMemory {
+					delete(losses, name)
+					continue
 				}
-			}()
+				m.testifyOf(ctx, name, l)
+			}
+		case <-again.C:
+			var targets []string
+			for _, l := range losses { // the map's order shares the work among the members
+				if targets = append(targets, l.address); len(targets) == reconnectMost {
+					break
+				}
+			}
+			if m.list.NumMembers() == 1 {
+				targets = append(targets, m.options.Join...)
+			}
+			if len(targets) > 0 {
+				m.done.Add(1)
+				go func() { // an address that is gone answers nothing for seconds
+					defer m.done.Done()
+					_, _ = m.list.Join(targets)
+				}()
+			}
 		}
 	}
 }
 
-func (m *Mesh) chosen(about string) bool {
-	for _, w := range Witnesses(about, m.Members(), witnessCount) {
-		if w == m.options.Name {
-			return true
-		}
+// testifyOf tells of a loss if it is this member's to tell, and time.
+func (m *Mesh) testifyOf(ctx context.Context, name string, l *loss) {
+	now := m.options.Now()
+	if !l.told.IsZero() && now.Sub(l.told) < repeat || l.told.IsZero() && !m.chosen(name) {
+		return
 	}
-	return false
+	l.told = now
+	m.tell(ctx, name, *l, true)
+}
+
+// tell looks at a host and says what became of it. A knock takes seconds, and
+// many may be lost at once: each has its own goroutine.
+func (m *Mesh) tell(ctx context.Context, name string, l loss, gone bool) {
+	m.done.Add(1)
+	go func() {
+		defer m.done.Done()
+		t := Testimony{Witness: m.options.Name, About: name, At: m.options.Now(), Gone: gone}
+		if gone {
+			t.Answers = m.options.Knock(ctx, l.address)
+			if m.options.Connections != nil {
+				host, _, _ := net.SplitHostPort(l.address)
+				t.Connections = m.options.Connections(host)
+			}
+		}
+		select {
+		case m.testify <- t:
+		case <-ctx.Done():
+		}
+	}()
+}
+
+func (m *Mesh) chosen(about string) bool {
+	return slices.Contains(Witnesses(about, m.Members(), witnessCount), m.options.Name)
+}
+
+// Speaks says whether this member is one of the few that speak for the site, so
+// that its silence means something.
+func (m *Mesh) Speaks() bool {
+	return slices.Contains(Witnesses("", m.Members(), speakerCount), m.options.Name)
 }
 
 // knock asks a host whether it is up by its agent's port: a host that is up

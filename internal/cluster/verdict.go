@@ -43,14 +43,25 @@ type Testimony struct {
 
 // Host is what the server knows of one agent's host.
 type Host struct {
-	Agent, Site string
-	LastHeard   time.Time     // its newest report
-	Interval    time.Duration // in which it should be heard
+	Agent     string
+	LastHeard time.Time     // its newest report or pulse
+	Interval  time.Duration // in which it should report
+}
+
+// Site is one mesh as the server knows it.
+type Site struct {
+	Name string
+	// Pulse is how often somebody of the site is heard, whoever it is; 0 when no
+	// member promised to speak for it.
+	Pulse       time.Duration
+	LastHeard   time.Time // of any member
+	Hosts       []Host
+	Testimonies []Testimony // those received so far, in any order
 }
 
 // Judgement is a verdict with what it rests on, in words for people.
 type Judgement struct {
-	Agent   string
+	Agent   string // "" for the site as a whole
 	Verdict Verdict
 	Since   time.Time // when that state began, as far as is known
 	Reasons []string
@@ -62,20 +73,30 @@ const (
 	// cutOffMembers is how many agents a site needs for their common silence to
 	// say something about the site.
 	cutOffMembers = 2
+	// quorum is how many witnesses it takes to lose a host that is not overdue
+	// itself: one alone may be cut off, or not be who it says it is.
+	quorum = 2
 )
 
-// Judge draws a verdict for every host. It is pure: now is the server's clock,
-// and testimonies are those received so far, in any order.
+// Judge draws a verdict for the site as a whole and one for every host of it, by
+// agent. It is pure: now is the server's clock.
 //
-// A site whose agents are all unheard is cut off: none of them could have told
-// the server of a death, so silence proves none. Otherwise a host counts as
-// gone when its neighbours say so and it was not heard since, and it is the
-// agent alone that is gone when the host still answers any of them. Without
-// neighbours' testimony long silence stays silence: a stopped agent and a dead
-// host look alike from afar.
-func Judge(now time.Time, hosts []Host, testimonies []Testimony) []Judgement {
+// A site of which nobody is heard is cut off: none of its agents could have told
+// the server of a death, so silence proves none, and nothing is said of its hosts.
+// Otherwise a host counts as gone when its neighbours say so and it was not heard
+// since, and it is the agent alone that is gone when the host still answers any of
+// them. Without neighbours' testimony long silence stays silence: a stopped agent
+// and a dead host look alike from afar.
+func Judge(now time.Time, site Site) (whole Judgement, hosts []Judgement) {
+	whole = Judgement{Verdict: Fine, Since: site.LastHeard}
+	if silence, limit := now.Sub(site.LastHeard), site.patience(); len(site.Hosts) >= cutOffMembers && silence > limit {
+		whole.Verdict = SiteCutOff
+		whole.Reasons = []string{fmt.Sprintf("none of the %d agents of site %q was heard for %s, since %s; one of them speaks every %s",
+			len(site.Hosts), site.Name, silence.Round(time.Second), site.LastHeard.UTC().Format(time.RFC3339), limit/missed)}
+		return whole, nil
+	}
 	newest := make(map[string]map[string]Testimony) // about → witness
-	for _, t := range testimonies {
+	for _, t := range site.Testimonies {
 		if newest[t.About] == nil {
 			newest[t.About] = make(map[string]Testimony)
 		}
@@ -83,49 +104,32 @@ func Judge(now time.Time, hosts []Host, testimonies []Testimony) []Judgement {
 			newest[t.About][t.Witness] = t
 		}
 	}
-	members, heard := make(map[string]int), make(map[string]time.Time)
-	quiet := make(map[string]bool)
-	for _, h := range hosts {
-		members[h.Site]++
-		if h.LastHeard.After(heard[h.Site]) {
-			heard[h.Site] = h.LastHeard
-		}
-	}
-	for _, h := range hosts {
-		// A testimony is a sign of life of its witness, and so of the site.
-		for _, t := range newest[h.Agent] {
-			if t.At.After(heard[h.Site]) {
-				heard[h.Site] = t.At
-			}
-		}
-	}
-	for _, h := range hosts {
-		if members[h.Site] >= cutOffMembers && now.Sub(heard[h.Site]) > missed*h.Interval {
-			quiet[h.Site] = true
-		}
-	}
-	out := make([]Judgement, 0, len(hosts))
-	for _, h := range hosts {
+	for _, h := range site.Hosts {
 		j := Judgement{Agent: h.Agent, Verdict: Fine, Since: h.LastHeard}
-		if quiet[h.Site] {
-			j.Verdict, j.Since = SiteCutOff, heard[h.Site]
-			j.Reasons = []string{fmt.Sprintf("none of the %d agents of site %q was heard since %s", members[h.Site], h.Site, heard[h.Site].UTC().Format(time.RFC3339))}
-			out = append(out, j)
-			continue
-		}
-		j.witnessed(h, newest[h.Agent])
+		j.witnessed(now, h, newest[h.Agent], len(site.Hosts)-1)
 		if j.Verdict == Fine && now.Sub(h.LastHeard) > missed*h.Interval {
 			j.Verdict = Silent
 			j.Reasons = []string{fmt.Sprintf("not heard since %s, and no neighbour says why", h.LastHeard.UTC().Format(time.RFC3339))}
 		}
-		out = append(out, j)
+		hosts = append(hosts, j)
 	}
-	sort.Slice(out, func(i, k int) bool { return out[i].Agent < out[k].Agent })
-	return out
+	sort.Slice(hosts, func(i, k int) bool { return hosts[i].Agent < hosts[k].Agent })
+	return whole, hosts
+}
+
+// patience is how long a site may be silent.
+func (s Site) patience() time.Duration {
+	every := s.Pulse
+	for _, h := range s.Hosts {
+		if every == 0 || s.Pulse == 0 && h.Interval < every {
+			every = h.Interval
+		}
+	}
+	return missed * every
 }
 
 // witnessed weighs the testimony about one host.
-func (j *Judgement) witnessed(h Host, by map[string]Testimony) {
+func (j *Judgement) witnessed(now time.Time, h Host, by map[string]Testimony, neighbours int) {
 	names := make([]string, 0, len(by))
 	for name := range by {
 		names = append(names, name)
@@ -133,35 +137,34 @@ func (j *Judgement) witnessed(h Host, by map[string]Testimony) {
 	sort.Strings(names)
 	answers := false
 	var since time.Time
+	var reasons []string
 	for _, name := range names {
 		t := by[name]
-		// What was said before the host was last heard is history.
-		if !t.Gone || !t.At.After(h.LastHeard) {
-			if !t.Gone && t.At.After(h.LastHeard) {
-				j.Verdict, j.Reasons = Fine, nil
-				return // a neighbour has it back
-			}
-			continue
+		if !t.At.After(h.LastHeard) {
+			continue // what was said before the host was last heard is history
+		}
+		if !t.Gone {
+			return // a neighbour has it back
 		}
 		if since.IsZero() || t.At.Before(since) {
 			since = t.At
 		}
-		switch {
+		switch at := t.At.UTC().Format(time.RFC3339); {
 		case t.Connections > 0:
 			answers = true
-			j.Reasons = append(j.Reasons, fmt.Sprintf("%s lost the agent at %s but has %d live connections with the host", name, t.At.UTC().Format(time.RFC3339), t.Connections))
+			reasons = append(reasons, fmt.Sprintf("%s lost the agent at %s but has %d live connections with the host", name, at, t.Connections))
 		case t.Answers:
 			answers = true
-			j.Reasons = append(j.Reasons, fmt.Sprintf("%s lost the agent at %s, and the host refuses connections to its port: it is up", name, t.At.UTC().Format(time.RFC3339)))
+			reasons = append(reasons, fmt.Sprintf("%s lost the agent at %s, and the host refuses connections to its port: it is up", name, at))
 		default:
-			j.Reasons = append(j.Reasons, fmt.Sprintf("%s lost the agent at %s, and the host does not answer", name, t.At.UTC().Format(time.RFC3339)))
+			reasons = append(reasons, fmt.Sprintf("%s lost the agent at %s, and the host does not answer", name, at))
 		}
 	}
-	if len(j.Reasons) == 0 {
+	overdue := now.Sub(h.LastHeard) > h.Interval+h.Interval/2
+	if len(reasons) == 0 || len(reasons) < min(quorum, neighbours) && !overdue {
 		return
 	}
-	j.Since = since
-	j.Verdict = HostGone
+	j.Since, j.Verdict, j.Reasons = since, HostGone, reasons
 	if answers {
 		j.Verdict = AgentGone
 	}

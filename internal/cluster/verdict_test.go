@@ -12,7 +12,7 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func host(name string, heard time.Duration) cluster.Host {
-	return cluster.Host{Agent: name, Site: "fra", LastHeard: noon.Add(-heard), Interval: time.Minute}
+	return cluster.Host{Agent: name, LastHeard: noon.Add(-heard), Interval: time.Minute}
 }
 
 func TestJudge(t *testing.T) {
@@ -23,41 +23,52 @@ func TestJudge(t *testing.T) {
 	connected := func(t cluster.Testimony) cluster.Testimony { t.Connections = 3; return t }
 	back := func(t cluster.Testimony) cluster.Testimony { t.Gone = false; return t }
 	second := time.Second
+	type hosts = []cluster.Host
+	type said = []cluster.Testimony
 	for name, c := range map[string]struct {
-		hosts []cluster.Host
-		said  []cluster.Testimony
-		want  cluster.Verdict // of "a"
+		hosts hosts
+		said  said
+		pulse time.Duration
+		heard time.Duration // of the site, ago
+		want  cluster.Verdict
 		why   string
 	}{
-		"heard":                              {[]cluster.Host{host("a", second), host("b", second)}, nil, cluster.Fine, ""},
-		"lost by neighbours":                 {[]cluster.Host{host("a", 30*second), host("b", second)}, []cluster.Testimony{gone("b", "a", 10*second)}, cluster.HostGone, "does not answer"},
-		"lost, but its port refuses":         {[]cluster.Host{host("a", 30*second), host("b", second)}, []cluster.Testimony{answers(gone("b", "a", 10*second))}, cluster.AgentGone, "it is up"},
-		"lost, but one has connections":      {[]cluster.Host{host("a", 30*second), host("b", second), host("c", second)}, []cluster.Testimony{gone("b", "a", 10*second), connected(gone("c", "a", 9*second))}, cluster.AgentGone, "3 live connections"},
-		"heard after the testimony":          {[]cluster.Host{host("a", 5*second), host("b", second)}, []cluster.Testimony{gone("b", "a", 10*second)}, cluster.Fine, ""},
-		"back by another witness":            {[]cluster.Host{host("a", 60*second), host("b", second), host("c", second)}, []cluster.Testimony{gone("b", "a", 30*second), back(gone("c", "a", 5*second))}, cluster.Fine, ""},
-		"the witness took it back":           {[]cluster.Host{host("a", 60*second), host("b", second)}, []cluster.Testimony{back(gone("b", "a", 5*second)), gone("b", "a", 30*second)}, cluster.Fine, ""},
-		"a whole site silent":                {[]cluster.Host{host("a", time.Hour), host("b", time.Hour)}, nil, cluster.SiteCutOff, "none of the 2 agents"},
-		"a site silent, old testimony":       {[]cluster.Host{host("a", time.Hour), host("b", 50*time.Minute)}, []cluster.Testimony{gone("b", "a", 55*time.Minute)}, cluster.SiteCutOff, ""},
-		"alone and silent":                   {[]cluster.Host{host("a", time.Hour)}, nil, cluster.Silent, "no neighbour"},
-		"silent, its neighbour sees nothing": {[]cluster.Host{host("a", time.Hour), host("b", second)}, nil, cluster.Silent, "no neighbour"},
+		"heard":                              {hosts: hosts{host("a", second), host("b", second)}, want: cluster.Fine},
+		"lost by its only neighbour":         {hosts: hosts{host("a", 30*second), host("b", second)}, said: said{gone("b", "a", 10*second)}, want: cluster.HostGone, why: "does not answer"},
+		"lost by one of many":                {hosts: hosts{host("a", 30*second), host("b", second), host("c", second)}, said: said{gone("b", "a", 10*second)}, want: cluster.Fine},
+		"lost by two of many":                {hosts: hosts{host("a", 30*second), host("b", second), host("c", second), host("d", second)}, said: said{gone("b", "a", 10*second), gone("c", "a", 9*second)}, want: cluster.HostGone, why: "c lost the agent"},
+		"lost by one of many, and overdue":   {hosts: hosts{host("a", 91*second), host("b", second), host("c", second)}, said: said{gone("b", "a", 10*second)}, want: cluster.HostGone, why: "does not answer"},
+		"lost, but its port refuses":         {hosts: hosts{host("a", 30*second), host("b", second)}, said: said{answers(gone("b", "a", 10*second))}, want: cluster.AgentGone, why: "it is up"},
+		"lost, but one has connections":      {hosts: hosts{host("a", 30*second), host("b", second), host("c", second)}, said: said{gone("b", "a", 10*second), connected(gone("c", "a", 9*second))}, want: cluster.AgentGone, why: "3 live connections"},
+		"heard after the testimony":          {hosts: hosts{host("a", 5*second), host("b", second)}, said: said{gone("b", "a", 10*second)}, want: cluster.Fine},
+		"back by another witness":            {hosts: hosts{host("a", 60*second), host("b", second), host("c", second)}, said: said{gone("b", "a", 30*second), back(gone("c", "a", 5*second))}, want: cluster.Fine},
+		"the witness took it back":           {hosts: hosts{host("a", 60*second), host("b", second)}, said: said{back(gone("b", "a", 5*second)), gone("b", "a", 30*second)}, want: cluster.Fine},
+		"a whole site silent":                {hosts: hosts{host("a", time.Hour), host("b", time.Hour)}, heard: time.Hour, want: cluster.SiteCutOff, why: "none of the 2 agents"},
+		"a site silent, old testimony":       {hosts: hosts{host("a", time.Hour), host("b", 50*time.Minute)}, heard: 50 * time.Minute, said: said{gone("b", "a", 55*time.Minute)}, want: cluster.SiteCutOff},
+		"a pulse that stopped":               {hosts: hosts{host("a", 40*second), host("b", 16*second)}, pulse: 5 * second, heard: 16 * second, want: cluster.SiteCutOff, why: "speaks every 5s"},
+		"a pulse that is late":               {hosts: hosts{host("a", 40*second), host("b", 14*second)}, pulse: 5 * second, heard: 14 * second, want: cluster.Fine},
+		"no pulse, a report late":            {hosts: hosts{host("a", 100*second), host("b", 160*second)}, heard: 100 * second, want: cluster.Fine},
+		"alone and silent":                   {hosts: hosts{host("a", time.Hour)}, heard: time.Hour, want: cluster.Silent, why: "no neighbour"},
+		"silent, its neighbour sees nothing": {hosts: hosts{host("a", time.Hour), host("b", second)}, want: cluster.Silent, why: "no neighbour"},
 	} {
-		got := cluster.Judge(noon, c.hosts, c.said)[0]
-		if got.Agent != "a" || got.Verdict != c.want || !strings.Contains(strings.Join(got.Reasons, "; "), c.why) {
+		site := cluster.Site{Name: "fra", Pulse: c.pulse, LastHeard: noon.Add(-c.heard), Hosts: c.hosts, Testimonies: c.said}
+		got, all := cluster.Judge(noon, site)
+		if got.Verdict == cluster.SiteCutOff {
+			if len(all) != 0 {
+				t.Errorf("%s: hosts of a silent site were judged: %+v", name, all)
+			}
+		} else {
+			got = all[0]
+			if got.Agent != "a" {
+				t.Errorf("%s: %+v is not of a", name, got)
+			}
+		}
+		if got.Verdict != c.want || !strings.Contains(strings.Join(got.Reasons, "; "), c.why) {
 			t.Errorf("%s: %+v, want %s", name, got, c.want)
 		}
 		if (got.Verdict == cluster.Fine) != (len(got.Reasons) == 0) {
 			t.Errorf("%s: verdict %s with reasons %q", name, got.Verdict, got.Reasons)
 		}
-	}
-}
-
-func TestSitesAreJudgedApart(t *testing.T) {
-	a, b := host("a", time.Hour), host("b", time.Hour)
-	c := host("c", time.Second)
-	c.Site = "ams"
-	got := cluster.Judge(noon, []cluster.Host{a, b, c}, nil)
-	if got[0].Verdict != cluster.SiteCutOff || got[2].Verdict != cluster.Fine {
-		t.Errorf("%+v", got)
 	}
 }
 

@@ -76,19 +76,19 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 // Records returns the reader of what the engine wrote.
 func (e *Engine) Records() *Records { return e.records }
 
-// Start journals the rules, where they differ from those in force, and that the
-// server listens from now on. Call it once, before Run and before anything is
-// received.
+// Start journals that the server listens from now on, and the rules where they
+// differ from those in force. The start comes first: any event before it would work
+// off the deadlines that passed while the server was down. Call it once, before Run
+// and before anything is received.
 func (e *Engine) Start(ctx context.Context) error {
-	if err := e.Reload(ctx, e.o.Rules); err != nil {
-		return err
-	}
 	ev, err := event.New(&event.Start{Version: e.o.Version})
 	if err != nil {
 		return err
 	}
-	_, err = e.o.Journal.Write(ctx, ev)
-	return err
+	if _, err := e.o.Journal.Write(ctx, ev); err != nil {
+		return err
+	}
+	return e.Reload(ctx, e.o.Rules)
 }
 
 // Reload journals rules where they differ from those in force.

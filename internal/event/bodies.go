@@ -57,6 +57,21 @@ type Maintenance struct {
 	Canceled bool      `json:"canceled,omitempty"`
 }
 
+// Liveness says that a host or a whole site was lost, or is back: what the mesh of
+// agents knows, not what a rule found. CI is the host; zero where it is about Site.
+type Liveness struct {
+	CI   Ref    `json:"ci,omitzero"`
+	Site string `json:"site,omitempty"`
+	// Lost is false for one that is back.
+	Lost bool `json:"lost"`
+	// Since is when that state began, as far as is known.
+	Since time.Time `json:"since"`
+	// Hosts counts the hosts of a lost site.
+	Hosts int `json:"hosts,omitempty"`
+	// Evidence are sentences for people.
+	Evidence []string `json:"evidence,omitempty"`
+}
+
 // Command is a verb of a person or a client, decided at its journal position.
 type Command struct {
 	Verb   string          `json:"verb"`             // "acknowledge", "resolve", "create", ...
@@ -85,6 +100,7 @@ func (*CI) kind() Kind           { return KindCI }
 func (*Relation) kind() Kind     { return KindRelation }
 func (*Change) kind() Kind       { return KindChange }
 func (*Maintenance) kind() Kind  { return KindMaintenance }
+func (*Liveness) kind() Kind     { return KindLiveness }
 func (*Command) kind() Kind      { return KindCommand }
 func (*Config) kind() Kind       { return KindConfig }
 func (*Tick) kind() Kind         { return KindTick }

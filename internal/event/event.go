@@ -24,10 +24,11 @@ const (
 	KindRelation     Kind = "relation"
 	KindChange       Kind = "change"
 	KindMaintenance  Kind = "maintenance"
-	KindCommand      Kind = "command" // a person's or a client's verb
-	KindConfig       Kind = "config"  // the rules in force from here on
-	KindTick         Kind = "tick"    // a deadline came due; carries nothing but its time
-	KindStart        Kind = "start"   // the server began to listen: silence before it proves nothing
+	KindCommand      Kind = "command"  // a person's or a client's verb
+	KindConfig       Kind = "config"   // the rules in force from here on
+	KindTick         Kind = "tick"     // a deadline came due; carries nothing but its time
+	KindLiveness     Kind = "liveness" // a host or a whole site was lost, or is back
+	KindStart        Kind = "start"    // the server began to listen: silence before it proves nothing
 )
 
 // Event is one fact. Position is 0 until the journal has taken it.
@@ -151,6 +152,8 @@ func (e *Event) Payload() (Body, error) {
 		b = &Change{}
 	case KindMaintenance:
 		b = &Maintenance{}
+	case KindLiveness:
+		b = &Liveness{}
 	case KindCommand:
 		b = &Command{}
 	case KindConfig:

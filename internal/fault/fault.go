@@ -49,6 +49,8 @@ type Error struct {
 	Field   string   // path of the offending field, e.g. "alerts[3].labels"; may be empty
 	Message string   // what is wrong and how to mend it
 	Legal   []string // for Conflict on a verb: the verbs that are legal now
+	// Revision is the current one, for Conflict on an edit of an older one; else 0.
+	Revision uint64
 }
 
 func (e *Error) Error() string {

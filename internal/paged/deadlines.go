@@ -1,6 +1,9 @@
 package paged
 
-import "time"
+import (
+	"container/heap"
+	"time"
+)
 
 // Deadline is a time at which a row wants to be looked at.
 type Deadline struct {
@@ -9,12 +12,63 @@ type Deadline struct {
 	Key  string
 }
 
-// Deadlines is a container/heap of deadlines in an order that depends on nothing
-// but their values, so that a fold over them is deterministic.
-type Deadlines []Deadline
+// Deadlines says when which row wants to be looked at, in an order that depends on
+// nothing but their values, so that a fold over them is deterministic. The zero
+// value holds none.
+type Deadlines struct{ h deadlineHeap }
 
-func (h Deadlines) Len() int { return len(h) }
-func (h Deadlines) Less(i, j int) bool {
+// Schedule sets a row's deadline, which is kept in field; a zero d.At cancels it.
+// Deadlines are whole milliseconds, as journal time is, and never earlier than asked
+// for: else a tick would come before what it is for, find nothing due, and come again
+// for ever. Entries that no longer equal their row's deadline are dead: a restored
+// state has none of them, so they must never be seen from outside.
+func (ds *Deadlines) Schedule(field *time.Time, d Deadline) {
+	if ms := d.At.Truncate(time.Millisecond); ms.Before(d.At) {
+		d.At = ms.Add(time.Millisecond)
+	}
+	if field.Equal(d.At) {
+		return
+	}
+	*field = d.At
+	ds.Restore(d)
+}
+
+// Restore takes a row's deadline from a snapshot; a zero one is none.
+func (ds *Deadlines) Restore(d Deadline) {
+	if !d.At.IsZero() {
+		heap.Push(&ds.h, d)
+	}
+}
+
+// Next returns the first deadline. field finds where a row keeps its own, nil
+// where the row is gone; dead entries are dropped.
+func (ds *Deadlines) Next(field func(Deadline) *time.Time) (Deadline, bool) {
+	for len(ds.h) > 0 {
+		d := ds.h[0]
+		if at := field(d); at != nil && at.Equal(d.At) {
+			return d, true
+		}
+		heap.Pop(&ds.h)
+	}
+	return Deadline{}, false
+}
+
+// Take removes and returns the first deadline that is not after now, and clears
+// its row's: that changes the row, so its page must be marked whatever is done then.
+func (ds *Deadlines) Take(now time.Time, field func(Deadline) *time.Time) (Deadline, bool) {
+	d, ok := ds.Next(field)
+	if !ok || d.At.After(now) {
+		return Deadline{}, false
+	}
+	heap.Pop(&ds.h)
+	*field(d) = time.Time{}
+	return d, true
+}
+
+type deadlineHeap []Deadline
+
+func (h deadlineHeap) Len() int { return len(h) }
+func (h deadlineHeap) Less(i, j int) bool {
 	a, b := h[i], h[j]
 	if !a.At.Equal(b.At) {
 		return a.At.Before(b.At)
@@ -24,13 +78,9 @@ func (h Deadlines) Less(i, j int) bool {
 	}
 	return a.Key < b.Key
 }
-func (h Deadlines) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-// Push implements heap.Interface.
-func (h *Deadlines) Push(x any) { *h = append(*h, x.(Deadline)) }
-
-// Pop implements heap.Interface.
-func (h *Deadlines) Pop() any {
+func (h deadlineHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *deadlineHeap) Push(x any)   { *h = append(*h, x.(Deadline)) }
+func (h *deadlineHeap) Pop() any {
 	old := *h
 	x := old[len(old)-1]
 	*h = old[:len(old)-1]

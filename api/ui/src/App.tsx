@@ -15,6 +15,13 @@ const Alert = lazy(() => import('./pages/Alert'));
 const Sources = lazy(() => import('./pages/Sources'));
 const Inventory = lazy(() => import('./pages/Inventory'));
 const Ci = lazy(() => import('./pages/Ci'));
+const Services = lazy(() => import('./pages/Services'));
+const Tasks = lazy(() => import('./pages/Tasks'));
+const Quality = lazy(() => import('./pages/Quality'));
+const Endings = lazy(() => import('./pages/Endings'));
+const Maintenances = lazy(() => import('./pages/Maintenances'));
+const Maintenance = lazy(() => import('./pages/Maintenance'));
+const Review = lazy(() => import('./pages/Review'));
 const Software = lazy(() => import('./pages/Software'));
 const Problems = lazy(() => import('./pages/Problems'));
 const Problem = lazy(() => import('./pages/Problem'));
@@ -39,11 +46,18 @@ export function App() {
           <Route path="/" component={Incidents} />
           <Route path="/incidents" component={Incidents} />
           <Route path="/incidents/:id">{(p) => <Incident key={p.id} id={decodeURIComponent(p.id)} />}</Route>
+          <Route path="/incidents/:id/review">{(p) => <Review key={p.id} id={decodeURIComponent(p.id)} />}</Route>
           <Route path="/alerts" component={Alerts} />
           <Route path="/alerts/:id">{(p) => <Alert key={p.id} id={decodeURIComponent(p.id)} />}</Route>
           <Route path="/sources" component={Sources} />
           <Route path="/inventory" component={Inventory} />
           <Route path="/inventory/:id/:tab?">{(p) => <Ci key={p.id} id={decodeURIComponent(p.id)} tab={p.tab} />}</Route>
+          <Route path="/services" component={Services} />
+          <Route path="/tasks" component={Tasks} />
+          <Route path="/quality" component={Quality} />
+          <Route path="/endings" component={Endings} />
+          <Route path="/maintenance" component={Maintenances} />
+          <Route path="/maintenance/:id">{(p) => <Maintenance key={p.id} id={decodeURIComponent(p.id)} />}</Route>
           <Route path="/software" component={Software} />
           <Route path="/problems" component={Problems} />
           <Route path="/problems/:id">{(p) => <Problem key={p.id} id={decodeURIComponent(p.id)} />}</Route>

@@ -2,6 +2,7 @@ package fold
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/watchbill/watchbill/internal/event"
@@ -23,14 +24,16 @@ type CreateArgs struct {
 
 // MergeArgs name the incident that takes over.
 type MergeArgs struct {
-	Into   string `json:"into"`
-	Reason string `json:"reason,omitempty"`
+	Into     string `json:"into"`
+	Reason   string `json:"reason,omitempty"`
+	Revision uint64 `json:"revision,omitempty"` // that the caller has read
 }
 
 // SplitArgs name the alerts that leave for an incident of their own.
 type SplitArgs struct {
-	Alerts []string `json:"alerts"`
-	Reason string   `json:"reason,omitempty"`
+	Alerts   []string `json:"alerts"`
+	Reason   string   `json:"reason,omitempty"`
+	Revision uint64   `json:"revision,omitempty"` // that the caller has read
 }
 
 // ReviewArgs hold a finished post-incident review, as Markdown.
@@ -129,15 +132,8 @@ func (s *State) runIncident(c *event.Command) (string, any, error) {
 
 // missing tells an archived incident from one that never was.
 func (s *State) missing(id string) error {
-	var n uint64
-	for _, r := range strings.TrimPrefix(id, prefixes["incident"]) {
-		if r < '0' || r > '9' {
-			n = 0
-			break
-		}
-		n = n*10 + uint64(r-'0')
-	}
-	if strings.HasPrefix(id, prefixes["incident"]) && n > 0 && n <= s.count.Seq["incident"] {
+	n, err := strconv.ParseUint(strings.TrimPrefix(id, prefixes["incident"]), 10, 64)
+	if err == nil && n > 0 && n <= s.count.Seq["incident"] && id == idOf("incident", n) {
 		return fault.Conflictf("incident %s is archived: it can be read, not changed", id)
 	}
 	return fault.NotFoundf("incident %q does not exist", id)
@@ -168,10 +164,11 @@ func (s *State) create(c *event.Command) (string, any, error) {
 	if a.CI != "" {
 		doc.CIs = []string{a.CI}
 	}
+	services := s.desk.ServicesOn(doc.CIs)
 	if a.Service != "" {
-		doc.Services = []string{a.Service}
+		services = merged(services, []string{a.Service})
 	}
-	doc.Services = merged(doc.Services, s.desk.ServicesOn(doc.CIs))
+	ch.Add(doc.Affect(services, s.now))
 	who, team, why := s.ownerOf(doc)
 	ch.Add(doc.Own(who, team, why, s.now))
 	s.incidents.Put(id, &incident{Doc: *doc})
@@ -206,6 +203,9 @@ func (s *State) merge(x *incident, c *event.Command) error {
 	if err := strict(c.Args, &a); err != nil {
 		return err
 	}
+	if err := x.Doc.Allow(itsm.Merge, a.Revision); err != nil {
+		return err
+	}
 	into := s.incidents.Get(a.Into)
 	switch {
 	case a.Into == "":
@@ -214,8 +214,8 @@ func (s *State) merge(x *incident, c *event.Command) error {
 		return fault.Invalidf("into", "is the incident itself")
 	case into == nil:
 		return s.missing(a.Into)
-	case !x.Doc.Live() || !into.Doc.Live():
-		return fault.Conflictf("only open incidents merge: %s is %s, %s is %s", c.ID, x.Doc.State, a.Into, into.Doc.State)
+	case !into.Doc.Live():
+		return fault.Conflictf("incident %s is %s: only an open one takes another over", a.Into, into.Doc.State)
 	}
 	ch := x.Doc.MergeInto(a.Into, c.Actor, a.Reason, s.now)
 	s.commit(c.ID, ch)
@@ -254,8 +254,8 @@ func (s *State) split(x *incident, c *event.Command) (string, any, error) {
 	if err := strict(c.Args, &a); err != nil {
 		return c.ID, nil, err
 	}
-	if !x.Doc.Live() {
-		return c.ID, nil, fault.Conflictf("incident %s is %s: only an open one splits", c.ID, x.Doc.State)
+	if err := x.Doc.Allow(itsm.Split, a.Revision); err != nil {
+		return c.ID, nil, err
 	}
 	if len(a.Alerts) == 0 {
 		return c.ID, nil, fault.Invalidf("alerts", "name the alerts that leave for an incident of their own")

@@ -1,7 +1,6 @@
 package fold
 
 import (
-	"container/heap"
 	"time"
 
 	"github.com/watchbill/watchbill/internal/paged"
@@ -18,21 +17,9 @@ const (
 	dueStorm              // tell what the page limit held back
 )
 
-// schedule sets a row's deadline; zero cancels it. Entries of the heap that no
-// longer equal their row's deadline are dead: a restored state has none of them,
-// so they must never be seen from outside. Deadlines are whole milliseconds, as
-// journal time is, or a tick would come before its deadline for ever.
+// schedule sets a row's deadline; zero cancels it.
 func (s *State) schedule(kind int, key string, field *time.Time, at time.Time) {
-	if ms := at.Truncate(time.Millisecond); ms.Before(at) {
-		at = ms.Add(time.Millisecond)
-	}
-	if field.Equal(at) {
-		return
-	}
-	*field = at
-	if !at.IsZero() {
-		heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
-	}
+	s.due.Schedule(field, paged.Deadline{At: at, Kind: kind, Key: key})
 }
 
 func (s *State) dueOf(d paged.Deadline) *time.Time {
@@ -65,33 +52,20 @@ func (s *State) dueOf(d paged.Deadline) *time.Time {
 
 // NextDeadline returns the next time at which something is due without an event.
 func (s *State) NextDeadline() (time.Time, bool) {
-	mine, ok := s.nextOwn()
+	mine, ok := s.due.Next(s.dueOf)
 	theirs, has := s.corr.NextDeadline()
-	if !ok || has && theirs.Before(mine) {
+	if !ok || has && theirs.Before(mine.At) {
 		return theirs, has
 	}
-	return mine, true
-}
-
-func (s *State) nextOwn() (time.Time, bool) {
-	for len(s.due) > 0 {
-		d := s.due[0]
-		if at := s.dueOf(d); at != nil && at.Equal(d.At) {
-			return d.At, true
-		}
-		heap.Pop(&s.due)
-	}
-	return time.Time{}, false
+	return mine.At, true
 }
 
 func (s *State) workOff() {
 	for {
-		at, ok := s.nextOwn()
-		if !ok || at.After(s.now) {
+		d, ok := s.due.Take(s.now, s.dueOf)
+		if !ok {
 			return
 		}
-		d := heap.Pop(&s.due).(paged.Deadline)
-		*s.dueOf(d) = time.Time{}
 		switch d.Kind {
 		case dueIncident:
 			s.incidentDue(d.Key)
@@ -128,9 +102,7 @@ func (s *State) incidentDue(id string) {
 // reload fills the heap from the rows, after a snapshot was read.
 func (s *State) reload() {
 	push := func(kind int, key string, at time.Time) {
-		if !at.IsZero() {
-			heap.Push(&s.due, paged.Deadline{At: at, Kind: kind, Key: key})
-		}
+		s.due.Restore(paged.Deadline{At: at, Kind: kind, Key: key})
 	}
 	for _, k := range s.incidents.Keys() {
 		x := s.incidents.Get(k)

@@ -69,14 +69,14 @@ type MeasureRow struct {
 	At       time.Time `json:"at"`
 	Record   string    `json:"record,omitempty"` // the incident or problem
 	Priority int       `json:"priority,omitempty"`
-	Service  string    `json:"service,omitempty"`
+	Services []string  `json:"services,omitempty"`
 	Team     string    `json:"team,omitempty"`
 	itsm.Measure
 }
 
 // Observation is the row as KPIs read it.
 func (m MeasureRow) Observation() itsm.Observation {
-	return itsm.Observation{At: m.At, Record: m.Record, Priority: m.Priority, Service: m.Service, Team: m.Team, Measure: m.Measure}
+	return itsm.Observation{At: m.At, Record: m.Record, Priority: m.Priority, Services: m.Services, Team: m.Team, Measure: m.Measure}
 }
 
 // PutHour writes how many alerts an hour brought, so far.

@@ -55,7 +55,7 @@ func (r Rules) Validate() error {
 
 // Version is raised when the same events would be decided otherwise: a state
 // must not be carried on from the middle by other rules than it was begun with.
-const Version = 3
+const Version = 4
 
 // counters number what the fold makes, and count what it disposed of.
 type counters struct {
@@ -78,6 +78,7 @@ type incident struct {
 	ClockDue time.Time    `json:"clock_due,omitzero"`
 	Page     paging       `json:"page"`
 	PageDue  time.Time    `json:"page_due,omitzero"`
+	Where    string       `json:"where,omitempty"` // services and team, as measured last
 }
 
 // problem is a problem with its next deadline.
@@ -123,8 +124,10 @@ var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "
 
 func (s *State) nextID(kind string) string {
 	s.count.Seq[kind]++
-	return fmt.Sprintf("%s%08d", prefixes[kind], s.count.Seq[kind])
+	return idOf(kind, s.count.Seq[kind])
 }
+
+func idOf(kind string, n uint64) string { return fmt.Sprintf("%s%08d", prefixes[kind], n) }
 
 // Rules returns the rules in force.
 func (s *State) Rules() Rules { return s.rules }
@@ -313,10 +316,13 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 		i.Title = a.Title
 	}
 	i.Severity, i.Alerts, i.Active = string(a.Severity), a.Alerts, a.Active
-	i.CIs, i.Services = a.CIs, merged(a.Services, s.desk.ServicesOn(a.CIs))
-	if !a.Onset.IsZero() && a.Onset.Before(i.Onset) {
-		i.Onset = a.Onset
+	i.CIs = a.CIs
+	services := merged(a.Services, s.desk.ServicesOn(a.CIs))
+	if i.OpenedBy != itsm.System { // what a person said of it stays
+		services = merged(services, i.Services)
 	}
+	c.Add(i.Affect(services, s.now))
+	c.Add(i.Begin(a.Onset, s.now))
 	c.Add(i.Recur(a.SeenBefore, s.now))
 	i.Causes = make([]itsm.Cause, len(a.Causes))
 	for n, x := range a.Causes {
@@ -362,12 +368,14 @@ func (s *State) commit(id string, c itsm.Change) {
 		i.Entries++
 		s.emit(TimelineRow{id, i.Entries, s.pos, e})
 	}
-	service := ""
-	if len(i.Services) > 0 {
-		service = i.Services[0]
+	if where := i.Team + "/" + strings.Join(i.Services, "/"); where != x.Where {
+		x.Where = where
+		if !slices.ContainsFunc(c.Measures, func(m itsm.Measure) bool { return m.Of == "" }) {
+			c.Measures = append(c.Measures, itsm.Measure{Name: itsm.MMoved})
+		}
 	}
 	for _, m := range c.Measures {
-		s.measure(MeasureRow{Record: id, Priority: i.Priority, Service: service, Team: i.Team, Measure: m})
+		s.measure(MeasureRow{Record: id, Priority: i.Priority, Services: i.Services, Team: i.Team, Measure: m})
 	}
 	switch {
 	case i.State == itsm.Resolved:

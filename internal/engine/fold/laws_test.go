@@ -163,6 +163,17 @@ func act(rnd *rand.Rand, incidents, problems, alerts []string) (event.Event, boo
 		}
 		return e, true
 	}
+	if rnd.IntN(20) == 0 {
+		l := event.Liveness{Site: "fra", Lost: rnd.IntN(2) == 0, Since: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Hosts: 3}
+		if n := rnd.IntN(5); n > 0 {
+			l.CI = event.Ref{Class: "host", Name: fmt.Sprintf("host-%d", n)}
+		}
+		e, err := event.New(&l)
+		if err != nil {
+			panic(err)
+		}
+		return e, true
+	}
 	if rnd.IntN(25) == 0 {
 		e, err := event.New(&event.Start{Version: "test"})
 		if err != nil {
@@ -529,6 +540,25 @@ func TestTicksAreWhatAReplayInserts(t *testing.T) {
 			samePages(t, "without ticks", snapshot(t, gs), snapshot(t, ws))
 		})
 	}
+}
+
+// TestAJournalUnderOtherRulesKeepsTheirDeadlines: a journal brings the ticks of the
+// rules that it was decided by; under others it is decided as the recording without
+// ticks is.
+func TestAJournalUnderOtherRulesKeepsTheirDeadlines(t *testing.T) {
+	events := read(t, filepath.Join(storms, "smoke.jsonl.gz"))
+	rules := fold.DefaultRules()
+	rules.Correlation.HoldDown = correlator.Duration(47 * time.Second)
+	rules.Correlation.Hold = map[correlator.Severity]correlator.Duration{correlator.Critical: correlator.Duration(7 * time.Second)}
+	p, anew := &replay.Player{State: fold.New(rules)}, &replay.Player{State: fold.New(rules)}
+	var want, got []string
+	for _, e := range events {
+		p.Play(fresh(e), func(f fold.Effect) { want = append(want, line(t, f)) })
+	}
+	for _, e := range journaled(t, events, false) {
+		anew.PlayAnew(fresh(e), func(f fold.Effect) { got = append(got, line(t, f)) })
+	}
+	sameLines(t, "journaled", got, want)
 }
 
 // TestALateTickIsDecidedAsItWasLive: a journal whose server was late has an event

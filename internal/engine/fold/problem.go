@@ -23,6 +23,7 @@ type CreateProblemArgs struct {
 type LinkArgs struct {
 	Incident string `json:"incident"`
 	Reason   string `json:"reason,omitempty"`
+	Revision uint64 `json:"revision,omitempty"` // that the caller has read
 }
 
 // openProblem begins a problem.
@@ -78,7 +79,7 @@ func (s *State) joinProblem(problem, id, actor, why string) {
 		if i.Doc.Problem == problem {
 			return
 		}
-		p.Priority = min(p.Priority, i.Doc.Priority)
+		c.Add(p.Graver(i.Doc.Priority, id, s.now))
 		if p.ResolvedAt != nil && i.Doc.OpenedAt.After(*p.ResolvedAt) {
 			c.Add(p.Return(id, s.now))
 		}
@@ -164,6 +165,9 @@ func (s *State) createProblem(c *event.Command) (string, any, error) {
 func (s *State) link(x *problem, c *event.Command) error {
 	var a LinkArgs
 	if err := strict(c.Args, &a); err != nil {
+		return err
+	}
+	if err := x.Doc.Allow(itsm.Verb(c.Verb), a.Revision); err != nil {
 		return err
 	}
 	i := s.incidents.Get(a.Incident)

@@ -73,6 +73,18 @@ type Player struct {
 	ownTicks bool // the recording was journaled and brings its ticks: insert none
 }
 
+// PlayAnew is Play for a journaled recording under other rules than its own: other
+// rules have other deadlines, so the ticks that it brings are passed over, and the
+// rules that it brings as well.
+func (p *Player) PlayAnew(e event.Event, each func(fold.Effect)) {
+	if e.Kind == event.KindTick || e.Kind == event.KindConfig {
+		return
+	}
+	e.Position = 0
+	p.until(e.At, each)
+	p.step(e, each)
+}
+
 // Play applies e after the deadlines before it; each gets every effect.
 func (p *Player) Play(e event.Event, each func(fold.Effect)) {
 	// A journal holds a tick for every deadline, though not always before the next

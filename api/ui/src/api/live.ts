@@ -34,10 +34,12 @@ export function touched(changes: StreamChange[]): string[][] {
   const add = (...k: string[]) => keys.set(k.join('/'), k);
   for (const c of changes) {
     add(`${c.kind}s`);
-    add(c.kind, c.id);
+    if (c.id) add(c.kind, c.id);
+    else add(c.kind); // very many of the kind
     if (c.kind === 'alert') add('sources');
-    if (c.kind === 'incident') add('timeline', c.id);
-    if (c.kind === 'problem') add('timeline', c.id);
+    if (c.kind === 'incident' || c.kind === 'problem' || c.kind === 'maintenance') add('timeline', c.id);
+    if (c.kind === 'incident' || c.kind === 'ci') add('services');
+    if (c.kind === 'ci') add('software');
   }
   return [...keys.values()];
 }
@@ -98,7 +100,7 @@ export function follow(url: string, client: QueryClient): () => void {
       fresh = false;
       become('live');
     };
-    for (const kind of ['incident', 'alert', 'problem']) source.addEventListener(kind, heard as EventListener);
+    for (const kind of ['incident', 'alert', 'problem', 'maintenance', 'ci', 'task']) source.addEventListener(kind, heard as EventListener);
     source.addEventListener('reset', () => void client.invalidateQueries());
     source.onerror = () => {
       become('lost');

@@ -17,6 +17,8 @@ export type Verb = 'acknowledge' | 'assign' | 'hold' | 'resume' | 'resolve' | 'c
 export interface Me {
   name: string;
   user?: string;
+  /** How records name them. */
+  actor: string;
   role: Role;
   password: boolean;
   version: string;
@@ -40,7 +42,7 @@ export function useMe() {
     queryKey: ['me'],
     queryFn: async (): Promise<Me> => {
       const w = await must(api.GET('/api/v1/session'));
-      return { name: w.user || w.actor, user: w.user, role: w.role, password: w.password, version: w.version };
+      return { name: w.user || w.actor, user: w.user, actor: w.actor, role: w.role, password: w.password, version: w.version };
     },
     retry: false,
     staleTime: 5 * 60_000,
@@ -131,7 +133,7 @@ export function useIncident(id: string) {
 export function useIncidentAlerts(id: string) {
   return usePaged<Alert>(['alerts', 'incident', id], (cursor) => must(api.GET('/api/v1/incidents/{id}/alerts', { params: { path: { id }, query: { limit: 500, cursor } } })));
 }
-export function useTimeline(kind: 'incidents' | 'problems', id: string) {
+export function useTimeline(kind: 'incidents' | 'problems' | 'maintenance', id: string) {
   return useQuery({
     queryKey: ['timeline', id],
     queryFn: () => readAll<TimelineEntry>((cursor) => must(api.GET(`/api/v1/${kind}/{id}/timeline`, { params: { path: { id }, query: { limit: 1000, cursor } } }))),
@@ -250,8 +252,8 @@ export interface SoftwareList {
 export const fetchCis = (l: List) => must(api.GET('/api/v1/cis', { params: { query: clean(l) } }));
 export const fetchSoftware = (l: SoftwareList) => must(api.GET('/api/v1/software', { params: { query: clean(l) } }));
 
-/** The stream tells of records only: what agents report is asked for again. */
-const often = 30_000;
+/** The stream tells what changed; that a host was merely seen again is no change, so its age is asked for. */
+const often = 60_000;
 
 export function useCis(l: List, enabled = true, every: number | false = false) {
   return usePaged<Ci>(['cis', l], (cursor) => fetchCis({ limit: 200, ...l, cursor }), enabled, every);

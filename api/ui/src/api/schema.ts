@@ -115,7 +115,7 @@ export interface paths {
         };
         /**
          * List every received alert with its fate
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: bound (yes or no); canonical; ci (id or name); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); fingerprint; held (yes: waits now); id; incident; name (alertname); receipts; received (time of the last receipt); severity; source; started (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); annotation.NAME; label.NAME.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: bound (yes or no); canonical; ci (id or name); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); fingerprint; held (yes: waits now); id; incident; name (alertname); receipts; received (time of the last receipt); severity; source; started (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; label.NAME.
          *
          *     Order (sort): -fate, -id, -name, -received, -severity, -started, -status, fate, id, name, received, severity, started, status; without it -id.
          *
@@ -1957,7 +1957,7 @@ export interface paths {
         };
         /**
          * Server-sent events of what changed
-         * @description `event` is the kind of record, `data` is {id, kind, position}, `id` is the position: a reader that comes back with Last-Event-ID gets what it missed. `event: reset` says that changes were lost: read everything anew. Comments are heartbeats.
+         * @description `event` is the kind of record, `data` is {id, kind, position}; a reader that comes back with the last `id` as Last-Event-ID gets what it missed. Changes of the inventory (ci, task) come at most once a second, each item once. `event: reset` says that changes were lost: read everything anew. Comments are heartbeats.
          *
          *     Role: viewer.
          */
@@ -2188,6 +2188,8 @@ export interface components {
             canonical: string;
             /** @description starts_at lay in the future or too far back */
             clamped?: boolean;
+            /** @description How it is known that it is over */
+            end_why?: string;
             /** Format: date-time */
             ends_at?: string;
             /** @description Why it is in its incident */
@@ -3472,13 +3474,13 @@ export interface components {
             version: string;
         };
         StreamEvent: {
-            /** @description The record that changed */
+            /** @description The record that changed; empty for very many items or tasks at once */
             id: string;
             /** @enum {string} */
-            kind: "incident" | "alert" | "problem" | "maintenance";
+            kind: "incident" | "alert" | "problem" | "maintenance" | "ci" | "task";
             /**
              * Format: int64
-             * @description Of the event in the journal that changed it
+             * @description Of the event in the journal that changed it; 0 for what the inventory keeps outside of it
              */
             position: number;
         };

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { useWidth } from '../lib/width';
 
 export interface Series {
   name: string;
@@ -7,7 +7,7 @@ export interface Series {
 }
 
 const H = 130;
-const pad = { left: 46, right: 6, top: 8, bottom: 20 };
+const pad = { left: 66, right: 6, top: 8, bottom: 20 };
 
 /** Round numbers for an axis that begins at 0. */
 export function ticks(max: number, n = 3, whole = false): number[] {
@@ -39,7 +39,7 @@ export function Chart({ kind, labels, series, format, time, label }: { kind: 'li
   const most = Math.max(0, ...all);
   const axis = time ? timeTicks(most) : ticks(most, 3, kind === 'bar');
   const top = axis.at(-1) || 1;
-  const [ref, W] = useWidth();
+  const [ref, W] = useWidth(400, 200);
   const inner = W - pad.left - pad.right;
   const slot = inner / Math.max(1, labels.length);
   const x = (i: number) => pad.left + slot * (i + 0.5);
@@ -95,20 +95,6 @@ export function Chart({ kind, labels, series, format, time, label }: { kind: 'li
       )}
     </figure>
   );
-}
-
-/** The figure's own width: a chart is drawn for its place, never stretched. */
-function useWidth() {
-  const ref = useRef<HTMLElement>(null);
-  const [width, set] = useState(400);
-  useEffect(() => {
-    const el = ref.current;
-    if (!el) return;
-    const o = new ResizeObserver(([e]) => e && set(Math.max(200, Math.round(e.contentRect.width))));
-    o.observe(el);
-    return () => o.disconnect();
-  }, []);
-  return [ref, width] as const;
 }
 
 /** Joins neighbours; a gap breaks the line rather than being bridged. */

@@ -19,10 +19,18 @@ interface Place {
 const places: Place[] = [
   { to: '/', label: 'Now', icon: 'now', keys: 'g n' },
   { to: '/alerts', label: 'Alerts', icon: 'alerts', keys: 'g a' },
-  { to: '/inventory', label: 'Inventory', icon: 'inventory', keys: 'g i' },
-  { to: '/software', label: 'Software', icon: 'software', keys: 'g s' },
   { to: '/problems', label: 'Problems', icon: 'problems', keys: 'g p' },
+  { to: '/services', label: 'Services', icon: 'service', keys: 'g v' },
+  { to: '/inventory', label: 'Inventory', icon: 'inventory', keys: 'g i' },
+  { to: '/software', label: 'Software', icon: 'software', keys: 'g s', wide: true },
+  { to: '/maintenance', label: 'Maintenance', icon: 'maintenance', keys: 'g m', wide: true },
   { to: '/kpis', label: 'KPIs', icon: 'kpis', keys: 'g k' },
+];
+/** Reached from the inventory, and by the palette. */
+const hidden: Place[] = [
+  { to: '/tasks', label: 'Inventory tasks', icon: 'inventory' },
+  { to: '/quality', label: 'Inventory quality', icon: 'inventory' },
+  { to: '/endings', label: 'What ends: warranties, certificates', icon: 'inventory' },
 ];
 const settings: Place[] = [
   { to: '/sources', label: 'Sources', icon: 'sources', keys: 'g o', wide: true },
@@ -31,8 +39,11 @@ const settings: Place[] = [
   { to: '/start', label: 'First steps', icon: 'start', keys: 'g f', wide: true },
 ];
 
+/** The pages that stand under another one. */
+const under: Record<string, string[]> = { '/': ['/incidents'], '/inventory': ['/tasks', '/quality', '/endings'] };
+
 function here(path: string, to: string) {
-  return to === '/' ? path === '/' || path.startsWith('/incidents') : path.startsWith(to);
+  return (to === '/' ? path === '/' : path.startsWith(to)) || (under[to] ?? []).some((p) => path.startsWith(p));
 }
 
 export function Shell({ me, children }: { me: Me; children: ReactNode }) {
@@ -139,7 +150,7 @@ function Account({ me, help, more }: { me: Me; help: () => void; more?: boolean 
           {me.name} · {me.role}
         </Menu.Label>
         {more &&
-          settings.map((s) => (
+          [...places, ...settings].filter((s) => s.wide).map((s) => (
             <Menu.Item key={s.to} leftSection={<Icon name={s.icon} size={16} />} onClick={() => go(s.to)}>
               {s.label}
             </Menu.Item>
@@ -174,9 +185,10 @@ function Palette({ help }: { help: () => void }) {
   const { setColorScheme } = useMantineColorScheme();
   const found = useFind(query);
   const actions = useMemo<SpotlightActionData[]>(() => {
-    const pages = [...places, ...settings].map((p) => ({ id: p.to, label: p.label, description: p.keys ? `Page · ${p.keys}` : 'Page', leftSection: <Icon name={p.icon} />, onClick: () => go(p.to) }));
+    const pages = [...places, ...hidden, ...settings].map((p) => ({ id: p.to, label: p.label, description: p.keys ? `Page · ${p.keys}` : 'Page', leftSection: <Icon name={p.icon} />, onClick: () => go(p.to) }));
     const commands = [
       { id: 'new', label: 'Open an incident by hand', description: 'Command', leftSection: <Icon name="alerts" />, onClick: () => go('/?new=1') },
+      { id: 'window', label: 'Plan a maintenance window', description: 'Command', leftSection: <Icon name="maintenance" />, onClick: () => go('/maintenance?new=1') },
       { id: 'keys', label: 'Keyboard shortcuts', description: 'Command · ?', leftSection: <Icon name="help" />, onClick: help },
       { id: 'dark', label: 'Dark theme', description: 'Command', leftSection: <Icon name="theme" />, onClick: () => setColorScheme('dark') },
       { id: 'light', label: 'Light theme', description: 'Command', leftSection: <Icon name="theme" />, onClick: () => setColorScheme('light') },
@@ -191,6 +203,7 @@ function Palette({ help }: { help: () => void }) {
       query={query}
       onQueryChange={setQuery}
       lockScroll={false}
+      attributes={{ content: { 'aria-label': 'Search and commands' } }}
       overlayProps={{ blur: 0, backgroundOpacity: 0.35 }}
       shortcut={['mod + K']}
       limit={14}
@@ -207,8 +220,8 @@ function Shortcuts({ opened, close }: { opened: boolean; close: () => void }) {
   const [on, setOn] = useState(keysOn());
   const groups: [string, [string, string][]][] = [
     ['Everywhere', [['Ctrl K', 'Search and commands'], ['?', 'This help'], ['/', 'Go to the filter'], ...[...places, ...settings].map((p): [string, string] => [p.keys!, p.label])]],
-    ['Lists', [['j / ↓', 'Next row'], ['k / ↑', 'Previous row'], ['Enter / o', 'Open the row'], ['Home / End', 'First, last row'], ['c', 'Open an incident by hand (Now)']]],
-    ['Incident', [['a', 'Acknowledge'], ['s', 'Assign'], ['h', 'Hold'], ['u', 'Resume'], ['r', 'Resolve'], ['n', 'Note'], ['e', 'Edit title or priority'], ['m', 'Merge'], ['p', 'Split'], ['M', 'Declare major, or take it back'], ['c', 'Close'], ['o', 'Reopen'], ['x', 'Cancel'], ['b', 'Back to the list']]],
+    ['Lists', [['j / ↓', 'Next row'], ['k / ↑', 'Previous row'], ['Enter / o', 'Open the row'], ['Home / End', 'First, last row'], ['c', 'Open by hand (Now, Problems), plan (Maintenance)'], ['e', 'Edit (an item)']]],
+    ['Incident', [['a', 'Acknowledge'], ['s', 'Assign'], ['h', 'Hold'], ['u', 'Resume'], ['r', 'Resolve'], ['n', 'Note'], ['e', 'Edit title or priority'], ['m', 'Merge'], ['p', 'Split'], ['M', 'Declare major, or take it back'], ['c', 'Close'], ['o', 'Reopen'], ['x', 'Cancel'], ['v', 'Review'], ['b', 'Back to the list']]],
   ];
   return (
     <Modal opened={opened} onClose={close} title="Keyboard shortcuts" size="lg" closeButtonProps={{ 'aria-label': 'Close' }}>

@@ -3,19 +3,22 @@ import { useLocation } from 'wouter';
 import type { Graph } from '../api/queries';
 import { layered } from '../lib/layout';
 import { words } from '../lib/text';
+import { useWidth } from '../lib/width';
 
-const size = { width: 122, height: 38, gapX: 10, gapY: 34 };
+const size = { width: 134, height: 38, gapX: 10, gapY: 34 };
 
 /** A picture of a small part of the estate: what needs others stands above what it needs. */
 export function Topology({ graph, causes, affected, self, label }: { graph: Graph; causes?: Set<string>; affected?: Set<string>; self?: string; label: string }) {
   const [, go] = useLocation();
-  const { placed, width, height } = useMemo(() => layered(graph.nodes, graph.edges, size), [graph]);
+  const [ref, room] = useWidth<HTMLDivElement>(340, 120);
+  const across = Math.max(1, Math.floor((room - 8 + size.gapX) / (size.width + size.gapX)));
+  const { placed, width, height } = useMemo(() => layered(graph.nodes, graph.edges, size, across), [graph, across]);
   const at = new Map(placed.map((p) => [p.id, p]));
   const byId = new Map(graph.nodes.map((n) => [n.id, n]));
-  const w = Math.max(width, 360) + 8;
-  const dx = (w - width) / 2;
+  const dx = 4;
   return (
-    <svg className="topology" viewBox={`0 -4 ${w} ${height + 8}`} role="group" aria-label={label}>
+    <div ref={ref}>
+    <svg className="topology" width={width + 8} height={height + 8} viewBox={`0 -4 ${width + 8} ${height + 8}`} role="group" aria-label={label}>
       {graph.edges.map((e) => {
         const a = at.get(e.from);
         const b = at.get(e.to);
@@ -61,6 +64,7 @@ export function Topology({ graph, causes, affected, self, label }: { graph: Grap
         );
       })}
     </svg>
+    </div>
   );
 }
 

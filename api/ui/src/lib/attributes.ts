@@ -38,3 +38,25 @@ export function grouped(attributes: Record<string, unknown>): [string, string[]]
   if (left.size) out.push(['More', [...left].sort()]);
   return out;
 }
+
+/** What a person typed, as the value of a field of the type; the server says what is wrong with it. */
+export function parse(type: string, text: string): unknown {
+  const list = () => text.split(',').map((s) => s.trim()).filter(Boolean);
+  const number = (s: string) => (s.trim() !== '' && Number.isFinite(Number(s)) ? Number(s) : s);
+  switch (type) {
+    case 'number':
+      return number(text);
+    case 'numbers':
+      return list().map(number);
+    case 'texts':
+    case 'addresses':
+      return list();
+    case 'bool':
+      return /^(yes|true|1)$/i.test(text.trim()) ? true : /^(no|false|0)$/i.test(text.trim()) ? false : text;
+    default:
+      return text;
+  }
+}
+
+/** The fields that people keep, in the order of their cards. */
+export const cared = groups.find(([title]) => title === 'Care')![1];

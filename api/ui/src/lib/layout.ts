@@ -21,9 +21,10 @@ export interface Size {
 /**
  * Lays a small dependency graph out in layers: what needs others stands above
  * what it needs. Cycles are cut where a depth-first walk closes them. Crossings
- * are reduced by ordering each layer by the middle of its neighbours.
+ * are reduced by ordering each layer by the middle of its neighbours. A layer of
+ * more than across nodes stands in several rows, so that names stay readable.
  */
-export function layered(nodes: LayoutNode[], edges: LayoutEdge[], size: Size): { placed: Placed[]; width: number; height: number } {
+export function layered(nodes: LayoutNode[], edges: LayoutEdge[], size: Size, across = Infinity): { placed: Placed[]; width: number; height: number } {
   const ids = nodes.map((n) => n.id);
   const known = new Set(ids);
   const out = new Map<string, string[]>(ids.map((id) => [id, []]));
@@ -79,13 +80,20 @@ export function layered(nodes: LayoutNode[], edges: LayoutEdge[], size: Size): {
     }
   }
 
-  const widest = Math.max(1, ...layers.map((l) => l.length));
-  const width = widest * size.width + (widest - 1) * size.gapX;
-  const placed = layers.flatMap((l, layer) => {
-    const w = l.length * size.width + (l.length - 1) * size.gapX;
-    return l.map((id, i) => ({ id, layer, x: (width - w) / 2 + i * (size.width + size.gapX), y: layer * (size.height + size.gapY) }));
+  const rows = layers.flatMap((l, layer) => {
+    const each = Math.ceil(l.length / Math.max(1, Math.ceil(l.length / across)));
+    return Array.from({ length: Math.ceil(l.length / each) }, (_, i) => ({ layer, first: i === 0, ids: l.slice(i * each, (i + 1) * each) }));
   });
-  return { placed, width, height: layers.length * size.height + (layers.length - 1) * size.gapY };
+  const widest = Math.max(1, ...rows.map((r) => r.ids.length));
+  const width = widest * size.width + (widest - 1) * size.gapX;
+  let y = 0;
+  const placed = rows.flatMap((r, n) => {
+    // Rows of one layer stand closer together than layers.
+    if (n > 0) y += size.height + (r.first ? size.gapY : size.gapX);
+    const w = r.ids.length * size.width + (r.ids.length - 1) * size.gapX;
+    return r.ids.map((id, i) => ({ id, layer: r.layer, x: (width - w) / 2 + i * (size.width + size.gapX), y }));
+  });
+  return { placed, width, height: y + size.height };
 }
 
 /**

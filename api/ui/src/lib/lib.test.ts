@@ -9,7 +9,7 @@ import { grouped, show } from './attributes';
 import { cell, toCsv } from './csv';
 import { Dispatcher } from './keys';
 import { between, layered } from './layout';
-import { bytes } from './text';
+import { byteAt, charAt, bytes } from './text';
 import { age, duration, known, relative } from './time';
 import { withParams } from './url';
 
@@ -111,6 +111,15 @@ describe('layout', () => {
     const x = Object.fromEntries(placed.map((p) => [p.id, p.x]));
     expect(x.a! < x.b!).toBe(x.y! < x.x!);
   });
+  test('a wide layer stands in rows of even length, above what it needs', () => {
+    const many = ['a', 'b', 'c', 'd', 'e'];
+    const { placed, width, height } = layered(n(...many, 'x'), many.map((from) => ({ from, to: 'x' })), size, 3);
+    const rows = new Map<number, number>();
+    for (const p of placed) rows.set(p.y, (rows.get(p.y) ?? 0) + 1);
+    expect([...rows.values()]).toEqual([3, 2, 1]);
+    expect(width).toBe(3 * size.width + 2 * size.gapX);
+    expect(Math.max(...placed.map((p) => p.y)) + size.height).toBe(height);
+  });
   test('nothing at all is an empty picture', () => {
     expect(layered([], [], size).placed).toEqual([]);
   });
@@ -138,6 +147,11 @@ describe('words', () => {
     expect(bytes(1536)).toBe('1.5 KiB');
     expect(bytes(256 * 2 ** 30)).toBe('256 GiB');
   });
+  test('bytes of a text and its units', () => {
+    for (const unit of [0, 1, 2, 4, 5]) expect(charAt('aé😀b', byteAt('aé😀b', unit))).toBe(unit);
+    expect(byteAt('aé😀b', 4)).toBe(7);
+    expect(charAt('ab', 9)).toBe(2);
+  });
   test('attributes', () => {
     expect(show('memory_bytes', 2 ** 31)).toBe('2.0 GiB');
     expect(show('container', false)).toBe('no');
@@ -157,7 +171,8 @@ describe('answers', () => {
   });
   test('a changed record touches its lists, itself and its timeline, once', () => {
     const keys = touched([{ kind: 'incident', id: 'I1' }, { kind: 'incident', id: 'I1' }, { kind: 'alert', id: 'A1' }]).map((k) => k.join(' '));
-    expect(keys).toEqual(['incidents', 'incident I1', 'timeline I1', 'alerts', 'alert A1', 'sources']);
+    expect(keys).toEqual(['incidents', 'incident I1', 'timeline I1', 'services', 'alerts', 'alert A1', 'sources']);
+    expect(touched([{ kind: 'ci', id: '' }]).map((k) => k.join(' '))).toEqual(['cis', 'ci', 'services', 'software']);
   });
 });
 

@@ -23,3 +23,22 @@ export function ciName(id: string): string {
   const i = id.indexOf(':');
   return i > 0 ? id.slice(i + 1) : id;
 }
+
+const utf8 = new TextEncoder();
+
+/** The API counts a text's bytes, the browser its UTF-16 units: the byte at a unit. */
+export function byteAt(s: string, unit: number): number {
+  return utf8.encode(s.slice(0, unit)).length;
+}
+
+/** The UTF-16 unit at a byte. */
+export function charAt(s: string, byte: number): number {
+  let n = 0;
+  for (let i = 0; i < s.length; ) {
+    if (n >= byte) return i;
+    const c = String.fromCodePoint(s.codePointAt(i)!);
+    n += utf8.encode(c).length;
+    i += c.length;
+  }
+  return s.length;
+}

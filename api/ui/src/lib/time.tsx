@@ -73,6 +73,11 @@ export function absolute(at: Date): string {
   return `${absoluteFormat.format(at)} · ${at.toISOString().replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}`;
 }
 
+/** The moment on the reader's clock. */
+export function clock(at: string): string {
+  return clockFormat.format(new Date(at));
+}
+
 /** True for a moment that has happened; Go writes year 1 for "never". */
 export function known(at?: string | null): at is string {
   return !!at && !at.startsWith('0001-');
@@ -89,4 +94,16 @@ export function Time({ at, mode = 'ago' }: { at?: string | null; mode?: 'ago' | 
       {text}
     </time>
   );
+}
+
+/** The local date some days ago, as the API takes it. */
+export function daysAgo(days: number): string {
+  const d = new Date();
+  d.setDate(d.getDate() - days);
+  return localInput(d).slice(0, 10);
+}
+
+/** A moment as a datetime-local field wants it, on the reader's clock. */
+export function localInput(d: Date): string {
+  return new Date(d.getTime() - d.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }

@@ -5,10 +5,23 @@ import { FilterText } from '../components/Filter';
 import { State } from '../components/State';
 import { Table, type Column } from '../components/Table';
 import { useTitle } from '../lib/title';
-import { Time } from '../lib/time';
+import { clock, Time } from '../lib/time';
 import { useUrlState } from '../lib/url';
 
 type Row = Schemas['Audit'];
+
+/** The arguments of an act as people read them. */
+function told(args: unknown): string {
+  if (args === null || args === undefined) return '';
+  if (typeof args !== 'object' || Array.isArray(args)) return JSON.stringify(args);
+  return Object.entries(args)
+    .map(([k, v]) => `${k.replaceAll('_', ' ')}: ${typeof v === 'object' ? JSON.stringify(v) : /^\d{4}-\d\d-\d\dT/.test(String(v)) ? clock(String(v)) : String(v)}`)
+    .join(' · ');
+}
+
+/** Where the records of a kind have pages. */
+const places: Record<string, string> = { incident: '/incidents', problem: '/problems', maintenance: '/maintenance', ci: '/inventory' };
+
 const columns: Column<Row>[] = [
   { id: 'at', label: 'When', width: 'fit', sort: 'at', bare: true, cell: (r) => <Time at={r.at} mode="clock" />, text: (r) => r.at },
   { id: 'actor', label: 'Who', width: 'fit', bare: true, cell: (r) => r.actor, text: (r) => r.actor },
@@ -16,8 +29,8 @@ const columns: Column<Row>[] = [
     id: 'act', label: 'Act', width: 'lead', bare: true,
     cell: (r) => (
       <>
-        <strong>{r.verb.replaceAll('_', ' ')}</strong> {r.kind} {r.kind === 'incident' && r.record ? <Link href={`/incidents/${r.record}`}>{r.record}</Link> : <code>{r.record}</code>}
-        {r.args ? <span className="muted"> {JSON.stringify(r.args)}</span> : null}
+        <strong>{r.verb.replaceAll('_', ' ')}</strong> {r.kind} {r.record && places[r.kind] ? <Link href={`${places[r.kind]}/${encodeURIComponent(r.record)}`}>{r.record}</Link> : <code>{r.record}</code>}
+        <span className="muted"> {told(r.args)}</span>
       </>
     ),
     text: (r) => `${r.verb} ${r.kind} ${r.record ?? ''}`,

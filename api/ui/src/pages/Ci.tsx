@@ -1,6 +1,9 @@
+import { Button } from '@mantine/core';
+import { useState } from 'react';
 import { Link } from 'wouter';
-import { useAlerts, useCi, useGraph, useHistory, useImpact, useIncidents, useSection, type CiDetail as Doc, type HistoryEntry } from '../api/queries';
+import { useAlerts, useCi, useGraph, useHistory, useImpact, useIncidents, useMay, useSection, type CiDetail as Doc, type HistoryEntry } from '../api/queries';
 import { Card, CiLink, Labels, Meter } from '../components/bits';
+import { Compare, EditCi, HealthTab, MergeCi, what } from '../components/CiCare';
 import { FilterText } from '../components/Filter';
 import { Failed, Loading, State } from '../components/State';
 import { Table, type Column, type Rows } from '../components/Table';
@@ -12,7 +15,12 @@ import { useTitle } from '../lib/title';
 import { useUrlState } from '../lib/url';
 import { alertColumns } from './Alerts';
 import { incidentColumns } from './Incidents';
+import { useKeys } from '../lib/keys';
 import { Liveness } from './Inventory';
+import { Plan } from './Maintenances';
+
+/** What others are composed of, and whose health is theirs. */
+const business = new Set(['service', 'application', 'business_service', 'application_service']);
 
 /** A host's tabs beyond the facts, by the report's section. */
 const sections: [string, string][] = [
@@ -29,18 +37,28 @@ const sections: [string, string][] = [
 
 export default function Ci({ id, tab = 'facts' }: { id: string; tab?: string }) {
   const q = useCi(id);
+  const manager = useMay('manager');
+  const responder = useMay('responder');
+  const [dialog, setDialog] = useState<'edit' | 'merge' | 'plan'>();
+  useKeys({ e: manager ? () => setDialog('edit') : undefined });
   useTitle(q.data?.name ?? id);
   if (q.error && !q.data) return <Failed page error={q.error} retry={() => void q.refetch()} />;
   if (!q.data) return <Loading />;
   const c = q.data;
   const has = new Set((c.sections ?? []).map((s) => s.name));
-  const tabs: [string, string][] = [['facts', 'Facts'], ['relations', 'Relations'], ...sections.filter(([s]) => has.has(s)), ['history', 'History'], ['incidents', 'Incidents'], ['alerts', 'Alerts']];
+  const tabs: [string, string][] = [['facts', 'Facts'], ...(business.has(c.class) ? [['health', 'Health'] as [string, string]] : []), ['relations', 'Relations'], ...sections.filter(([s]) => has.has(s)), ['history', 'History'], ['compare', 'Compare'], ['incidents', 'Incidents'], ['alerts', 'Alerts']];
   const base = `/inventory/${encodeURIComponent(id)}`;
   const full = ['packages', 'services', 'listeners', 'connections', 'history', 'alerts', 'incidents', 'containers', 'disks', 'interfaces', 'certificates', 'users'].includes(tab);
   return (
     <div className={`page ${full ? 'fill' : ''}`}>
       <div className="headline">
         <h1>{c.name}</h1>
+        <div className="actions">
+          {manager && <Button variant="default" onClick={() => setDialog('edit')} aria-keyshortcuts="e">Edit<span className="btn-key" aria-hidden="true">e</span></Button>}
+          {manager && <Button variant="default" onClick={() => setDialog('merge')}>Merge</Button>}
+          {responder && <Button variant="default" onClick={() => setDialog('plan')}>Plan maintenance</Button>}
+          {(c.class === 'host' || business.has(c.class)) && <Button component="a" variant="default" href={`/api/v1/cis/${encodeURIComponent(id)}/sbom`} download={`${c.name}.cdx.json`} title="Its software bill, CycloneDX 1.6">SBOM</Button>}
+        </div>
       </div>
       <div className="meta">
         <span className="chip">{c.class.replaceAll('_', ' ')}</span>
@@ -62,10 +80,15 @@ export default function Ci({ id, tab = 'facts' }: { id: string; tab?: string }) 
       <SectionProblems c={c} tab={tab} />
       {tab === 'facts' && <Facts c={c} />}
       {tab === 'relations' && <Relations c={c} />}
+      {tab === 'health' && <HealthTab c={c} />}
+      {tab === 'compare' && <Compare c={c} />}
       {tab === 'history' && <History id={id} />}
       {tab === 'incidents' && <Incidents c={c} />}
       {tab === 'alerts' && <Alerts c={c} />}
       {tab in sectionColumns && <Section id={id} section={tab} />}
+      {dialog === 'edit' && <EditCi c={c} close={() => setDialog(undefined)} />}
+      {dialog === 'merge' && <MergeCi c={c} close={() => setDialog(undefined)} />}
+      {dialog === 'plan' && <Plan on={[{ id: c.id, name: c.name, class: c.class }]} close={() => setDialog(undefined)} />}
       {!tabs.some(([t]) => t === tab) && !(tab in sectionColumns) && <State icon="search" title="There is no such part" action={<Link href={base}>Its facts</Link>} />}
     </div>
   );
@@ -195,16 +218,6 @@ const historyColumns: Column<HistoryEntry>[] = [
   },
   { id: 'source', label: 'Who says so', width: 'fit', cell: (h) => h.source, text: (h) => h.source },
 ];
-
-function what(field: string): string {
-  const [kind, ...rest] = field.split(':');
-  const name = rest.join(':');
-  if (kind === 'software') return `Software ${name.replace('/', ' ')}`;
-  if (kind === 'relation') return `Relation ${name.replaceAll('_', ' ')}`;
-  if (field.startsWith('label.')) return `Label ${field.slice(6)}`;
-  if (field.startsWith('ci.')) return label(field.slice(3));
-  return label(field);
-}
 
 function History({ id }: { id: string }) {
   const rows = useHistory(id);

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
-import { Fault } from '../api/client';
+import { api, Fault, must } from '../api/client';
 import { fetchIncidents, quoted, useGraph, useIncident, useIncidentAlerts, useMay, useTimeline, useVerb, type Incident as Doc, type Verb } from '../api/queries';
 import { useQuery } from '@tanstack/react-query';
 import { AlertsByCi } from '../components/AlertsByCi';
@@ -15,6 +15,7 @@ import { useKeys } from '../lib/keys';
 import { count, words } from '../lib/text';
 import { duration, known, Time } from '../lib/time';
 import { useTitle } from '../lib/title';
+import { NewProblem } from './NewProblem';
 import { VerbDialog } from './VerbDialog';
 
 /** The verbs that have a button, in order, with their keys. */
@@ -55,6 +56,7 @@ export default function Incident({ id }: { id: string }) {
   useKeys({
     ...Object.fromEntries(buttons.filter(([v]) => legal.has(v)).map(([v, , key]) => [key, () => doVerb(v)])),
     n: legal.has('notes') ? () => note.current?.focus() : undefined,
+    v: q.data?.resolved_at ? () => go(`/incidents/${id}/review`) : undefined,
     b: () => go('/'),
   });
 
@@ -107,7 +109,12 @@ export default function Incident({ id }: { id: string }) {
           Merged into <Link href={`/incidents/${i.merged_into}`}>{i.merged_into}</Link>, where its alerts are now.
         </p>
       )}
-      {i.resolution && <p className="note">Resolved{i.resolved_by ? ` by ${i.resolved_by}` : ''}: {i.resolution}</p>}
+      {i.resolution && (
+        <p className="note row" style={{ justifyContent: 'space-between' }}>
+          <span>Resolved{i.resolved_by ? ` by ${i.resolved_by}` : ''}: {i.resolution}</span>
+          {i.resolved_at && <Link href={`/incidents/${i.id}/review`} className="small">Review: what happened and what to learn</Link>}
+        </p>
+      )}
       {i.restored_at && i.state !== 'resolved' && i.state !== 'closed' && (
         <p className="note">
           All alerts are clear since <Time at={i.restored_at} mode="clock" />. It resolves by itself if that lasts.
@@ -168,6 +175,7 @@ export default function Incident({ id }: { id: string }) {
             </Card>
           )}
           <Similar i={i} />
+          <Told id={i.id} />
           {i.description && (
             <Card title="Description" id="description">
               <p className="wrap" style={{ whiteSpace: 'pre-wrap' }}>{i.description}</p>
@@ -241,6 +249,8 @@ function Clocks({ i }: { i: Doc }) {
 
 /** What was like it: the one that the correlator recognised, the problem's others, and those with the same cause. */
 function Similar({ i }: { i: Doc }) {
+  const may = useMay('responder');
+  const [opening, setOpening] = useState(false);
   const cause = i.causes[0]?.name;
   const q = useQuery({
     queryKey: ['incidents', 'similar', i.id, cause, i.problem],
@@ -250,7 +260,8 @@ function Similar({ i }: { i: Doc }) {
   });
   const others = (q.data ?? []).filter((o) => o.id !== i.id).slice(0, 6);
   return (
-    <Card title="Seen before" id="similar" extra={i.problem && <Link href={`/problems/${i.problem}`} className="small">{i.problem}</Link>}>
+    <Card title="Seen before" id="similar" extra={i.problem ? <Link href={`/problems/${i.problem}`} className="small">{i.problem}</Link> : may && <Button size="compact-xs" variant="default" onClick={() => setOpening(true)}>Open a problem</Button>}>
+      {opening && <NewProblem incidents={[i.id]} close={() => setOpening(false)} />}
       {i.seen_before && (
         <p style={{ marginBottom: others.length ? 10 : 0 }}>
           Same cause and alerts as <Link href={`/incidents/${i.seen_before}`}>{i.seen_before}</Link>.
@@ -262,7 +273,7 @@ function Similar({ i }: { i: Doc }) {
             <li key={o.id} className="small">
               <Link href={`/incidents/${o.id}`}>{o.title}</Link>
               <div className="muted">
-                {o.id} · <Time at={o.opened_at} /> {o.resolution && `· ${o.resolution}`}
+                {o.id} · <Time at={o.opened_at} /> {o.resolution && <>· mended by: {o.resolution}</>}
               </div>
             </li>
           ))}
@@ -274,12 +285,32 @@ function Similar({ i }: { i: Doc }) {
   );
 }
 
+const steps: Record<string, string> = { opened: 'that it opened', escalated: 'that nobody acknowledged it', acknowledged: 'who has it', resolved: 'that it is over' };
+
+/** What was told to people outside of these pages, and whether it arrived. */
+function Told({ id }: { id: string }) {
+  const q = useQuery({ queryKey: ['incident', id, 'told'], queryFn: () => must(api.GET('/api/v1/incidents/{id}/notifications', { params: { path: { id }, query: { limit: 20 } } })) });
+  if (!q.data || q.data.items.length === 0) return null;
+  return (
+    <Card title="Told" id="told">
+      <ul className="stack" style={{ gap: 6 }}>
+        {q.data.items.map((n) => (
+          <li key={n.id} className="row small" style={{ justifyContent: 'space-between' }}>
+            <span>{steps[n.step] ?? words(n.step).toLowerCase()} <span className="muted"><Time at={n.at} mode="clock" /></span></span>
+            {known(n.done_at) ? <span className="chip good">arrived</span> : <span className="chip warn">on its way</span>}
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
 function AffectedTopology({ i }: { i: Doc }) {
   const centre = i.causes[0]?.ci ?? i.cis?.[0];
   const graph = useGraph(centre ?? '', 4, !!centre);
   const part = useMemo(() => {
     if (!graph.data || !centre) return undefined;
-    const keep = between(centre, [...(i.cis ?? []), ...i.causes.slice(0, 3).map((c) => c.ci)], graph.data.nodes, graph.data.edges, 18);
+    const keep = between(centre, [...(i.cis ?? []), ...i.causes.slice(0, 3).map((c) => c.ci)], graph.data.nodes, graph.data.edges, 14);
     const nodes = graph.data.nodes.filter((n) => keep.has(n.id));
     return { nodes, edges: graph.data.edges.filter((e) => keep.has(e.from) && keep.has(e.to)) };
   }, [graph.data, centre, i]);

@@ -1,10 +1,13 @@
 import { Button, Select } from '@mantine/core';
+import { useState } from 'react';
 import { Link } from 'wouter';
-import { fetchCis, readAll, useCis, useClasses, type Ci } from '../api/queries';
+import { fetchCis, readAll, useCis, useClasses, useMay, type Ci } from '../api/queries';
 import { CiLink, Toggle } from '../components/bits';
-import { FilterText, FilterToggle, terms } from '../components/Filter';
+import { FilterQuery, FilterToggle, terms } from '../components/Filter';
+import { BulkDialog, ImportDialog, Views } from '../components/InventoryTools';
 import { State } from '../components/State';
 import { Table, type Column } from '../components/Table';
+import { InventoryTabs } from '../components/Tabs';
 import { show } from '../lib/attributes';
 import { Time } from '../lib/time';
 import { useTitle } from '../lib/title';
@@ -59,16 +62,26 @@ export default function Inventory() {
   const q = params.get('q');
   // A text with "or" in it must not swallow the other terms.
   const list = { q: terms(cls !== 'all' && `class:${cls}`, params.get('stale') && 'liveness:stale', q && (/\bor\b/i.test(q) ? `(${q})` : q)), sort: params.get('sort') ?? undefined };
-  const rows = useCis(list, true, 30_000);
+  const rows = useCis(list, true, 60_000);
+  const manager = useMay('manager');
+  const [dialog, setDialog] = useState<'import' | 'edit'>();
   const others = (classes.data?.classes ?? []).map((c) => c.name).filter((n) => !quick.includes(n));
   return (
     <div className="page fill">
       <div className="page-head">
         <h1 className="grow">Inventory</h1>
         {rows.total !== undefined && <span className="muted">{rows.total.toLocaleString()} match</span>}
+        <Views q={list.q ?? ''} />
+        {manager && (
+          <>
+            <Button variant="default" disabled={!rows.total} onClick={() => setDialog('edit')}>Edit all</Button>
+            <Button variant="default" onClick={() => setDialog('import')}>Import CSV</Button>
+          </>
+        )}
       </div>
+      <InventoryTabs />
       <div className="filters">
-        <FilterText placeholder="Filter: web1, os:debian, software:openssl<3.0.14, owner:*, seen<24h" help="class:host os:debian software:openssl<3.0.14 owner:team-a seen<24h not tag:lab; or and parentheses are there; FIELD:* means any value" />
+        <FilterQuery placeholder="Filter: web1, os:debian, software:openssl<3.0.14, owner:*, seen<24h" help="class:host os:debian software:openssl<3.0.14 owner:team-a seen<24h not tag:lab; or and parentheses are there; FIELD:* means any value" />
         <div className="row" role="group" aria-label="Class">
           {quick.map((c) => (
             <Toggle key={c} on={cls === c} onClick={() => set({ class: c === 'host' ? null : c, sort: null })}>
@@ -101,6 +114,8 @@ export default function Inventory() {
           )
         }
       />
+      {dialog === 'import' && <ImportDialog close={() => setDialog(undefined)} />}
+      {dialog === 'edit' && <BulkDialog q={list.q ?? 'name:*'} total={rows.total} close={() => setDialog(undefined)} />}
     </div>
   );
 }

@@ -3,7 +3,7 @@ import { useKpis, type KpiGroup, type KpiReport } from '../api/queries';
 import { Chart, type Series } from '../components/Chart';
 import { Card, Meter, Toggle } from '../components/bits';
 import { Failed, Loading } from '../components/State';
-import { age, duration, Time } from '../lib/time';
+import { daysAgo, duration, Time } from '../lib/time';
 import { useTitle } from '../lib/title';
 import { useUrlState } from '../lib/url';
 
@@ -29,7 +29,7 @@ export default function Kpis() {
   useTitle('KPIs');
   const span = spans.find(([d]) => d === (params.get('days') ?? '30')) ?? spans[1]!;
   const by = params.get('by') ?? '';
-  const from = useMemo(() => day(-Number(span[0])), [span]);
+  const from = useMemo(() => daysAgo(Number(span[0])), [span]);
   const time = useKpis(from, span[2]);
   const grouped = useKpis(from, by || 'priority');
   return (
@@ -64,17 +64,10 @@ export default function Kpis() {
   );
 }
 
-/** The local date some days from now. */
-function day(offset: number): string {
-  const d = new Date();
-  d.setDate(d.getDate() + offset);
-  return `${d.getFullYear()}-${String(d.getMonth() + 1).padStart(2, '0')}-${String(d.getDate()).padStart(2, '0')}`;
-}
-
 /** Every key of the span: a day on which nothing happened is a fact too. */
 function keys(unit: string, days: number, groups: KpiGroup[]): string[] {
   if (unit !== 'day') return groups.map((g) => g.key);
-  return Array.from({ length: days + 1 }, (_, i) => day(i - days));
+  return Array.from({ length: days + 1 }, (_, i) => daysAgo(days - i));
 }
 
 function Charts({ r, unit, days }: { r: KpiReport; unit: string; days: number }) {
@@ -94,7 +87,7 @@ function Charts({ r, unit, days }: { r: KpiReport; unit: string; days: number })
         ];
         return (
           <Kpi key={name} title={title} short={short} formula={formula} value={d ? duration(d.p50) : undefined} note={d && `p50 of ${d.count} · p90 ${duration(d.p90)} · mean ${duration(d.mean)}`}>
-            {d && <Chart kind="line" time labels={labels} series={series} format={age} label={`${title}: p50 and p90 by ${unit}`} />}
+            {d && <Chart kind="line" time labels={labels} series={series} format={duration} label={`${title}: p50 and p90 by ${unit}`} />}
           </Kpi>
         );
       })}
@@ -132,7 +125,7 @@ function Kpi({ title, short, value, note, formula, children }: { title: string; 
           <h2 id={id}>{title}</h2>
           <span className="chip">{short}</span>
         </div>
-        {value !== undefined ? <div className="kpi-value">{value}</div> : !children || short === 'Ratios' ? null : <div className="kpi-value muted">–</div>}
+        {short !== 'Ratios' && <div className={`kpi-value ${value === undefined ? 'muted' : ''}`}>{value ?? '–'}</div>}
         <p className="small muted" style={{ minHeight: '1.4em', marginBottom: 6 }}>{note ?? (value === undefined && short !== 'Ratios' ? 'nothing to count in this span' : '')}</p>
         {children}
       </div>

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { Link } from 'wouter';
 import { fetchSoftware, readAll, useCis, useSoftware, type Product } from '../api/queries';
 import { Card, CiLink } from '../components/bits';
-import { FilterText } from '../components/Filter';
+import { FilterQuery, FilterText } from '../components/Filter';
 import { Failed, Loading, State } from '../components/State';
 import { Table, type Column } from '../components/Table';
 import { count } from '../lib/text';
@@ -33,7 +33,7 @@ export default function Software() {
       <div className="page-head"><h1 className="grow">Software</h1></div>
       <div className="filters">
         <FilterText placeholder="Part of a name, or a pattern: openssl, lib*" />
-        <FilterText name="cis" placeholder="Only on hosts that match: team:shop, os:debian" />
+        <FilterQuery name="cis" placeholder="Only on hosts that match: team:shop, os:debian" />
       </div>
       <Table
         name="software" label="Software" noun="product" columns={columns} rows={rows} rowKey={(p) => `${p.type}/${p.name}`} href={href}

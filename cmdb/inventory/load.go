@@ -11,22 +11,39 @@ import (
 )
 
 // load reads the database into memory: what a start needs of it, decoded on all
-// processors.
+// processors, and what touches other parts of the memory at the same time.
 func (inv *Inventory) load(ctx context.Context) error {
-	return inv.db.View(ctx, func(r store.Reader) error {
-		for _, step := range []func(store.Reader) error{inv.loadPackages, inv.loadCIs, inv.loadHosts} {
-			if err := step(r); err != nil {
-				return err
-			}
-		}
-		inv.mem.sort()
-		for _, step := range []func(store.Reader) error{inv.loadRelations, inv.loadSections, inv.loadSites, inv.loadSeen} {
-			if err := step(r); err != nil {
+	if err := inv.beside(ctx, steps(inv.loadPackages), steps(inv.loadCIs, inv.loadHosts)); err != nil {
+		return err
+	}
+	inv.mem.sort()
+	return inv.beside(ctx, steps(inv.loadSections), steps(inv.loadRelations, inv.loadSites, inv.loadSeen))
+}
+
+func steps(fs ...func(store.Reader) error) func(store.Reader) error {
+	return func(r store.Reader) error {
+		for _, f := range fs {
+			if err := f(r); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}
+}
+
+// beside runs readers at the same time, each on its own view. Nothing writes yet.
+func (inv *Inventory) beside(ctx context.Context, fs ...func(store.Reader) error) error {
+	errs := make(chan error, len(fs))
+	for _, f := range fs {
+		go func() { errs <- inv.db.View(ctx, f) }()
+	}
+	var first error
+	for range fs {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 func (inv *Inventory) loadPackages(r store.Reader) error {
@@ -179,6 +196,18 @@ func (inv *Inventory) loadSections(r store.Reader) error {
 			}
 		}
 	}
+	// Who talks to whom touches nothing that the packages do: beside them.
+	conns := make(chan []loadedSections, 8)
+	joined := make(chan struct{})
+	go func() {
+		defer close(joined)
+		for list := range conns {
+			for i := range list {
+				inv.applyConnections(&list[i])
+			}
+		}
+	}()
+	defer func() { close(conns); <-joined }()
 	return inOrder(chunks(read, 64), func(list []stored) []loadedSections {
 		out := make([]loadedSections, 0, len(list))
 		for _, s := range list {
@@ -195,18 +224,19 @@ func (inv *Inventory) loadSections(r store.Reader) error {
 		}
 		return out
 	}, func(list []loadedSections) {
+		conns <- list
 		for i := range list {
-			inv.applySections(&list[i])
+			x := &list[i]
+			for _, n := range x.packages {
+				if int(n) < len(inv.soft.rows) {
+					inv.soft.rows[n].hosts.add(x.ord)
+				}
+			}
 		}
 	})
 }
 
-func (inv *Inventory) applySections(x *loadedSections) {
-	for _, n := range x.packages {
-		if int(n) < len(inv.soft.rows) {
-			inv.soft.rows[n].hosts.add(x.ord)
-		}
-	}
+func (inv *Inventory) applyConnections(x *loadedSections) {
 	if !x.talks {
 		return
 	}

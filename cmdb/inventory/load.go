@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -153,12 +154,17 @@ func (inv *Inventory) loadRelations(r store.Reader) error {
 	})
 }
 
-// loadedSections are what must be resident of a machine's sections.
+// loadedSections are what must be resident of some machines' sections.
 type loadedSections struct {
-	ord      uint32
-	packages []uint32
-	conns    []report.Connection
-	talks    bool
+	// installed pairs a package's number with a machine's, sorted: all machines that
+	// have a package are put into its set together.
+	installed []uint64
+	talks     []loadedConnections
+}
+
+type loadedConnections struct {
+	ord   uint32
+	conns []report.Connection
 }
 
 // loadSections reads who talks to whom, and which packages the machines have.
@@ -197,58 +203,64 @@ func (inv *Inventory) loadSections(r store.Reader) error {
 		}
 	}
 	// Who talks to whom touches nothing that the packages do: beside them.
-	conns := make(chan []loadedSections, 8)
+	conns := make(chan []loadedConnections, 8)
 	joined := make(chan struct{})
 	go func() {
 		defer close(joined)
 		for list := range conns {
-			for i := range list {
-				inv.applyConnections(&list[i])
+			for _, x := range list {
+				inv.applyConnections(x.ord, x.conns)
 			}
 		}
 	}()
 	defer func() { close(conns); <-joined }()
-	return inOrder(chunks(read, 64), func(list []stored) []loadedSections {
-		out := make([]loadedSections, 0, len(list))
+	return inOrder(chunks(read, loadChunk), func(list []stored) (out loadedSections) {
 		for _, s := range list {
-			x := loadedSections{ord: s.ord, packages: unpackNumbers(s.packages)}
-			if s.connections != nil {
-				conns, err := unpack[[]report.Connection](s.connections)
-				if err != nil {
-					inv.log.Error("connections cannot be read", "ci", s.id, "error", err)
-				} else {
-					x.conns, x.talks = conns, true
-				}
+			for _, n := range unpackNumbers(s.packages) {
+				out.installed = append(out.installed, uint64(n)<<32|uint64(s.ord))
 			}
-			out = append(out, x)
+			if s.connections == nil {
+				continue
+			}
+			conns, err := unpack[[]report.Connection](s.connections)
+			if err != nil {
+				inv.log.Error("connections cannot be read", "ci", s.id, "error", err)
+				continue
+			}
+			out.talks = append(out.talks, loadedConnections{s.ord, conns})
 		}
+		slices.Sort(out.installed)
 		return out
-	}, func(list []loadedSections) {
-		conns <- list
-		for i := range list {
-			x := &list[i]
-			for _, n := range x.packages {
-				if int(n) < len(inv.soft.rows) {
-					inv.soft.rows[n].hosts.add(x.ord)
-				}
-			}
-		}
+	}, func(x loadedSections) {
+		conns <- x.talks
+		inv.applyPackages(x.installed)
 	})
 }
 
-func (inv *Inventory) applyConnections(x *loadedSections) {
-	if !x.talks {
-		return
+func (inv *Inventory) applyPackages(installed []uint64) {
+	var ords []uint32
+	for len(installed) > 0 {
+		row := installed[0] >> 32
+		ords = ords[:0]
+		for len(installed) > 0 && installed[0]>>32 == row {
+			ords, installed = append(ords, uint32(installed[0])), installed[1:]
+		}
+		if row < uint64(len(inv.soft.rows)) {
+			inv.soft.rows[row].hosts.addMany(ords)
+		}
 	}
-	h := inv.mem.entries[x.ord].host
-	h.conns, h.talks = inv.compact(x.conns), true
+}
+
+func (inv *Inventory) applyConnections(ord uint32, list []report.Connection) {
+	h := inv.mem.entries[ord].host
+	h.conns, h.talks = inv.compact(list), true
 	for _, c := range h.conns {
 		p := inv.peers[c.peer]
 		if p == nil {
 			p = &posting{}
 			inv.peers[c.peer] = p
 		}
-		p.add(x.ord)
+		p.add(ord)
 	}
 }
 

@@ -194,7 +194,7 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(in.fresh)) {
 		if values := attributesOf(in.fresh[name].value); values != nil {
-			b.sayHost(c, values, taken)
+			b.sayHost(c, values, now) // which section is newer is decided by sequence: an agent whose clock is slow must not lose to its own enrolment
 		}
 	}
 	if h := in.fresh[report.SectionHost]; h != nil {

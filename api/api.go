@@ -106,6 +106,7 @@ func New(o Options) (*API, error) {
 	a.alertRoutes()
 	a.problemRoutes()
 	a.maintenanceRoutes()
+	a.teachingRoutes()
 	a.reviewRoutes()
 	a.auditRoutes()
 	a.tokenRoutes()

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
@@ -73,19 +74,34 @@ func (a *API) covered(ctx context.Context, query string) ([]string, error) {
 	return ids, err
 }
 
+func (a *API) maintenanceOrder(open bool) order[itsm.Maintenance] {
+	natural := "-id"
+	if open {
+		natural = "starts_at"
+	}
+	return order[itsm.Maintenance]{
+		natural: []string{natural},
+		id:      func(m itsm.Maintenance) string { return m.ID },
+		lang: filter.Language[itsm.Maintenance]{Fields: map[string]filter.Field[itsm.Maintenance]{
+			"state": {Values: texts(itsm.WindowPlanned, itsm.WindowActive, itsm.WindowEnded, itsm.WindowCanceled), Text: func(m itsm.Maintenance) []string { return []string{string(m.State)} }},
+		}}.With(filter.Record[itsm.Maintenance]()),
+		fetch: func(ctx context.Context, q filter.Query[itsm.Maintenance], _ string, at engine.Range) (engine.Page[itsm.Maintenance], error) {
+			return kept(q, at, func(at engine.Range) ([]itsm.Maintenance, string, error) {
+				p, err := a.o.Engine.Records().Maintenances(ctx, open, at)
+				return p.Items, p.Next, err
+			})
+		},
+	}
+}
+
 func (a *API) maintenanceRoutes() {
 	k := kind[Maintenance]{"maintenance", "maintenance", a.maintenanceRecord}
-	handle(a, op(http.MethodGet, "/api/v1/maintenance", "list-maintenance", "maintenance", "List maintenance windows, newest first; open ones by their begin"),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/maintenance", "list-maintenance", "maintenance", "List maintenance windows, newest first; open ones by their begin"), a.maintenanceOrder(false).doc()),
 		func(ctx context.Context, in *struct {
-			Paging
+			Listing
 			Open bool `query:"open" doc:"Only planned and active ones"`
 		}) (*reply[Page[Maintenance]], error) {
-			p, err := a.o.Engine.Records().Maintenances(ctx, in.Open, in.at())
-			out := make([]Maintenance, len(p.Items))
-			for i, m := range p.Items {
-				out[i] = a.maintenanceOf(m)
-			}
-			return pageOf(out, p.Next), err
+			return page(ctx, a, a.maintenanceOrder(in.Open), in.Listing, a.maintenanceOf)
 		})
 	readable(a, k, "One window")
 	creatable(a, k, "Plan a window: alerts about what it covers open nothing meanwhile", func(ctx context.Context, b NewMaintenance) (any, error) {
@@ -137,15 +153,19 @@ func (a *API) reviewRoutes() {
 			return &reply[itsm.Review]{r}, err
 		})
 	handle(a, op(http.MethodGet, "/api/v1/incidents/{id}/notifications", "list-incident-notifications", "incidents", "What was told about it, and when all receivers had it"),
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*reply[Page[engine.Told]], error) {
+		func(ctx context.Context, in *Within) (*reply[Page[engine.Told]], error) {
 			if _, _, err := a.o.Engine.Records().Incident(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			p, err := a.o.Engine.Records().Messages(ctx, in.ID, in.at())
-			return pageOf(p.Items, p.Next), err
+			return page(ctx, a, order[engine.Told]{
+				natural: []string{"id"}, id: func(t engine.Told) string { return t.ID }, lang: filter.Record[engine.Told](),
+				fetch: func(ctx context.Context, q filter.Query[engine.Told], _ string, at engine.Range) (engine.Page[engine.Told], error) {
+					return kept(q, at, func(at engine.Range) ([]engine.Told, string, error) {
+						p, err := a.o.Engine.Records().Messages(ctx, in.ID, at)
+						return p.Items, p.Next, err
+					})
+				},
+			}, in.Listing, same)
 		})
 	if a.o.Links != nil {
 		a.mux.HandleFunc("GET /acknowledge/{id}", a.askAcknowledge)

@@ -71,6 +71,8 @@ var routes = map[string]access{
 	"GET /api/v1/kpis":                         from(auth.Viewer),
 	"GET /api/v1/status":                       from(auth.Viewer),
 	"GET /api/v1/quarantine":                   from(auth.Responder),
+	"GET /api/v1/teachings":                    from(auth.Viewer),
+	"GET /api/v1/teachings/{id}":               from(auth.Viewer),
 	"GET /api/v1/audit":                        from(auth.Manager),
 
 	// People's verbs.
@@ -118,6 +120,8 @@ var routes = map[string]access{
 	"POST /api/v1/maintenance/{id}/end":       from(auth.Responder),
 	"POST /api/v1/maintenance/{id}/extend":    from(auth.Responder),
 	"POST /api/v1/maintenance/{id}/cover":     from(auth.Responder),
+	"POST /api/v1/teachings":                  from(auth.Responder),
+	"DELETE /api/v1/teachings/{id}":           from(auth.Responder),
 	"PUT /api/v1/incidents/{id}/review":       from(auth.Responder),
 	"POST /api/v1/import":                     from(auth.Manager),
 

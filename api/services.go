@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +9,7 @@ import (
 	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/cmdb/inventory"
+	"github.com/watchbill/watchbill/internal/store"
 )
 
 // Service is what people call one thing, with its health.
@@ -90,52 +89,28 @@ func (a *API) services(ctx context.Context) ([]Service, error) {
 	return out, nil
 }
 
-// serviceLanguage is what q understands on services.
 var serviceLanguage = filter.Language[Service]{
-	Fields: map[string]filter.Field[Service]{
-		"name":        {Text: func(s Service) []string { return []string{s.Name} }},
-		"state":       {Doc: "ok, degraded, down", Text: func(s Service) []string { return []string{s.State} }},
-		"class":       {Text: func(s Service) []string { return []string{s.Class} }},
-		"owner":       {Text: func(s Service) []string { return []string{s.Owner} }},
-		"team":        {Text: func(s Service) []string { return []string{s.Team} }},
-		"criticality": {Text: func(s Service) []string { return []string{s.Criticality} }},
-		"open":        {Doc: "open incidents", Number: func(s Service) float64 { return float64(s.Open) }},
-		"priority":    {Doc: "of the gravest open incident", Number: func(s Service) float64 { return float64(s.Priority) }},
-	},
-	Free: func(s Service) []string { return []string{s.Name} },
-}
+	Free: func(s Service) []string { return []string{s.Name, s.Owner, s.Team} },
+}.With(filter.Record[Service]())
 
-// serviceOrders are what services sort by; what lacks it comes last, and names decide.
-var serviceOrders = map[string]func(Service) string{
-	"name":  func(s Service) string { return s.Name },
-	"state": func(s Service) string { return map[string]string{"down": "1", "degraded": "2", "ok": "3"}[s.State] },
-	"criticality": func(s Service) string {
-		rank := slices.Index(cmdb.Criticalities, s.Criticality)
-		if rank < 0 {
-			return ""
-		}
-		return fmt.Sprint(9 - rank) // the gravest first
-	},
-	"open":  func(s Service) string { return fmt.Sprintf("%09d", s.Open) },
-	"owner": func(s Service) string { return s.Owner },
-	"team":  func(s Service) string { return s.Team },
+func servicesOf(all []Service) order[Service] {
+	o := whole("name", serviceLanguage, func(s Service) string { return s.Name }, all)
+	o.keys = map[string]func(Service) []byte{
+		// The gravest first; what has none comes last.
+		"criticality": func(s Service) []byte { return store.Key(-slices.Index(cmdb.Criticalities, s.Criticality)) },
+		"state":       func(s Service) []byte { return store.Key(slices.Index([]string{"down", "degraded", "ok"}, s.State)) },
+	}
+	return o
 }
 
 func (a *API) serviceRoutes() {
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/services", "list-services", "inventory", "Services with their health"),
-		"Configured services, items of class business_service and application, services that people composed or gave a criticality, and what open incidents name.\n\n"+
-			"Filter (q): "+serviceLanguage.Doc()+"\n\nOrder (sort): "+strings.Join(slices.Sorted(maps.Keys(serviceOrders)), ", ")+"; a minus turns it round; without it name."),
-		func(ctx context.Context, in *struct{ Listing }) (*reply[Page[Service]], error) {
-			q, err := serviceLanguage.Parse(in.Q, a.o.Now())
-			if err != nil {
-				return nil, err
-			}
+		"Configured services, items of class business_service and application, services that people composed or gave a criticality, and what open incidents name.\n\n"+servicesOf(nil).doc()),
+		func(ctx context.Context, in *Listing) (*reply[Page[Service]], error) {
 			all, err := a.services(ctx)
 			if err != nil {
 				return nil, err
 			}
-			all = slices.DeleteFunc(all, func(s Service) bool { return !q.Keep(s) })
-			items, next, err := cutPage(all, in.Listing, serviceOrders, "name", func(s Service) string { return s.Name })
-			return pageOf(items, next), err
+			return page(ctx, a, servicesOf(all), *in, same)
 		})
 }

@@ -1,6 +1,7 @@
 package correlator
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/watchbill/watchbill/internal/fault"
@@ -62,6 +63,8 @@ type Config struct {
 	// ProblemAfter is how many incidents of one signature open a problem, within ProblemWindow.
 	ProblemAfter  int      `json:"problem_after"`
 	ProblemWindow Duration `json:"problem_window"`
+	// Rules decide otherwise than evidence would, in order.
+	Rules []Rule `json:"rules,omitempty"`
 }
 
 // Severity is an alert's level.
@@ -152,6 +155,16 @@ func (c Config) Validate() error {
 	for s, d := range c.Hold {
 		if d < 0 {
 			l = append(l, fault.Invalidf("hold."+string(s), "must not be negative"))
+		}
+	}
+	names := map[string]int{}
+	for n, r := range c.Rules {
+		field := fmt.Sprintf("rules[%d]", n)
+		l = append(l, r.validate(field)...)
+		if first, twice := names[r.Name]; twice && r.Name != "" {
+			l = append(l, fault.Invalidf(field+".name", "%q is the name of rules[%d] too", r.Name, first))
+		} else {
+			names[r.Name] = n
 		}
 	}
 	return l.Err()

@@ -45,8 +45,9 @@ func (s *State) Gauges() Gauges {
 	return g
 }
 
-// Merge moves all alerts of one incident into another, as a person decided.
-func (s *State) Merge(from, into string, now time.Time) []Decision {
+// Merge moves all alerts of one incident into another, as a person decided. With
+// by set it teaches, too: failures like the two belong together.
+func (s *State) Merge(from, into, by string, now time.Time) []Decision {
 	s.now, s.out = now, nil
 	f, g := s.groups.Get(from), s.groups.Get(into)
 	if f == nil {
@@ -56,21 +57,30 @@ func (s *State) Merge(from, into string, now time.Time) []Decision {
 		g = &group{ID: into, OpenedAt: now}
 		s.groups.Put(into, g)
 	}
+	if by != "" {
+		t := Teaching{Kind: Related, By: by, At: now, From: "merge " + from + " into " + into, A: s.sideOf(f, nil), B: s.sideOf(g, nil)}
+		if !t.A.empty() && !t.B.empty() {
+			s.teach(&t)
+		}
+	}
 	for _, m := range f.Members {
 		if c := s.alerts.Get(m); c != nil {
 			s.move(c, g, "merged from "+from)
 		}
 	}
 	f.Members = nil
+	s.schedule(dueSettle, from, &f.SettleDue, time.Time{})
 	s.Closed(from, now)
+	s.mergeProfile(from, into)
 	s.unclear(g)
 	s.touchGroup(into, "")
 	s.flush()
 	return s.out
 }
 
-// Split moves alerts of an incident into one of their own.
-func (s *State) Split(id string, alerts []string, now time.Time) (string, []Decision, error) {
+// Split moves alerts of an incident into one of their own. With by set it teaches,
+// too: such alerts are not related to failures like those that stay.
+func (s *State) Split(id string, alerts []string, by string, now time.Time) (string, []Decision, error) {
 	s.now, s.out = now, nil
 	g := s.groups.Get(id)
 	if g == nil {
@@ -89,56 +99,50 @@ func (s *State) Split(id string, alerts []string, now time.Time) (string, []Deci
 	if len(leave) == len(g.Members) {
 		return "", nil, fault.Invalidf("alerts", "are all alerts of %s: at least one must stay", id)
 	}
-	to := &group{ID: s.seq("incident"), OpenedAt: now}
+	to := s.splitOff(g, leave, "split from "+id+" by a person")
+	if by != "" {
+		s.teachSplit(g, leave, by, to)
+	}
+	s.flush()
+	return to, s.out, nil
+}
+
+// splitOff opens an incident for alerts of another.
+func (s *State) splitOff(g *group, leave []*canonical, why string) string {
+	to := &group{ID: s.seq("incident"), OpenedAt: s.now}
 	s.groups.Put(to.ID, to)
 	for _, c := range leave {
 		s.leave(g, c)
-		s.move(c, to, "split from "+id+" by a person")
+		s.move(c, to, why)
 	}
 	to.Last = s.assess(to)
-	s.emit(IncidentOpened{to.ID, to.Last, "split from " + id})
-	s.touchGroup(id, "")
+	s.emit(IncidentOpened{ID: to.ID, Assessment: to.Last, Why: "split from " + g.ID + ": " + why})
+	s.touchGroup(g.ID, "")
 	s.touchGroup(to.ID, "")
-	s.flush()
-	return to.ID, s.out, nil
+	return to.ID
 }
 
-// leave takes an alert out of a group; what the group believes is built anew.
-func (s *State) leave(g *group, c *canonical) {
-	g.Members = slices.DeleteFunc(g.Members, func(m string) bool { return m == c.ID })
-	g.Classes, g.Clusters, g.Suspects, g.Evidence, g.Onset = nil, nil, nil, 0, time.Time{}
-	g.belief.valid = false
-	members := g.Members
-	g.Members, g.scan = nil, 0
-	for i := range g.items {
-		drop(s.byItem, i, g)
-	}
-	clear(g.items)
-	for _, m := range members {
-		o := s.alerts.Get(m)
-		if o == nil {
+// teachSplit notes what a split says of later alerts. Kinds of alerts that are on
+// both sides of it say nothing.
+func (s *State) teachSplit(g *group, leave []*canonical, by, to string) {
+	told := g.Last
+	g.Last = s.assess(g) // as it is without them
+	t := Teaching{Kind: NotRelated, By: by, At: s.now, From: "split " + g.ID + " into " + to, B: s.sideOf(g, nil, leave...)}
+	g.Last = told
+	for _, c := range leave {
+		k := kindOf(c)
+		one := Side{Alerts: [][]string{k}}.compile()
+		stays := slices.ContainsFunc(g.Members, func(m string) bool { o := s.alerts.Get(m); return o != nil && one.fits(o) })
+		if stays || t.B.compile().fits(c) || slices.ContainsFunc(t.A.Alerts, func(o []string) bool { return slices.Equal(o, k) }) {
 			continue
 		}
-		weight := 1.0
-		if s.seat(g, o) > 1 {
-			weight = again
+		if t.A.Alerts = append(t.A.Alerts, k); len(t.A.Alerts) == sideMost {
+			break
 		}
-		g.Members = append(g.Members, m)
-		g.count(o)
-		if n := time.Duration(len(g.Members)); n == 1 {
-			g.Middle = o.First
-		} else {
-			g.Middle = g.Middle.Add(o.First.Sub(g.Middle) / n).Truncate(time.Millisecond)
-		}
-		if g.Onset.IsZero() || o.Onset.Before(g.Onset) {
-			g.Onset = o.Onset
-		}
-		s.believe(g, o, weight)
 	}
-	if g.live() && g.Order > 0 {
-		s.reindexGroup(g)
+	if !t.A.empty() && !t.B.empty() {
+		s.teach(&t)
 	}
-	s.groups.Touch(g.ID)
 }
 
 func (s *State) memberByAlert(g *group, alert string) *canonical {

@@ -128,11 +128,77 @@ func (s *State) forgetProfile(id string) {
 	}
 }
 
+// mergeProfile lets an incident stand for another that became a part of it: what
+// pointed at that one points at it, and its family, if it began one, goes on.
+func (s *State) mergeProfile(from, into string) {
+	p := s.profiles.Get(from)
+	if p == nil {
+		return
+	}
+	// Whatever points at it is listed where it is.
+	var near []string
+	for _, k := range p.keys {
+		near = append(near, s.byProfile[k]...)
+	}
+	slices.Sort(near)
+	s.forgetProfile(from)
+	for _, k := range slices.Compact(near) {
+		if g := s.groups.Get(k); g != nil && g.SeenBefore == from {
+			if g.SeenBefore = into; k == into {
+				g.SeenBefore, g.Alike = "", 0
+			}
+			s.groups.Touch(k)
+			if !g.Held {
+				s.touchGroup(k, "")
+			}
+		}
+	}
+	o := s.profiles.Get(into)
+	if o == nil || p.Family != from {
+		return
+	}
+	if o.Family == "" { // it continues the family under its own name
+		o.Family, o.Settled = into, true
+		if g := s.groups.Get(into); g != nil {
+			s.schedule(dueSettle, into, &g.SettleDue, time.Time{})
+			s.groups.Touch(into)
+			if g.Problem == "" && p.Problem != "" {
+				g.Problem = p.Problem
+				s.emit(ProblemJoined{p.Problem, into, "takes over " + from})
+			}
+		}
+	}
+	root := o
+	if r := s.profiles.Get(o.Family); r != nil {
+		root = r
+	}
+	if root.Count == 0 {
+		root.Count, root.Members = 1, []string{o.Family}
+	}
+	for _, m := range p.Members {
+		if x := s.profiles.Get(m); x != nil && m != from && x.Family == from {
+			x.Family = o.Family
+			s.profiles.Touch(m)
+			root.Count++
+			root.Members = append(root.Members, m)
+		}
+	}
+	if root.Problem == "" {
+		root.Problem = p.Problem
+	}
+	s.profiles.Touch(o.Family)
+	s.profiles.Touch(into)
+}
+
 // rarity of a class among the incidents that are remembered: what few of them had
 // tells more of what an incident is than what comes with every failure.
 func (s *State) rarity(class string) float64 {
-	return math.Log(float64(s.profiles.Len()+1) / (float64(len(s.byProfile[classKey+class])) + 0.5))
+	return math.Log(float64(s.profiles.Len()+unseen) / (float64(len(s.byProfile[classKey+class])) + 0.5))
 }
+
+// unseen is how many incidents stand for experience before there is any: among the
+// first few, no kind of alert can be told to be common.
+const unseen = 20
 
 // likeness is what two incidents have in common, each from 0 to 1.
 type likeness struct {
@@ -155,8 +221,10 @@ const (
 	// alikeFrom is the probability from which an earlier incident is pointed at, and
 	// sureAlike that from which a second time is a problem already.
 	alikeFrom = 0.6
-	sureAlike = 0.65
-	// somewhere is the least of causes or items that two incidents must share: kinds
+	sureAlike = 0.6
+	// leastKnown is what the shared kinds of alerts must tell together, in nats.
+	leastKnown = 1.2
+	// minCauses and minItems are the least of causes or items that two incidents must share: kinds
 	// of alerts alone say what fails, not that the same thing does.
 	minCauses, minItems = 0.3, 0.25
 )
@@ -213,7 +281,7 @@ func (s *State) alike(a, b *profile) (likeness, bool) {
 	var known float64
 	var rarest, missed float64
 	l.classes, known, rarest, missed = s.classLikeness(a, b)
-	if known == 0 {
+	if known < leastKnown {
 		return l, false
 	}
 	if !somewhere {

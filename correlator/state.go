@@ -34,6 +34,8 @@ type State struct {
 	totals   *paged.Table[ledger]
 	customs  *paged.Table[custom] // by class of alert
 	habits   *paged.Table[habit]  // by identity of alert
+	// teachings are what people taught, by id.
+	teachings *paged.Table[Teaching]
 
 	// derived from the tables, rebuilt when loaded
 	byIdentity map[string]string   // labels without replica labels → canonical alert
@@ -44,10 +46,13 @@ type State struct {
 	byItem     map[int32][]*group  // live groups by the items of their alerts
 	byProfile  map[string][]string // incidents by what they were suspected of and their commonest class
 	search     uint64
+	rulings    []ruling // rules and teachings in force
+	ruled      uint64   // raised when they change
 
 	scratch    []float64 // see lookup
 	scratchOf  *reach
 	scratchSet []reach
+	tallies    []tally // see rank
 
 	// of the event being stepped
 	now     time.Time
@@ -72,7 +77,7 @@ type change struct {
 
 // New makes an empty state.
 func New(cfg Config, seq Sequence) *State {
-	return &State{
+	s := &State{
 		cfg: cfg, seq: seq, g: newGraph(),
 		sources: paged.NewTable[source]("source"), episodes: paged.NewTable[episode]("episode"),
 		alerts: paged.NewTable[canonical]("canonical"), groups: paged.NewTable[group]("group"),
@@ -80,11 +85,17 @@ func New(cfg Config, seq Sequence) *State {
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"),
 		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{},
+		teachings: paged.NewTable[Teaching]("teaching"),
 	}
+	s.compile()
+	return s
 }
 
 // Configure puts cfg into force for decisions from now on.
-func (s *State) Configure(cfg Config) { s.cfg = cfg }
+func (s *State) Configure(cfg Config) {
+	s.cfg = cfg
+	s.compile()
+}
 
 // Step applies one event and returns what it decides, in order. Deadlines up to
 // the event's time are worked off first.
@@ -292,7 +303,7 @@ func (s *State) workOff() {
 
 // tables in a fixed order, for snapshots
 func (s *State) tables() []saver {
-	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits}
+	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits, s.teachings}
 }
 
 type saver interface {
@@ -335,11 +346,12 @@ func (s *State) Load(key string, value []byte) error {
 
 // Loaded rebuilds what is derived from the tables.
 func (s *State) Loaded() {
+	s.compile()
 	s.g.reindex()
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
 		if !ep.ended() {
-			s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], k, strings.Compare)
+			s.list(k)
 		}
 		s.reschedule(dueEpisode, k, ep.Due)
 	}

@@ -90,6 +90,10 @@ type Incident struct {
 	Workaround string          `json:"workaround,omitempty"`  // of the known problem
 	KnownError bool            `json:"known_error,omitempty"` // the problem's cause is known
 	MergedInto string          `json:"merged_into,omitempty"`
+	// Page is "always" or "never" where a rule or a teaching decides whether people
+	// are told, PageWhy which one.
+	Page    string `json:"page,omitempty"`
+	PageWhy string `json:"page_why,omitempty"`
 
 	// Clocks (DESIGN.md §5). Nil: has not happened.
 	Onset          time.Time  `json:"onset"`

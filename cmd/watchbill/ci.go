@@ -191,10 +191,11 @@ func (c *ciHistoryCmd) Run(io streams) error {
 		return usagef("--limit: want 1 to 1000, got %d", c.Limit)
 	}
 	q := url.Values{"limit": {fmt.Sprint(c.Limit)}, "sort": {c.Sort}}
-	for k, v := range map[string]string{"field": c.Field, "q": c.Text} {
-		if v != "" {
-			q.Set(k, v)
-		}
+	if c.Field != "" {
+		q.Set("field", c.Field)
+	}
+	if c.Text != "" {
+		q.Set("q", `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(c.Text)+`"`)
 	}
 	for k, v := range map[string]string{"since": c.Since, "until": c.Until} {
 		if err := setInstant(q, k, v); err != nil {

@@ -447,18 +447,20 @@ func (c *noteCmd) Run(io streams) error {
 
 type mergeCmd struct {
 	ids
-	Into string `name:"into" required:"" placeholder:"ID" help:"The incident that takes over."`
+	Into    string `name:"into" required:"" placeholder:"ID" help:"The incident that takes over."`
+	NoTeach bool   `name:"no-teach" help:"Only this once: later failures like the two are grouped as before."`
 	reason
 }
 
 // Run implements kong's command.
 func (c *mergeCmd) Run(io streams) error {
-	return c.verb(io, "merge", map[string]any{"into": strings.ToUpper(c.Into), "reason": c.Reason})
+	return c.verb(io, "merge", map[string]any{"into": strings.ToUpper(c.Into), "reason": c.Reason, "teach": !c.NoTeach})
 }
 
 type splitCmd struct {
-	ID     string   `arg:"" help:"The incident."`
-	Alerts []string `arg:"" name:"alert" help:"The alerts that leave, e.g. ALT00000001."`
+	ID      string   `arg:"" help:"The incident."`
+	Alerts  []string `arg:"" name:"alert" help:"The alerts that leave, e.g. ALT00000001."`
+	NoTeach bool     `name:"no-teach" help:"Only this once: later alerts like these are grouped as before."`
 	reason
 	show
 	remote
@@ -469,5 +471,5 @@ func (c *splitCmd) Run(io streams) error {
 	for i := range c.Alerts {
 		c.Alerts[i] = strings.ToUpper(c.Alerts[i])
 	}
-	return ids{[]string{c.ID}, c.show, c.remote}.verb(io, "split", map[string]any{"alerts": c.Alerts, "reason": c.Reason})
+	return ids{[]string{c.ID}, c.show, c.remote}.verb(io, "split", map[string]any{"alerts": c.Alerts, "reason": c.Reason, "teach": !c.NoTeach})
 }

@@ -27,6 +27,7 @@ type cli struct {
 	Problem  problemCmd  `cmd:"" group:"records" help:"Problems: what makes incidents come back."`
 	Service  serviceCmd  `cmd:"" group:"records" help:"Services: health, parts, composing them."`
 	CI       ciCmd       `cmd:"" name:"ci" group:"records" help:"Configuration items: list, show, edit, import, history, graph, impact, quality."`
+	Teach    teachCmd    `cmd:"" group:"records" help:"Teach the correlator: not related, related, always page; list and withdraw."`
 	Software softwareCmd `cmd:"" group:"records" help:"Installed products, versions and where they are."`
 	View     viewCmd     `cmd:"" group:"records" help:"Saved lists of items."`
 	Task     taskCmd     `cmd:"" group:"records" help:"What the inventory leaves to people: clones, conflicts, proposals."`
@@ -35,12 +36,13 @@ type cli struct {
 	Source    sourceCmd    `cmd:"" group:"access" help:"Senders of alerts with their health."`
 	LoginLink loginLinkCmd `cmd:"" name:"login-link" group:"access" help:"Make a one-time login link for a user of a running server."`
 
-	Backup      backupCmd  `cmd:"" group:"operations" help:"Copy everything of a running server into a file."`
-	Restore     restoreCmd `cmd:"" group:"operations" help:"Read a backup into an empty storage path, while no server runs."`
-	Export      exportCmd  `cmd:"" group:"operations" help:"Write a recording of this installation's own past."`
-	Import      importCmd  `cmd:"" group:"operations" help:"Read a recording: items and relations at any time, alerts only into an empty installation."`
-	Replay      replayCmd  `cmd:"" group:"operations" help:"Run a recording through the rules, without a server."`
-	CheckConfig checkCmd   `cmd:"" name:"check-config" group:"operations" help:"Check a configuration file and tell every mistake."`
+	Backup      backupCmd    `cmd:"" group:"operations" help:"Copy everything of a running server into a file."`
+	Restore     restoreCmd   `cmd:"" group:"operations" help:"Read a backup into an empty storage path, while no server runs."`
+	Export      exportCmd    `cmd:"" group:"operations" help:"Write a recording of this installation's own past."`
+	Import      importCmd    `cmd:"" group:"operations" help:"Read a recording: items and relations at any time, alerts only into an empty installation."`
+	Replay      replayCmd    `cmd:"" group:"operations" help:"Run a recording through the rules, without a server."`
+	TestRules   testRulesCmd `cmd:"" name:"test-rules" group:"operations" help:"Run unit tests of correlation rules."`
+	CheckConfig checkCmd     `cmd:"" name:"check-config" group:"operations" help:"Check a configuration file and tell every mistake."`
 
 	Version kong.VersionFlag `help:"Print the version and end."`
 }

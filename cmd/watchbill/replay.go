@@ -26,10 +26,11 @@ func (c *replayCmd) Run(io streams) error {
 	if c.Diff != "" && c.Recording == "-" {
 		return usagef("--diff runs the recording twice: give a file, not standard input")
 	}
-	result, err := c.play(io, c.ConfigFile)
+	here, err := c.play(io, c.ConfigFile)
 	if err != nil {
 		return err
 	}
+	result := here.result
 	if c.Output == "-" {
 		if err := writeJSON(io.out, result); err != nil {
 			return err
@@ -48,7 +49,7 @@ func (c *replayCmd) Run(io streams) error {
 		if c.Output == "-" {
 			w = io.err
 		}
-		return difference(w, result, other)
+		return difference(w, here, other)
 	}
 	if c.Output == "" {
 		return outline(io.out, result)
@@ -57,20 +58,20 @@ func (c *replayCmd) Run(io streams) error {
 }
 
 // play runs the recording: by its own rules, or by those of a configuration.
-func (c *replayCmd) play(io streams, file string) (replay.Result, error) {
+func (c *replayCmd) play(io streams, file string) (played, error) {
 	rules := fold.DefaultRules()
 	if file != "" {
 		cfg, err := config.Load(file)
 		if err != nil {
-			return replay.Result{}, err
+			return played{}, err
 		}
 		if rules, err = app.Rules(cfg); err != nil {
-			return replay.Result{}, fmt.Errorf("%s:\n%w", file, err)
+			return played{}, fmt.Errorf("%s:\n%w", file, err)
 		}
 	}
 	in, err := opened(c.Recording, io)
 	if err != nil {
-		return replay.Result{}, err
+		return played{}, err
 	}
 	defer in.Close()
 	began := time.Now()
@@ -79,10 +80,10 @@ func (c *replayCmd) play(io streams, file string) (replay.Result, error) {
 	n := 0
 	for e, err := range replay.Read(in) {
 		if err != nil {
-			return replay.Result{}, fmt.Errorf("%s: %w", c.Recording, err)
+			return played{}, fmt.Errorf("%s: %w", c.Recording, err)
 		}
 		if n++; e.Kind == "" {
-			return replay.Result{}, fmt.Errorf("%s: event %d has no kind", c.Recording, n)
+			return played{}, fmt.Errorf("%s: event %d has no kind", c.Recording, n)
 		}
 		if file != "" {
 			p.PlayAnew(e, all.Take)
@@ -91,7 +92,7 @@ func (c *replayCmd) play(io streams, file string) (replay.Result, error) {
 		}
 	}
 	p.Finish(all.Take)
-	return all.Result(p, time.Since(began)), nil
+	return played{all.Result(p, time.Since(began)), all}, nil
 }
 
 func writeResult(file string, r replay.Result) error {
@@ -130,93 +131,4 @@ func outline(w io.Writer, r replay.Result) error {
 		t.row(i.ID, i.OpenedAt, resolved, i.Severity, fmt.Sprint(len(i.Alerts)), cut(cause, 30), cut(i.Title, 60))
 	}
 	return t.end()
-}
-
-// difference tells what another configuration would have decided. Incidents are
-// the same where they hold the same alerts: their ids depend on the order.
-func difference(w io.Writer, a, b replay.Result) error {
-	count := func(what string, x, y int) {
-		if x == y {
-			fmt.Fprintf(w, "%-10s %d, unchanged\n", what, x)
-			return
-		}
-		fmt.Fprintf(w, "%-10s %d → %d (%+d)\n", what, x, y, y-x)
-	}
-	count("incidents", len(a.Incidents), len(b.Incidents))
-	count("problems", len(a.Problems), len(b.Problems))
-	fates := map[string]bool{}
-	for f := range a.Fates {
-		fates[f] = true
-	}
-	for f := range b.Fates {
-		fates[f] = true
-	}
-	names := make([]string, 0, len(fates))
-	for f := range fates {
-		names = append(names, f)
-	}
-	slices.Sort(names)
-	for _, f := range names {
-		if a.Fates[f] != b.Fates[f] {
-			count("fate "+f, int(a.Fates[f]), int(b.Fates[f]))
-		}
-	}
-	ka, kb := byAlerts(a), byAlerts(b)
-	only := func(title string, list []replay.Incident, other map[string]replay.Incident) {
-		var rows []replay.Incident
-		for _, i := range list {
-			if _, same := other[alertsOf(i)]; !same {
-				rows = append(rows, i)
-			}
-		}
-		if len(rows) == 0 {
-			return
-		}
-		fmt.Fprintf(w, "\n%s: %d\n", title, len(rows))
-		for n, i := range rows {
-			if n == 50 {
-				fmt.Fprintf(w, "  and %d more\n", len(rows)-n)
-				break
-			}
-			fmt.Fprintf(w, "  %s  %s  %d alerts  %s\n", i.ID, i.OpenedAt, len(i.Alerts), oneLine(i.Title))
-		}
-	}
-	only("Incidents that would not be there, or hold other alerts", a.Incidents, kb)
-	only("Incidents that would be there instead", b.Incidents, ka)
-	changed := 0
-	for _, i := range a.Incidents {
-		if o, same := kb[alertsOf(i)]; same && firstCause(i) != firstCause(o) {
-			if changed == 0 {
-				fmt.Fprintf(w, "\nThe same incidents with another suspected cause\n")
-			}
-			if changed++; changed <= 50 {
-				fmt.Fprintf(w, "  %s  %s → %s\n", i.ID, firstCause(i), firstCause(o))
-			}
-		}
-	}
-	return nil
-}
-
-func alertsOf(i replay.Incident) string {
-	keys := make([]string, len(i.Alerts))
-	for n, a := range i.Alerts {
-		keys[n] = a.Fingerprint + " " + a.StartsAt
-	}
-	slices.Sort(keys)
-	return strings.Join(keys, "\n")
-}
-
-func byAlerts(r replay.Result) map[string]replay.Incident {
-	m := map[string]replay.Incident{}
-	for _, i := range r.Incidents {
-		m[alertsOf(i)] = i
-	}
-	return m
-}
-
-func firstCause(i replay.Incident) string {
-	if len(i.ProbableCauses) == 0 {
-		return "none"
-	}
-	return i.ProbableCauses[0].Class + " " + i.ProbableCauses[0].Name
 }

@@ -3,7 +3,6 @@ package inventory
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb"
@@ -67,7 +66,6 @@ func (b *batch) remember(old, doc *cmdb.CI, source string) {
 // HistoryQuery selects entries of an item's history.
 type HistoryQuery struct {
 	Field  string    // only this field; empty: all
-	Text   string    // only entries in whose field, values or source it occurs, whatever the case
 	Oldest bool      // as it happened; without it the newest come first
 	Since  time.Time // only entries at or after
 	Until  time.Time // only entries before; zero: no bound
@@ -88,14 +86,8 @@ func (inv *Inventory) History(ctx context.Context, id string, q HistoryQuery) ([
 	if !q.Until.IsZero() {
 		sq.To = fmt.Appendf(nil, "%s %016x", id, q.Until.UnixMilli())
 	}
-	if q.Field != "" || q.Text != "" {
-		text := strings.ToLower(q.Text)
-		has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
-		sq.Keep = func(e Entry) bool {
-			return (q.Field == "" || e.Field == q.Field) &&
-				(text == "" || has(e.Field) || has(e.Source) || has(cmdb.TextOf(cmdb.Normalize(e.Old))) || has(cmdb.TextOf(cmdb.Normalize(e.New))))
-		}
-		sq.Scan = historyScan
+	if q.Field != "" {
+		sq.Keep = func(e Entry) bool { return e.Field == q.Field }
 	}
 	var out []Entry
 	var next string
@@ -117,6 +109,3 @@ func (inv *Inventory) History(ctx context.Context, id string, q HistoryQuery) ([
 	})
 	return out, next, err
 }
-
-// historyScan bounds the rows that one page of a narrowed history looks at.
-const historyScan = 50_000

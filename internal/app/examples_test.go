@@ -10,6 +10,7 @@ import (
 
 	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/internal/config"
+	"github.com/watchbill/watchbill/internal/engine/ruletest"
 	"github.com/watchbill/watchbill/internal/notify"
 )
 
@@ -26,6 +27,9 @@ func TestExamplesLoad(t *testing.T) {
 	if len(r.Desk.SLAs) != 4 || len(r.Desk.Services) != 2 || !r.Desk.Notify.Enabled || len(r.Desk.Calendars["office"].Holidays) != 3 {
 		t.Errorf("read %+v", r.Desk)
 	}
+	if len(r.Correlation.Rules) != 5 {
+		t.Errorf("read %+v", r.Correlation.Rules)
+	}
 	items, err := CMDBRules(c, dir)
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +42,42 @@ func TestExamplesLoad(t *testing.T) {
 	}
 	if _, err := notify.LoadReceivers(filepath.Join(dir, c.Notifications.ReceiversFile), &url.URL{}, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// The example of rule tests passes by the example of a configuration.
+func TestExampleRulesPassTheirTests(t *testing.T) {
+	dir := filepath.Join("..", "..", "deploy", "examples")
+	in, err := os.Open(filepath.Join(dir, "rules_test.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	f, err := ruletest.Parse(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(filepath.Join(dir, f.Config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Rules(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := r
+	without.Correlation.Rules = nil
+	for _, x := range f.Tests {
+		fails, err := x.Run(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range fails {
+			t.Errorf("%s at %s: %s", f.Test, f.At, f.Text)
+		}
+		if fails, err = x.Run(without); err != nil || len(fails) == 0 {
+			t.Errorf("%s passes without the rules (%v): it tests none", x.Name, err)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"github.com/watchbill/watchbill/correlator"
@@ -60,6 +59,23 @@ func Rules(c config.Config) (fold.Rules, error) {
 	if c.Correlation.ProblemAfter != nil {
 		x.ProblemAfter = *c.Correlation.ProblemAfter
 	}
+	for _, y := range c.Correlation.Rules {
+		z := correlator.Rule{Name: y.Name, Match: y.Match, With: y.With, NeverGroup: y.NeverGroup, Priority: y.Priority, Page: y.Page}
+		if y.AlwaysGroup != nil {
+			z.AlwaysGroup = append([]string{}, *y.AlwaysGroup...)
+		}
+		if y.Hold != nil {
+			hold := correlator.Duration(y.Hold.For)
+			if y.Hold.Forever {
+				hold = correlator.Forever
+			}
+			z.Hold = &hold
+		}
+		x.Rules = append(x.Rules, z)
+	}
+	if err := x.Validate(); err != nil {
+		return r, under("correlation", err)
+	}
 	r.AutoClose = correlator.Duration(c.Incidents.AutoClose)
 	r.Archive = correlator.Duration(c.Incidents.Archive)
 	if err := desk(c, &r.Desk); err != nil {
@@ -82,13 +98,8 @@ func desk(c config.Config, r *itsm.Rules) error {
 		}
 	}
 	r.Notify.Enabled = c.Notifications.ReceiversFile != ""
-	err = r.Validate()
-	var l fault.List
-	if errors.As(err, &l) {
-		for n, f := range l {
-			l[n] = &fault.Error{Kind: f.Kind, Field: "desk." + f.Field, Message: f.Message}
-		}
-		return l
+	if err := r.Validate(); err != nil {
+		return under("desk", err)
 	}
-	return err
+	return nil
 }

@@ -123,6 +123,35 @@ type Correlation struct {
 	WatchdogTimeout *Duration           `yaml:"watchdog_timeout"`
 	ProblemAfter    *int                `yaml:"problem_after"`
 	ProblemWindow   *Duration           `yaml:"problem_window"`
+	// Rules decide otherwise than evidence would; docs/rules.md.
+	Rules []Rule `yaml:"rules"`
+}
+
+// Rule is one of correlation.rules; its fields are those of correlator.Rule.
+type Rule struct {
+	Name        string    `yaml:"name"`
+	Match       []string  `yaml:"match"`
+	With        []string  `yaml:"with"`
+	NeverGroup  bool      `yaml:"never_group"`
+	AlwaysGroup *[]string `yaml:"always_group"`
+	Hold        *Hold     `yaml:"hold"`
+	Priority    int       `yaml:"priority"`
+	Page        string    `yaml:"page"`
+}
+
+// Hold is a duration, or "forever".
+type Hold struct {
+	For     Duration
+	Forever bool
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (h *Hold) UnmarshalYAML(n *yaml.Node) error {
+	if n.Value == "forever" {
+		h.Forever = true
+		return nil
+	}
+	return h.For.UnmarshalYAML(n)
 }
 
 // Incidents are the rules of the desk.

@@ -26,6 +26,7 @@ type CreateArgs struct {
 type MergeArgs struct {
 	Into     string `json:"into"`
 	Reason   string `json:"reason,omitempty"`
+	Teach    *bool  `json:"teach,omitempty"`    // false: later decisions stay as they are
 	Revision uint64 `json:"revision,omitempty"` // that the caller has read
 }
 
@@ -33,6 +34,7 @@ type MergeArgs struct {
 type SplitArgs struct {
 	Alerts   []string `json:"alerts"`
 	Reason   string   `json:"reason,omitempty"`
+	Teach    *bool    `json:"teach,omitempty"`    // false: later decisions stay as they are
 	Revision uint64   `json:"revision,omitempty"` // that the caller has read
 }
 
@@ -101,11 +103,13 @@ func (s *State) run(c *event.Command) (string, any, error) {
 		return s.runProblem(c)
 	case "maintenance":
 		return s.runMaintenance(c)
+	case "teaching":
+		return s.runTeaching(c)
 	}
 	if noted(c.Record) {
 		return c.ID, nil, nil
 	}
-	return "", nil, fault.Invalidf("record", "want incident, problem or maintenance, got %q", c.Record)
+	return "", nil, fault.Invalidf("record", "want incident, problem, maintenance or teaching, got %q", c.Record)
 }
 
 func (s *State) runIncident(c *event.Command) (string, any, error) {
@@ -219,7 +223,7 @@ func (s *State) merge(x *incident, c *event.Command) error {
 	}
 	ch := x.Doc.MergeInto(a.Into, c.Actor, a.Reason, s.now)
 	s.commit(c.ID, ch)
-	for _, d := range s.corr.Merge(c.ID, a.Into, s.now) {
+	for _, d := range s.corr.Merge(c.ID, a.Into, teacher(a.Teach, c.Actor), s.now) {
 		s.decide(d)
 	}
 	s.with(a.Into, func(*itsm.Incident) itsm.Change {
@@ -260,7 +264,7 @@ func (s *State) split(x *incident, c *event.Command) (string, any, error) {
 	if len(a.Alerts) == 0 {
 		return c.ID, nil, fault.Invalidf("alerts", "name the alerts that leave for an incident of their own")
 	}
-	id, ds, err := s.corr.Split(c.ID, a.Alerts, s.now)
+	id, ds, err := s.corr.Split(c.ID, a.Alerts, teacher(a.Teach, c.Actor), s.now)
 	if err != nil {
 		return c.ID, nil, err
 	}

@@ -21,10 +21,16 @@ type Effect struct {
 type Body interface{ effect() }
 
 // PutAlert writes an alert record. Where Full is false the stored annotations
-// and generator URL stay: memory does not hold them.
+// and generator URL stay, and an empty Why leaves the stored one: memory does not
+// hold them.
 type PutAlert struct {
 	Alert correlator.Alert
 	Full  bool
+}
+
+// Onto completes the record with what only the one before it holds.
+func (p PutAlert) Onto(old correlator.Alert) correlator.Alert {
+	return correlator.AlertDecided{Alert: p.Alert, Full: p.Full}.Onto(old)
 }
 
 // PutIncident writes an incident record.
@@ -79,6 +85,9 @@ func (m MeasureRow) Observation() itsm.Observation {
 	return itsm.Observation{At: m.At, Record: m.Record, Priority: m.Priority, Services: m.Services, Team: m.Team, Measure: m.Measure}
 }
 
+// PutTeaching writes what a person taught, or that it was used or withdrawn.
+type PutTeaching struct{ Teaching correlator.Teaching }
+
 // PutHour writes how many alerts an hour brought, so far.
 type PutHour struct{ Hour itsm.Hour }
 
@@ -123,6 +132,7 @@ func (AuditRow) effect()       {}
 func (MeasureRow) effect()     {}
 func (PutMaintenance) effect() {}
 func (PutReview) effect()      {}
+func (PutTeaching) effect()    {}
 func (PutHour) effect()        {}
 func (QuarantineRow) effect()  {}
 func (Message) effect()        {}

@@ -133,12 +133,20 @@ func act(rnd *rand.Rand, incidents, problems, alerts []string) (event.Event, boo
 		{Record: "incident", Verb: "create", Args: json.RawMessage(`{"title":"by hand","impact":2,"urgency":2}`)},
 		{Record: "incident", Verb: "create", Args: json.RawMessage(`{"titel":"no such field"}`)},
 		{Record: "nonsense", Verb: "create"},
+		{Record: "teaching", Verb: "create", Args: json.RawMessage(`{"kind":"not_related","alert":"` + alert + `"}`)},
+		{Record: "teaching", Verb: "create", Args: json.RawMessage(`{"kind":"not_related","alert":"` + alert + `","incident":"` + other + `"}`)},
+		{Record: "teaching", Verb: "create", Args: json.RawMessage(`{"kind":"always_page","alert":"` + alert + `"}`)},
+		{Record: "teaching", Verb: "create", Args: json.RawMessage(`{"kind":"related","match":["severity=critical"],"with":["severity=\"warning\"","ci_class=~\"host|service\""]}`)},
+		{Record: "teaching", Verb: "withdraw", Args: json.RawMessage(`{}`)},
 		{Record: "problem", Verb: "create", Args: json.RawMessage(`{"title":"it keeps happening","incidents":["` + other + `"]}`)},
 	}
 	c := cmds[rnd.IntN(len(cmds))]
 	c.ID, c.Actor = i, "ann"
 	if c.Verb == "create" {
 		c.ID = ""
+	}
+	if c.Verb == "withdraw" {
+		c.ID = fmt.Sprintf("TCH%08d", 1+rnd.IntN(12))
 	}
 	if len(problems) > 0 && rnd.IntN(4) == 0 {
 		verbs := []string{"assess", "root_cause", "fix", "resolve", "close", "reopen", "known_error", "workaround", "link", "unlink"}
@@ -153,6 +161,14 @@ func act(rnd *rand.Rand, incidents, problems, alerts []string) (event.Event, boo
 	if rnd.IntN(25) == 0 {
 		rules := fold.DefaultRules()
 		rules.Correlation.HoldDown = correlator.Duration(time.Duration(1+rnd.IntN(5)) * time.Minute)
+		if rnd.IntN(2) == 0 {
+			hold := correlator.Duration(time.Duration(rnd.IntN(3)) * time.Minute)
+			rules.Correlation.Rules = []correlator.Rule{
+				{Name: "apart", Match: []string{"severity=warning"}, With: []string{"severity=critical", "ci_class=host"}, NeverGroup: true},
+				{Name: "waits", Match: []string{`alertname=~".*Down"`}, Hold: &hold, Priority: 1 + rnd.IntN(5), Page: correlator.PageAlways},
+				{Name: "one", Match: []string{"namespace!=\"\""}, AlwaysGroup: []string{"cluster", "namespace"}},
+			}
+		}
 		raw, err := json.Marshal(rules)
 		if err != nil {
 			panic(err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/itsm"
 )
 
@@ -31,7 +32,7 @@ type paging struct {
 	Acked    bool   `json:"acked,omitempty"`
 	Major    bool   `json:"major,omitempty"`
 	Level    int    `json:"level,omitempty"` // escalations told
-	Held     string `json:"held,omitempty"`  // "quiet" or "storm": the opening waits
+	Held     string `json:"held,omitempty"`  // "quiet" or "storm": the opening waits; "rule": it is not told
 }
 
 // storm is more pages than people can take.
@@ -112,7 +113,12 @@ func (s *State) announce(x *incident, c *itsm.Change) {
 // announceFirst tells of an incident that nobody was told of yet, or holds it.
 func (s *State) announceFirst(x *incident, c *itsm.Change) {
 	i, p := &x.Doc, &x.Page
-	if !i.Live() || !s.desk.Tells(i.Priority) || i.AcknowledgedAt != nil {
+	if i.Page == correlator.PageNever && i.Live() && p.Held == "" {
+		p.Held = "rule"
+		c.Entries = append(c.Entries, itsm.Entry{At: s.now, Kind: "notify", Actor: itsm.System, Text: "nobody is told: " + i.PageWhy})
+	}
+	always := i.Page == correlator.PageAlways
+	if !i.Live() || i.Page == correlator.PageNever || !always && !s.desk.Tells(i.Priority) || i.AcknowledgedAt != nil {
 		// Whoever acknowledged knows, and what is over needs nobody.
 		if p.Held != "" {
 			s.letGo(x)
@@ -122,7 +128,7 @@ func (s *State) announceFirst(x *incident, c *itsm.Change) {
 	if p.Held == "storm" {
 		return
 	}
-	if until, quiet := s.desk.QuietUntil(i.Priority, s.now); quiet {
+	if until, quiet := s.desk.QuietUntil(i.Priority, s.now); quiet && !always {
 		if p.Held == "" {
 			p.Held = "quiet"
 			c.Entries = append(c.Entries, itsm.Entry{At: s.now, Kind: "notify", Actor: itsm.System, Text: "quiet hours: nobody is told before " + until.Format(time.RFC3339)})
@@ -138,7 +144,11 @@ func (s *State) announceFirst(x *incident, c *itsm.Change) {
 	}
 	s.page()
 	p.Held, p.Told, p.Priority, p.Major, p.Acked = "", TellOpened, i.Priority, i.Major, false
-	s.tell(TellOpened, i.ID, Notice{Incident: i, Text: "opened with priority " + fmt.Sprint(i.Priority)})
+	text := "opened with priority " + fmt.Sprint(i.Priority)
+	if always {
+		text += "; pages always by " + i.PageWhy
+	}
+	s.tell(TellOpened, i.ID, Notice{Incident: i, Text: text})
 	s.escalate(x)
 }
 

@@ -209,7 +209,7 @@ func NewCollector() *Collector {
 func (c *Collector) Take(f fold.Effect) {
 	switch b := f.Body.(type) {
 	case fold.PutAlert:
-		c.alerts[b.Alert.ID] = b.Alert
+		c.alerts[b.Alert.ID] = b.Onto(c.alerts[b.Alert.ID])
 	case fold.PutIncident:
 		c.incidents[b.Incident.ID] = b.Incident
 	case fold.PutProblem:
@@ -220,6 +220,36 @@ func (c *Collector) Take(f fold.Effect) {
 	if c.Each != nil {
 		c.Each(f)
 	}
+}
+
+// Alerts returns every received episode as last decided, by its id.
+func (c *Collector) Alerts() []correlator.Alert {
+	out := make([]correlator.Alert, 0, len(c.alerts))
+	for _, id := range sorted(c.alerts) {
+		out = append(out, c.alerts[id])
+	}
+	return out
+}
+
+// Incidents returns every incident as last decided, by its id; merged ones too.
+func (c *Collector) Incidents() []itsm.Incident {
+	out := make([]itsm.Incident, 0, len(c.incidents))
+	for _, id := range sorted(c.incidents) {
+		out = append(out, c.incidents[id])
+	}
+	return out
+}
+
+// Standing is the incident that an incident was merged into, or itself.
+func (c *Collector) Standing(id string) string {
+	for range len(c.incidents) {
+		into := c.incidents[id].MergedInto
+		if into == "" {
+			break
+		}
+		id = into
+	}
+	return id
 }
 
 // Result assembles what was gathered. Incidents that were merged away are gone.

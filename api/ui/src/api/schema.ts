@@ -115,9 +115,9 @@ export interface paths {
         };
         /**
          * List every received alert with its fate
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: bound (yes or no); canonical; ci (id or name); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); fingerprint; held (yes: waits now); id; incident; name (alertname); receipts; received (time of the last receipt); severity; source; started (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; label.NAME.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: attached_at (time); binding.ci; binding.class; binding.everywhere (yes or no); binding.evidence; binding.label; binding.name; binding.score; binding.value; bound (yes or no); canonical; ci (id or name); clamped (yes or no); end_why; ends_at (time); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); final_fate (incident, duplicate, resolve, suppressed, held, invalid); final_why; fingerprint; first_received (time); generator_url; held (yes: waits now); id; incident; last_received (time); name (alertname); onset (time); receipts; received (time of the last receipt); severity (critical, error, warning, info); source; started (time); starts_at (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; annotations.NAME; label.NAME; labels.NAME.
          *
-         *     Order (sort): -fate, -id, -name, -received, -severity, -started, -status, fate, id, name, received, severity, started, status; without it -id.
+         *     Order (sort): a field of the list; a minus turns it round. Without it -id.
          *
          *     Role: viewer.
          */
@@ -159,9 +159,9 @@ export interface paths {
         };
         /**
          * Every privileged act, newest first
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: actor; at (time); kind; record; refused (yes or no); remote; verb.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: actor; after; args; at (time); before; kind; position; record; refused (yes, no, or the reason); remote; verb.
          *
-         *     Order (sort): -at, at; without it -at.
+         *     Order (sort): a field of the list; a minus turns it round. Without it -at.
          *
          *     Role: manager.
          */
@@ -345,7 +345,11 @@ export interface paths {
         };
         /**
          * What differs between an item and another one, or itself at another time
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: field; new; old.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it field.
+         *
+         *     Role: viewer.
          */
         get: operations["diff-ci"];
         put?: never;
@@ -406,6 +410,10 @@ export interface paths {
         /**
          * What changed on an item, newest first
          * @description Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness.
+         *
+         *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: at (time); ci; field; id; new; old; source.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -at.
          *
          *     Role: viewer.
          */
@@ -511,7 +519,11 @@ export interface paths {
         };
         /**
          * What an item needs and has only once, worst first
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: class; criticality; cuts; hops; id; liveness; name; via.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -cuts.
+         *
+         *     Role: viewer.
          */
         get: operations["list-single-points"];
         put?: never;
@@ -551,7 +563,11 @@ export interface paths {
         };
         /**
          * Purchase prices added up by a field and currency
-         * @description Role: viewer.
+         * @description Filter (q): the inventory's query language, e.g. `class:host os:debian software:openssl<3.0.14 owner:team-a seen<24h not tag:lab`. Terms stand side by side and all must hold; or and parentheses are there; FIELD:* means any value; * in a value is any text; a bare word is looked for in names, aliases and addresses. Errors name the place. /api/v1/classes lists classes and fields.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it group.
+         *
+         *     Role: viewer.
          */
         get: operations["list-costs"];
         put?: never;
@@ -593,7 +609,11 @@ export interface paths {
         };
         /**
          * What ends: warranties, support, certificates, contracts; what is over comes first
-         * @description Role: viewer.
+         * @description Filter (q): the inventory's query language, e.g. `class:host os:debian software:openssl<3.0.14 owner:team-a seen<24h not tag:lab`. Terms stand side by side and all must hold; or and parentheses are there; FIELD:* means any value; * in a value is any text; a bare word is looked for in names, aliases and addresses. Errors name the place. /api/v1/classes lists classes and fields.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it date.
+         *
+         *     Role: viewer.
          */
         get: operations["list-endings"];
         put?: never;
@@ -657,9 +677,9 @@ export interface paths {
         };
         /**
          * List incidents
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); closed (time); hold; id; impact; merged_into; onset (time); opened (time); opened_by; priority (1 critical to 5 planning); problem; reopened; resolved (time); seen_before (yes, no or an incident); service; severity; state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; urgency.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); acknowledged_at (time); acknowledged_by; active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); cis; closed (time); closed_at (time); derivation; description; entries; handoffs; hold (caller, problem, vendor, change); hold_reason; id; impact; known_error (yes or no); major (yes or no); merged_into; onset (time); opened (time); opened_at (time); opened_by; overridden (yes or no); page; page_why; priority (1 critical to 5 planning); problem; recurred (yes or no); reopened; resolution; resolved (time); resolved_at (time); resolved_by; responded_at (time); responded_by; restored_at (time); revision; seen_before (yes, no or an incident); service; services; severity (critical, error, warning, info); state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; titled (yes or no); urgency; work_started_at (time); workaround; roles.NAME.
          *
-         *     Order (sort): -alerts, -assignee, -opened, -priority, -resolved, -severity, -state, -title, alerts, assignee, attention, opened, priority, resolved, severity, state, title; without it -opened.
+         *     Order (sort): a field of the list, attention; a minus turns it round. Without it -opened.
          *
          *     attention lists open ones only: unacknowledged first, then by priority, oldest first.
          *
@@ -1211,7 +1231,11 @@ export interface paths {
         };
         /**
          * List maintenance windows, newest first; open ones by their begin
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: cis; created_at (time); created_by; ends_at (time); entries; id; query; revision; services; starts_at (time); state (planned, active, ended, canceled); summary; suppressed.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -id.
+         *
+         *     Role: viewer.
          */
         get: operations["list-maintenance"];
         put?: never;
@@ -1262,6 +1286,28 @@ export interface paths {
          *     Role: responder.
          */
         post: operations["cancel-maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}/cover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * More items are worked on
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["cover-maintenance"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1341,7 +1387,11 @@ export interface paths {
         };
         /**
          * Items that were made one; each can be taken back
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: actor; at (time); id; survivor; undone_at (time).
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it id.
+         *
+         *     Role: viewer.
          */
         get: operations["list-merges"];
         put?: never;
@@ -1385,9 +1435,9 @@ export interface paths {
         };
         /**
          * List problems
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: assignee; id; incidents; known_error (yes or no); last (time of the last incident); opened (time); priority; state (new, assess, root_cause, fix, resolved, closed; open is the first four); title.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: assignee; closed_at (time); description; entries; fix; id; incidents; known_error (yes or no); last (time of the last incident); last_incident_at (time); opened (time); opened_at (time); opened_by; priority; reopened; resolved_at (time); revision; root_cause; signature; state (new, assess, root_cause, fix, resolved, closed; open is the first four); team; title; why; workaround.
          *
-         *     Order (sort): -incidents, -last, -opened, -priority, -state, -title, incidents, last, opened, priority, state, title; without it -opened.
+         *     Order (sort): a field of the list; a minus turns it round. Without it -opened.
          *
          *     Role: viewer.
          */
@@ -1763,7 +1813,11 @@ export interface paths {
         };
         /**
          * What was received and could not be read, newest first
-         * @description Role: responder.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: at (time); raw; reason; source.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -at.
+         *
+         *     Role: responder.
          */
         get: operations["list-quarantine"];
         put?: never;
@@ -1802,8 +1856,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Services that could be composed of what runs together
-         * @description Role: viewer.
+         * Services that could be composed of what runs together, largest first
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: calls; class; members; name; names; why.
+         *
+         *     Order (sort): a field of the list, largest; a minus turns it round. Without it largest.
+         *
+         *     Role: viewer.
          */
         get: operations["list-service-proposals"];
         put?: never;
@@ -1825,9 +1883,9 @@ export interface paths {
          * Services with their health
          * @description Configured services, items of class business_service and application, services that people composed or gave a criticality, and what open incidents name.
          *
-         *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: class; criticality; name; open (open incidents); owner; priority (of the gravest open incident); state (ok, degraded, down); team.
+         *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: availability_objective; class; criticality; id; incidents; name; open_incidents; owner; priority; state (ok, degraded, down); team.
          *
-         *     Order (sort): criticality, name, open, owner, state, team; a minus turns it round; without it name.
+         *     Order (sort): a field of the list; a minus turns it round. Without it name.
          *
          *     Role: viewer.
          */
@@ -1893,7 +1951,13 @@ export interface paths {
         };
         /**
          * Installed products with versions and numbers of hosts
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: hosts; name; type; version (any that is installed).
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it name.
+         *
+         *     A single word is a part of the product's name, or a pattern of the whole with *.
+         *
+         *     Role: viewer.
          */
         get: operations["list-software"];
         put?: never;
@@ -1913,7 +1977,11 @@ export interface paths {
         };
         /**
          * Senders of alerts with their health
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: last_heard_at (time); source; state (never, healthy, silent).
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it source.
+         *
+         *     Role: viewer.
          */
         get: operations["list-sources"];
         put?: never;
@@ -1979,7 +2047,11 @@ export interface paths {
         };
         /**
          * What the inventory saw and does not decide alone: clones, conflicts, proposals
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: ci; count; done; done_at (time); evidence.ci; evidence.cloned; evidence.outcome; evidence.reimaged (yes or no); evidence.rule; id; kind; last_at (time); opened_at (time); others; seen.addresses; seen.agent_id; seen.cloud; seen.container (yes or no); seen.container_id; seen.disks; seen.fqdn; seen.hostname; seen.machine_id; seen.macs; seen.parent_hint; seen.product_uuid; seen.serial; seen.vendor; summary.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it id.
+         *
+         *     Role: viewer.
          */
         get: operations["list-tasks"];
         put?: never;
@@ -2010,6 +2082,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/teachings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What people taught, newest first
+         * @description Merging and splitting incidents teaches too, unless `teach` is false. Each teaching changes later decisions, whose reasons name it, until it is withdrawn. Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: a.cause; a.cause_name; at (time); b.cause; b.cause_name; by; from; id; kind; last_used_at (time); reason; text; uses; withdrawn_at (time); withdrawn_by.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -id.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-teachings"];
+        put?: never;
+        /**
+         * Teach: not related, related, or always page
+         * @description Role: responder.
+         */
+        post: operations["create-teaching"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teachings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One teaching, with how often it was used
+         * @description Role: viewer.
+         */
+        get: operations["get-teaching"];
+        put?: never;
+        post?: never;
+        /**
+         * Take a teaching back: later decisions are as without it
+         * @description Role: responder.
+         */
+        delete: operations["withdraw-teaching"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -2020,6 +2144,10 @@ export interface paths {
         /**
          * List tokens
          * @description Credentials of joined agents are left out unless agents is true.
+         *
+         *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: ci; created_at (time); created_by; expired (yes or no); expires_at (time); id; last_used_at (time); name; role (viewer, responder, manager, admin, ingest, agent); source; user.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it id.
          *
          *     Role: admin.
          */
@@ -2065,7 +2193,11 @@ export interface paths {
         };
         /**
          * List people
-         * @description Role: manager.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: created_at (time); created_by; disabled (yes or no); display; name; password (yes or no); role (viewer, responder, manager, admin).
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it name.
+         *
+         *     Role: manager.
          */
         get: operations["list-users"];
         put?: never;
@@ -2117,7 +2249,11 @@ export interface paths {
         };
         /**
          * Saved lists
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: columns; name; owner; q; sort.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it name.
+         *
+         *     Role: viewer.
          */
         get: operations["list-views"];
         put?: never;
@@ -2493,6 +2629,11 @@ export interface components {
             /** Format: double */
             total: number;
         };
+        CoverArgs: {
+            /** @description Further items that are worked on, by id or class:name */
+            cis: string[];
+            reason?: string;
+        };
         Coverage: {
             /** Format: int64 */
             covered: number;
@@ -2748,6 +2889,8 @@ export interface components {
             opened_at: string;
             opened_by: string;
             overridden?: boolean;
+            page?: string;
+            page_why?: string;
             /** Format: int64 */
             priority: number;
             problem?: string;
@@ -2946,6 +3089,8 @@ export interface components {
             /** @description Id of the incident that takes over */
             into: string;
             reason?: string;
+            /** @description false: only this once; without it, failures like the two are brought together later (see /api/v1/teachings) */
+            teach?: boolean;
         };
         MergeWish: {
             /** @description The one that stays; of two of which one reports, that one does */
@@ -2985,7 +3130,7 @@ export interface components {
             cis?: string[];
             /** Format: date-time */
             ends_at: string;
-            /** @description Items that match this query now are covered too */
+            /** @description Items that match this query are covered too, also those that come to match it before the window ends */
             query?: string;
             /** @description Services that are worked on, by name */
             services?: string[];
@@ -3025,6 +3170,22 @@ export interface components {
             name: string;
             /** @description Its name in alerts; give an existing one for the other half of a pair */
             source?: string;
+        };
+        NewTeaching: {
+            /** @description The alert that it is about: alerts of its name about its item are meant */
+            alert?: string;
+            /** @description not_related, related: the incident that shows the other kind; without it the alert's own */
+            incident?: string;
+            /**
+             * @description not_related: such alerts are not grouped with failures of the other kind; related: they are one where they come together; always_page: such alerts are never held and people are told whatever the hour
+             * @enum {string}
+             */
+            kind: "not_related" | "related" | "always_page";
+            /** @description Instead of an alert: matchers in Alertmanager's syntax, all of which must fit */
+            match?: string[];
+            reason?: string;
+            /** @description Instead of an incident: matchers of the other kind of alerts */
+            with?: string[];
         };
         NewToken: {
             /**
@@ -3146,6 +3307,11 @@ export interface components {
         };
         PageTask: {
             items: components["schemas"]["Task"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageTeaching: {
+            items: components["schemas"]["Teaching"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
@@ -3401,6 +3567,11 @@ export interface components {
             state: "ok" | "degraded" | "down";
             team?: string;
         };
+        Side: {
+            alerts?: string[][];
+            cause?: string;
+            cause_name?: string;
+        };
         SinglePoint: {
             class: string;
             criticality?: string;
@@ -3440,6 +3611,8 @@ export interface components {
             /** @description Ids of the alerts that leave */
             alerts: string[];
             reason?: string;
+            /** @description false: only this once; without it, alerts like these are kept apart from failures like this one later (see /api/v1/teachings) */
+            teach?: boolean;
         };
         State: {
             status: string;
@@ -3516,6 +3689,25 @@ export interface components {
             others?: string[];
             seen: components["schemas"]["Identifiers"];
             summary: string;
+        };
+        Teaching: {
+            a: components["schemas"]["Side"];
+            /** Format: date-time */
+            at: string;
+            b?: components["schemas"]["Side"];
+            by: string;
+            from?: string;
+            id: string;
+            kind: string;
+            /** Format: date-time */
+            last_used_at?: string;
+            reason?: string;
+            text: string;
+            /** Format: int64 */
+            uses: number;
+            /** Format: date-time */
+            withdrawn_at?: string;
+            withdrawn_by?: string;
         };
         TextArgs: {
             note: string;
@@ -4243,6 +4435,14 @@ export interface operations {
     "diff-ci": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
                 /** @description The other item; without it the same one */
                 with?: string;
                 /** @description Time of the first; without it now */
@@ -4351,14 +4551,14 @@ export interface operations {
     "list-ci-history": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
                 cursor?: string;
-                /** @description Text that occurs in the field, the values or the source */
-                q?: string;
-                /** @description -at: the newest first; at: as it happened */
-                sort?: "-at" | "at";
                 /** @description Only this field */
                 field?: string;
                 /** @description Only what changed at or after */
@@ -4526,6 +4726,14 @@ export interface operations {
     "list-single-points": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
                 hops?: number;
             };
             header?: never;
@@ -4588,8 +4796,14 @@ export interface operations {
     "list-costs": {
         parameters: {
             query?: {
-                /** @description Only items that match */
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
                 q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
                 /** @description owner, team, location, class, ... */
                 by?: string;
             };
@@ -4654,8 +4868,14 @@ export interface operations {
     "list-endings": {
         parameters: {
             query?: {
-                /** @description Only items that match */
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
                 q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
                 /** @description How far to look: 90d, 52w */
                 within?: string;
                 /** @description Only these date fields, separated by commas */
@@ -4943,6 +5163,10 @@ export interface operations {
     "list-incident-alerts": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -5291,6 +5515,10 @@ export interface operations {
     "list-incident-notifications": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -5549,6 +5777,10 @@ export interface operations {
     "list-incident-timeline": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -5789,6 +6021,10 @@ export interface operations {
     "list-maintenance": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -5928,6 +6164,45 @@ export interface operations {
             };
         };
     };
+    "cover-maintenance": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CoverArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "end-maintenance": {
         parameters: {
             query?: never;
@@ -6009,6 +6284,10 @@ export interface operations {
     "list-maintenance-timeline": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -6045,6 +6324,10 @@ export interface operations {
     "list-merges": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -6443,6 +6726,10 @@ export interface operations {
     "list-problem-incidents": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -6713,6 +7000,10 @@ export interface operations {
     "list-problem-timeline": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -6856,6 +7147,10 @@ export interface operations {
     "list-quarantine": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -6921,7 +7216,14 @@ export interface operations {
     "list-service-proposals": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
                 limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -7088,14 +7390,14 @@ export interface operations {
     "list-software": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
                 cursor?: string;
-                /** @description Part of the product's name, or a pattern with * */
-                q?: string;
-                /** @description hosts: the rarest first; -hosts: the most common */
-                sort?: "name" | "-name" | "hosts" | "-hosts";
                 /** @description Ecosystem: deb, rpm, npm, ... */
                 type?: string;
                 /** @description Only hosts that match this query of items */
@@ -7129,7 +7431,16 @@ export interface operations {
     };
     "list-sources": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7257,6 +7568,10 @@ export interface operations {
     "list-tasks": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -7325,9 +7640,150 @@ export interface operations {
             };
         };
     };
+    "list-teachings": {
+        parameters: {
+            query?: {
+                /** @description Also what was withdrawn */
+                all?: boolean;
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTeaching"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-teaching": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTeaching"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Teaching"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-teaching": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Teaching"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "withdraw-teaching": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Teaching"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-tokens": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -7428,6 +7884,10 @@ export interface operations {
     "list-users": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -7591,7 +8051,16 @@ export interface operations {
     };
     "list-views": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

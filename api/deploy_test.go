@@ -21,7 +21,7 @@ var metricName = regexp.MustCompile(`\bwatchbill_[a-z_]+`)
 // that is spelled wrong would be silent for ever.
 func TestDeployedNamesExist(t *testing.T) {
 	_, m, _ := decided(t, &month{t: t, end: monthStart, events: []event.Event{event.NewTick(monthStart)}}, 1)
-	notify.NewDispatcher(notify.Options{Registerer: m.Registry()})
+	notify.NewMetrics(m.Registry())
 	m.Registry().MustRegister(NewIngestMetrics(collector.New(collector.Options{}).Stats()))
 	known := gathered(t, m)
 	rules, err := os.ReadFile("../deploy/prometheus/watchbill-rules.yml")

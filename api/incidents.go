@@ -264,7 +264,7 @@ func (a *API) incidentRoutes() {
 			}
 			return page(ctx, a, a.alertsOf(in.ID), in.Listing, alertOf)
 		})
-	creatable[NewIncident](a, k, "Open an incident by hand", nil)
+	creatable(a, k, "Open an incident by hand", a.openable)
 	for _, v := range []struct {
 		name, summary string
 		register      verb[Incident]

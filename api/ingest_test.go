@@ -1,10 +1,13 @@
 package api
 
 import (
+	"compress/gzip"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -125,5 +128,52 @@ func TestToldChanges(t *testing.T) {
 	i := get[Page[Incident]](h, auth.Viewer, "/api/v1/incidents").Items[0]
 	if len(i.Changes) != 2 || !i.Changes[0].At.Equal(got[0].At) && !i.Changes[1].At.Equal(got[1].At) {
 		t.Errorf("the incident's changes: %+v", i.Changes)
+	}
+}
+
+// A typing error at night must not make a service that is down.
+func TestOpenedByHandNamesWhatThereIs(t *testing.T) {
+	h := build(t)
+	web := decode[CIDetail](t, h.call(auth.Admin, "POST", "/api/v1/cis", map[string]any{"class": "host", "name": "web1"}), http.StatusCreated).ID
+	decode[CIDetail](t, h.call(auth.Admin, "POST", "/api/v1/cis", map[string]any{"class": "business_service", "name": "shop"}), http.StatusCreated)
+	open := func(more map[string]any) answer {
+		body := map[string]any{"title": "x", "impact": 1, "urgency": 1}
+		for k, v := range more {
+			body[k] = v
+		}
+		return h.call(auth.Responder, "POST", "/api/v1/incidents", body)
+	}
+	for field, value := range map[string]string{"ci": "nope", "service": "nope"} {
+		if p := open(map[string]any{field: value}).problem(t); p.Status != http.StatusBadRequest || len(p.Errors) != 1 || p.Errors[0].Field != field {
+			t.Errorf("%s: %+v", field, p)
+		}
+	}
+	for _, more := range []map[string]any{{"ci": web}, {"ci": "host:web1"}, {"service": "shop"}, {"assignee": "somebody who never logs in"}} {
+		i := decode[Incident](t, open(more), http.StatusCreated)
+		if more["ci"] != nil && (len(i.CIs) != 1 || i.CIs[0] != web) {
+			t.Errorf("%v: about %v", more, i.CIs)
+		}
+	}
+	for _, s := range get[Page[Service]](h, auth.Viewer, "/api/v1/services").Items {
+		if s.Name == "nope" {
+			t.Error("a service was made of a typing error")
+		}
+	}
+}
+
+// An export is JSON for every reader, whatever bytes a sender put into a text.
+func TestExportIsUTF8(t *testing.T) {
+	h := build(t)
+	body := "{\"version\":\"4\",\"alerts\":[{\"status\":\"firing\",\"labels\":{\"alertname\":\"A\"},\"annotations\":{\"summary\":\"x\xff\xfey\"},\"startsAt\":\"2026-05-04T09:00:00Z\",\"endsAt\":\"0001-01-01T00:00:00Z\",\"fingerprint\":\"1\"}]}"
+	if a := h.call(auth.Ingest, "POST", "/api/v1/ingest/alertmanager", body); a.status != http.StatusOK {
+		t.Fatal(a.body)
+	}
+	h.must(h.engine.CaughtUp(t.Context()))
+	z, err := gzip.NewReader(strings.NewReader(h.call(auth.Admin, "GET", "/api/v1/export", nil, "Accept-Encoding", "identity").body))
+	h.must(err)
+	text, err := io.ReadAll(z)
+	h.must(err)
+	if !utf8.Valid(text) || !strings.Contains(string(text), "x\uFFFD\uFFFDy") {
+		t.Errorf("%q", text)
 	}
 }

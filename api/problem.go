@@ -193,7 +193,10 @@ func (a *API) ownWords(ctx huma.Context, _ string, v any) (any, error) {
 			p.Detail = "internal error; the server's log has the cause"
 			continue
 		case f.Field == "body" && status == http.StatusBadRequest && !strings.Contains(e.Message, "propert"):
-			f.Message = "is no valid JSON: " + e.Message
+			f.Message = "is no valid JSON"
+			if strings.Contains(e.Message, "unexpected end") || strings.Contains(e.Message, "EOF") {
+				f.Message = "ends in the middle of the JSON document"
+			}
 		case strings.HasPrefix(e.Message, "unexpected property"):
 			f.Message = "is no field of this request"
 		case strings.HasPrefix(e.Message, "unknown query parameter"):

@@ -42,7 +42,7 @@ type incidentListCmd struct {
 // Run implements kong's command.
 func (c *incidentListCmd) Run(io streams) error {
 	return showList(c.remote, c.show, io, "/api/v1/incidents", c.listFlags,
-		[]string{"ID", "PRIORITY", "STATE", "AGE", "ACK", "ALERTS", "CAUSE", "TITLE"},
+		[]string{"ID", "PRIORITY", "STATE", "AGE", "ACK", "FIRING/ALL", "CAUSE", "TITLE"},
 		func(i api.Incident) []string {
 			ack := "-"
 			if i.AcknowledgedAt != nil {

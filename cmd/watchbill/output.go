@@ -25,7 +25,7 @@ func writeJSON(w io.Writer, v any) error {
 
 // listFlags narrow a list.
 type listFlags struct {
-	Query []string `arg:"" optional:"" name:"query" help:"Filter, e.g. state:open priority<=2. Without it: all."`
+	Query []string `arg:"" optional:"" name:"query" help:"Filter: FIELD:VALUE, numbers and times with <, text; a wrong field is answered with those that there are. Without it: all."`
 	Sort  string   `name:"sort" placeholder:"ORDER" help:"Order; a minus turns it round."`
 	Limit int      `name:"limit" default:"50" placeholder:"N" help:"Most rows; 0 shows all (${default})."`
 }
@@ -180,6 +180,9 @@ func showQuery[T any](r remote, s show, io streams, path string, query map[strin
 	}
 	if err := t.end(); err != nil {
 		return err
+	}
+	if len(p.Items) == 0 && p.Next == nil {
+		fmt.Fprintln(io.err, "none")
 	}
 	more(io.err, p.Next)
 	return nil

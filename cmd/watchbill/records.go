@@ -44,16 +44,36 @@ type alertListCmd struct {
 func (c *alertListCmd) Run(io streams) error {
 	return showList(c.remote, c.show, io, "/api/v1/alerts", c.listFlags, []string{"ID", "STATUS", "SEVERITY", "AGE", "FATE", "INCIDENT", "ITEM", "ALERT"},
 		func(a api.Alert) []string {
-			item := ""
-			if a.Binding != nil {
-				item = a.Binding.Class + " " + a.Binding.Name
-			}
-			fate := string(a.Fate)
-			if a.FinalFate != "" {
-				fate += "→" + string(a.FinalFate)
-			}
-			return []string{a.ID, string(a.Status), string(a.Severity), age(a.StartsAt), fate, or(a.Incident), cut(or(item), 30), cut(a.Name, 40)}
+			return []string{a.ID, string(a.Status), string(a.Severity), age(a.StartsAt), fateOf(a), or(a.Incident), cut(or(about(a)), 30), cut(nameOf(a), 40)}
 		})
+}
+
+// about is what an alert is about: its item, or what its label says where no item is known.
+func about(a api.Alert) string {
+	if a.Binding != nil {
+		return a.Binding.Class + " " + a.Binding.Name
+	}
+	for _, l := range []string{"instance", "node", "host", "service", "job"} {
+		if v := a.Labels[l]; v != "" {
+			return l + "=" + v + " ?"
+		}
+	}
+	return ""
+}
+
+func nameOf(a api.Alert) string {
+	if a.Name == "" {
+		return "(no alertname)"
+	}
+	return a.Name
+}
+
+// fateOf is the disposition at receipt, and where a held alert ended.
+func fateOf(a api.Alert) string {
+	if a.FinalFate == "" || a.FinalFate == a.Fate {
+		return string(a.Fate)
+	}
+	return string(a.Fate) + "→" + string(a.FinalFate)
 }
 
 type alertShowCmd struct {

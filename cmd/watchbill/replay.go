@@ -92,6 +92,9 @@ func (c *replayCmd) play(io streams, file string) (played, error) {
 		}
 	}
 	p.Finish(all.Take)
+	if n, first := all.Unreadable(); n > 0 {
+		fmt.Fprintf(io.err, "watchbill: %d events of the recording could not be read and were left out; the first: %s\n", n, oneLine(first))
+	}
 	return played{all.Result(p, time.Since(began)), all}, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
+	"net/url"
+	"os"
 	"time"
 
 	"github.com/watchbill/watchbill/api"
@@ -64,20 +66,41 @@ func (s *server) welcome(b auth.Started) {
 	} else {
 		fmt.Fprintf(s.o.Out, "  a new login link      watchbill login-link admin\n")
 	}
-	fmt.Fprintf(s.o.Out, "  Alertmanager receiver %s\n", b.Alertmanager)
+	// After a restore the credentials are there and the files that held them are not.
+	if b.AdminToken == "" && s.o.AdminToken == "" {
+		fmt.Fprintf(s.o.Out, "  no admin token lies here: yours goes on to work, or start once with WATCHBILL_ADMIN_TOKEN set to a new one\n")
+	}
+	if here(b.Alertmanager) {
+		fmt.Fprintf(s.o.Out, "  Alertmanager receiver %s\n", b.Alertmanager)
+	} else {
+		fmt.Fprintf(s.o.Out, "  Alertmanager receiver those that are set up go on to work; another one: POST /api/v1/sources, or Sources in the pages\n")
+	}
 	fmt.Fprintf(s.o.Out, "  add another host      %s\n\n", s.joinCommand(b))
 	s.log.Info("listening", "url", s.url, "storage", s.o.StoragePath, "version", s.o.Version)
+}
+
+func here(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 // joinCommand is what to run on another host. A server that listens on loopback
 // only cannot be reached from there: the command says so.
 func (s *server) joinCommand(b auth.Started) string {
-	cmd := fmt.Sprintf("watchbill-agent --server.url=%s --token-file=FILE   (FILE: a copy of %s)", s.url, b.JoinToken)
+	file := "FILE: a copy of " + b.JoinToken
+	if !here(b.JoinToken) {
+		file = "FILE: what prints watchbill token create --role=agent --name=join"
+	}
+	cmd := fmt.Sprintf("watchbill-agent --server.url=%s --token-file=FILE   (%s)", s.url, file)
 	host, _, err := net.SplitHostPort(s.o.ListenAddress)
+	port := "7470"
+	if u, bad := url.Parse(s.url); bad == nil && u.Port() != "" {
+		port = u.Port()
+	}
 	ip := net.ParseIP(host)
 	if err == nil && (host == "localhost" || ip != nil && ip.IsLoopback()) {
-		return "start the server with --web.listen-address=0.0.0.0:7470 --web.config.file=TLS.yml first (now it listens on this machine only), then\n" +
-			"                        " + fmt.Sprintf("watchbill-agent --server.url=https://THIS-HOST:7470 --tls.ca-file=CA.pem --token-file=FILE   (FILE: a copy of %s)", b.JoinToken)
+		return fmt.Sprintf("start the server with --web.listen-address=0.0.0.0:%s --web.config.file=TLS.yml first (now it listens on this machine only), then\n"+
+			"                        watchbill-agent --server.url=https://THIS-HOST:%s --tls.ca-file=CA.pem --token-file=FILE   (%s)", port, port, file)
 	}
 	if !s.tls {
 		return cmd + "\n                        without --web.config.file the token and all reports travel in the clear: use TLS outside a trusted network"

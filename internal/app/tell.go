@@ -23,6 +23,7 @@ type teller struct {
 	base       *url.URL
 	links      *notify.Links
 	outbox     *engine.Outbox
+	metrics    *notify.Metrics
 	dispatcher *notify.Dispatcher // nil while no receivers are configured
 }
 
@@ -84,6 +85,7 @@ func (s *server) startTelling(n config.Notifications) error {
 	if err != nil {
 		return err
 	}
+	s.tell.metrics = notify.NewMetrics(s.metrics.Registry())
 	s.retell(r)
 	if n.HeartbeatURL != "" {
 		h := notify.Heartbeat{URL: n.HeartbeatURL, Every: n.HeartbeatInterval.Std(), Well: s.well, Logger: s.log}
@@ -100,7 +102,7 @@ func (s *server) retell(r *notify.Receivers) {
 		s.tell.dispatcher.Reload(r)
 	default:
 		s.tell.dispatcher = notify.NewDispatcher(notify.Options{
-			Outbox: s.tell.outbox, Receivers: r, Links: s.tell.links, Logger: s.log, Now: s.now, Registerer: s.metrics.Registry(),
+			Outbox: s.tell.outbox, Receivers: r, Links: s.tell.links, Logger: s.log, Now: s.now, Metrics: s.tell.metrics,
 		})
 		s.life.background("notifications", s.failed, s.tell.dispatcher.Run)
 	}

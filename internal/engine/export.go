@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	"github.com/watchbill/watchbill/internal/event"
 )
@@ -21,7 +22,7 @@ func (e *Engine) Export(ctx context.Context, from, to time.Time, w io.Writer) (n
 	var line []byte
 	write := func(ev event.Event) error {
 		n++
-		line = append(ev.AppendLine(line[:0]), '\n')
+		line = append(valid(ev.AppendLine(line[:0])), '\n')
 		_, err := buf.Write(line)
 		return err
 	}
@@ -83,4 +84,19 @@ func (e *Engine) baseline(at time.Time, write func(event.Event) error) error {
 		}
 	}
 	return nil
+}
+
+// valid replaces each byte that is no UTF-8 by the character as which it is decoded
+// anyway: others read recordings too, and strict readers of JSON refuse a file with one.
+func valid(b []byte) []byte {
+	if utf8.Valid(b) {
+		return b
+	}
+	out := make([]byte, 0, len(b)+16)
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		out = utf8.AppendRune(out, r)
+		b = b[n:]
+	}
+	return out
 }

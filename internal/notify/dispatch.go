@@ -17,8 +17,8 @@ type Options struct {
 	Links     *Links // nil: messages carry no link to acknowledge
 	Logger    *slog.Logger
 	Now       func() time.Time
-	// Registerer takes the metrics; nil keeps them to the dispatcher.
-	Registerer prometheus.Registerer
+	// Metrics count deliveries; nil keeps them to the dispatcher.
+	Metrics *Metrics
 	// Backoff is the wait after the first failure; it doubles up to BackoffMost.
 	// Defaults: 2 s and 5 min.
 	Backoff, BackoffMost time.Duration
@@ -44,9 +44,33 @@ type Dispatcher struct {
 	landed    chan struct{} // signals that flying went down
 	wait      sync.WaitGroup
 
+	*Metrics
+}
+
+// Metrics count deliveries. They are made at the start, also where nobody is told
+// yet: a series that appears with its first event loses it in increase().
+type Metrics struct {
 	results *prometheus.CounterVec
 	retries prometheus.Counter
 	broken  prometheus.Counter
+	waiting prometheus.Gauge
+}
+
+// NewMetrics makes them and shows them to r, where that is given.
+func NewMetrics(r prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		results: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "watchbill_notifications_total", Help: "Notifications by how their delivery ended, since the start."}, []string{"result"}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{Name: "watchbill_notification_retries_total", Help: "Attempts to deliver that failed and are repeated, since the start."}),
+		broken:  prometheus.NewCounter(prometheus.CounterOpts{Name: "watchbill_notification_template_failures_total", Help: "Notifications sent as plain text because a template failed, since the start."}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "watchbill_notifications_in_flight", Help: "Messages that are being delivered or wait for their receiver."}),
+	}
+	for _, x := range []Outcome{Delivered, Plainly, Refused, Skipped, Outdated} {
+		m.results.WithLabelValues(string(x))
+	}
+	if r != nil {
+		r.MustRegister(m.results, m.retries, m.broken, m.waiting)
+	}
+	return m
 }
 
 // item is a message on its way, shared by its lanes.
@@ -75,24 +99,10 @@ func NewDispatcher(o Options) *Dispatcher {
 	or(&o.BackoffMost, 5*time.Minute)
 	or(&o.Timeout, 30*time.Second)
 	or(&o.Outdated, 72*time.Hour)
-	d := &Dispatcher{
-		o: o, log: o.Logger, receivers: o.Receivers, lanes: map[Lane]chan *item{}, landed: make(chan struct{}, 1),
-		results: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "watchbill_notifications_total", Help: "Notifications by how their delivery ended, since the start."}, []string{"result"}),
-		retries: prometheus.NewCounter(prometheus.CounterOpts{Name: "watchbill_notification_retries_total", Help: "Attempts to deliver that failed and are repeated, since the start."}),
-		broken:  prometheus.NewCounter(prometheus.CounterOpts{Name: "watchbill_notification_template_failures_total", Help: "Notifications sent as plain text because a template failed, since the start."}),
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
 	}
-	for _, r := range []Outcome{Delivered, Plainly, Refused, Skipped, Outdated} {
-		d.results.WithLabelValues(string(r))
-	}
-	if o.Registerer != nil {
-		o.Registerer.MustRegister(d.results, d.retries, d.broken, prometheus.NewGaugeFunc(
-			prometheus.GaugeOpts{Name: "watchbill_notifications_in_flight", Help: "Messages that are being delivered or wait for their receiver."},
-			func() float64 {
-				d.mu.Lock()
-				defer d.mu.Unlock()
-				return float64(d.flying)
-			}))
-	}
+	d := &Dispatcher{o: o, log: o.Logger, receivers: o.Receivers, lanes: map[Lane]chan *item{}, landed: make(chan struct{}, 1), Metrics: o.Metrics}
 	return d
 }
 
@@ -174,6 +184,7 @@ func (d *Dispatcher) depart(ctx context.Context, m Message) error {
 	}
 	d.mu.Lock()
 	d.flying++
+	d.waiting.Inc()
 	d.mu.Unlock()
 	j := &journey{left: len(to)}
 	for _, s := range to {
@@ -293,6 +304,7 @@ func (d *Dispatcher) arrive(ctx context.Context, i *item, v Delivery) {
 	}
 	d.mu.Lock()
 	d.flying--
+	d.waiting.Dec()
 	d.mu.Unlock()
 	select {
 	case d.landed <- struct{}{}:

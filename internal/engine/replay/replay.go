@@ -196,6 +196,8 @@ type Collector struct {
 	problems   map[string]itsm.Problem
 	alerts     map[string]correlator.Alert
 	unreadable int
+	// firstUnreadable says what is wrong with the first of them.
+	firstUnreadable string
 	// Each, where set, sees every effect as well.
 	Each func(fold.Effect)
 }
@@ -204,6 +206,9 @@ type Collector struct {
 func NewCollector() *Collector {
 	return &Collector{incidents: map[string]itsm.Incident{}, problems: map[string]itsm.Problem{}, alerts: map[string]correlator.Alert{}}
 }
+
+// Unreadable tells how many events could not be read, and what is wrong with the first.
+func (c *Collector) Unreadable() (n int, first string) { return c.unreadable, c.firstUnreadable }
 
 // Take notes one effect.
 func (c *Collector) Take(f fold.Effect) {
@@ -216,6 +221,9 @@ func (c *Collector) Take(f fold.Effect) {
 		c.problems[b.Problem.ID] = b.Problem
 	case fold.Unreadable:
 		c.unreadable++
+		if c.unreadable == 1 {
+			c.firstUnreadable = fmt.Sprintf("event %d (%s): %v", f.Cause, b.Kind, b.Err)
+		}
 	}
 	if c.Each != nil {
 		c.Each(f)

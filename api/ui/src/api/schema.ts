@@ -409,7 +409,7 @@ export interface paths {
         };
         /**
          * What changed on an item, newest first
-         * @description Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness.
+         * @description Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; change:TYPE for what was told (deployed, rebooted); liveness.
          *
          *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: at (time); ci; field; id; new; old; source.
          *
@@ -1105,7 +1105,7 @@ export interface paths {
         put?: never;
         /**
          * Receive Alertmanager's webhook, version 4
-         * @description Wants a token of role ingest; what it brings belongs to that token's source. 200 only after all of it is synced to disk. 400: the body is no webhook, and is kept in quarantine. 503: overloaded or the disk is full; Alertmanager tries again.
+         * @description Wants a token of role ingest; what it brings belongs to that token's source. 200 only after all of it is synced to disk. 400: the body is no webhook, 413: it is too large; its begin is kept in quarantine, and Alertmanager does not try again. 503: overloaded or the disk is full; Alertmanager tries again. The body is read as JSON whatever Content-Type says: a wrong header must not cost an alert.
          *
          *     Role: ingest.
          */
@@ -1127,7 +1127,7 @@ export interface paths {
         put?: never;
         /**
          * Receive deployments and other changes
-         * @description One object or an array of them: {"ci": {"id"} or {"class", "name"}, "type": "deployed", "summary", "version"}. All are taken, or none.
+         * @description One object or an array of them: {"ci": {"id"} or {"class", "name"}, "type": "deployed", "summary", "version", "at"}. Without at it happened now. Where one is wrong none is taken. They stand in their item's history as change:TYPE, and explain incidents for six hours. What names no item of the inventory is told under unknown and not kept.
          *
          *     Role: ingest.
          */
@@ -1977,7 +1977,7 @@ export interface paths {
         };
         /**
          * Senders of alerts with their health
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: last_heard_at (time); source; state (never, healthy, silent).
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: clamped_alerts; last_heard_at (time); source; stale_alerts; state (never, healthy, silent); truncated_alerts; why.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it source.
          *
@@ -2046,7 +2046,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What the inventory saw and does not decide alone: clones, conflicts, proposals
+         * What the inventory saw and does not decide alone: clones, conflicts, proposals, agents that are gone
          * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: ci; count; done; done_at (time); evidence.ci; evidence.cloned; evidence.outcome; evidence.reimaged (yes or no); evidence.rule; id; kind; last_at (time); opened_at (time); others; seen.addresses; seen.agent_id; seen.cloud; seen.container (yes or no); seen.container_id; seen.disks; seen.fqdn; seen.hostname; seen.machine_id; seen.macs; seen.parent_hint; seen.product_uuid; seen.serial; seen.vendor; summary.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it id.
@@ -3225,6 +3225,17 @@ export interface components {
             /** @description Goes onto the timeline */
             note?: string;
         };
+        Noted: {
+            /**
+             * Format: int64
+             * @description Changes that stand in the history of their item now
+             */
+            accepted: number;
+            /** @enum {string} */
+            status: "ok";
+            /** @description Changes that name no item of the inventory: they are not kept */
+            unknown?: components["schemas"]["Unknown"][];
+        };
         PageAlert: {
             items: components["schemas"]["Alert"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
@@ -3482,6 +3493,12 @@ export interface components {
             /** @description runs_on, depends_on, member_of, ...; /api/v1/classes lists them */
             type: string;
         };
+        Reloaded: {
+            /** @description Settings that were changed and take effect with the next start only */
+            needs_restart?: string[];
+            /** @enum {string} */
+            status: "reloaded";
+        };
         Report: {
             by?: string;
             /** Format: date-time */
@@ -3595,17 +3612,34 @@ export interface components {
             };
         };
         Source: {
+            /**
+             * Format: int64
+             * @description Alerts whose starts_at lay in the future or too far back so far: a clock may be wrong
+             */
+            clamped_alerts: number;
             /** Format: date-time */
             last_heard_at?: string;
             /** @description Its name in alerts */
             source: string;
             /**
-             * @description never heard since it exists, heard of late, or silent for longer than an alert may go unmentioned
+             * Format: int64
+             * @description Its alerts that nobody has spoken of for too long
+             */
+            stale_alerts: number;
+            /**
+             * @description never heard since it exists, heard of late, or silent: for longer than an alert may go unmentioned, or its watchdog is missing, or its alerts are stale
              * @enum {string}
              */
             state: "never" | "healthy" | "silent";
             /** @description The credentials it may use; empty: all were revoked */
             tokens: components["schemas"]["Token"][];
+            /**
+             * Format: int64
+             * @description Alerts that it left out of its bodies so far (max_alerts): they were never received
+             */
+            truncated_alerts: number;
+            /** @description What speaks for silent */
+            why?: string;
         };
         SplitArgs: {
             /** @description Ids of the alerts that leave */
@@ -3667,8 +3701,16 @@ export interface components {
             version?: string;
         };
         Taken: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Alerts that were taken
+             */
             accepted: number;
+            /**
+             * Format: int64
+             * @description Objects that could not be read; /api/v1/quarantine has them with the reason
+             */
+            quarantined?: number;
             /** @enum {string} */
             status: "ok";
         };
@@ -3760,6 +3802,11 @@ export interface components {
             done_at?: string;
             id: string;
             step: string;
+        };
+        Unknown: {
+            /** @description Which change of the body */
+            field: string;
+            message: string;
         };
         User: {
             /** Format: date-time */
@@ -3904,7 +3951,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["State"];
+                    "application/json": components["schemas"]["Reloaded"];
                 };
             };
             /** @description A problem */
@@ -5868,7 +5915,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Taken"];
+                    "application/json": components["schemas"]["Noted"];
                 };
             };
             /** @description A problem */

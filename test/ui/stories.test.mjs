@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { axeInBothThemes, executablePath, person, settled, signIn } from './browser.mjs';
+import { axe, axeInBothThemes, executablePath, person, settled, signIn } from './browser.mjs';
 import { installation, smoke, until } from './installation.mjs';
 import { dialogs, pages } from './pages.mjs';
 
@@ -444,7 +444,8 @@ test('axe finds nothing on any page, in both themes, wide and narrow', async () 
     for (const width of [1280, 360]) {
       await p.page.setViewportSize({ width, height: 860 });
       await settled(p.page);
-      for (const f of await axeInBothThemes(p.page)) found.push(`${name} at ${width}: ${f}`);
+      // Colours do not change with the width.
+      for (const f of await (width === 360 ? axe(p.page) : axeInBothThemes(p.page))) found.push(`${name} at ${width}: ${f}`);
       const wider = await p.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (wider > 0) found.push(`${name} at ${width}: ${wider} px wider than the window`);
     }

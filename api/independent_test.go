@@ -75,6 +75,7 @@ type reader struct {
 	onset    time.Time
 	reopened int
 	handoffs int
+	joined   bool // others were merged into it
 	out      []fact
 	points   []situation
 	history  []snapshot
@@ -161,6 +162,8 @@ func (r *reader) line(e fold.TimelineRow) {
 		if text == "all alerts are clear" {
 			r.restored = &at
 		}
+	case "merge":
+		r.joined = true
 	case "alert":
 		if text == "an alert is active again" {
 			r.restored = nil
@@ -181,7 +184,9 @@ func (r *reader) state(e fold.TimelineRow) {
 	case text == "back in progress":
 		r.now.state, r.hold = "in_progress", ""
 	case strings.HasPrefix(text, "resolved"):
-		if byHand && r.restored == nil && r.doc.Alerts == 0 {
+		// An incident opened by hand is watched by alerts once others were merged into it.
+		watched := r.doc.Alerts > 0 && (r.doc.OpenedBy == systemActor || r.joined)
+		if byHand && r.restored == nil && !watched {
 			r.restored = &at
 		}
 		if r.restored != nil && (byHand || strings.Contains(text, "all alerts stayed clear")) {

@@ -188,8 +188,8 @@ func (o told) grouped(by string, from, to time.Time) map[string]*sheet {
 	return out
 }
 
-// sameAs compares a distribution with the values that it is of, in ms.
-func sameAs(d itsm.Distribution, v []int64) bool {
+// distributed compares a distribution with the values that it is of, in ms.
+func distributed(d itsm.Distribution, v []int64) bool {
 	if d.Count != len(v) {
 		return false
 	}
@@ -228,7 +228,7 @@ func compare(t *testing.T, where string, got itsm.KPIs, want *sheet) (checked in
 		case x.Name == itsm.MSLA:
 		case x.Clock:
 			checked += 5
-			if !sameAs(got.Clocks[x.Name], want.clocks[x.Name]) {
+			if !distributed(got.Clocks[x.Name], want.clocks[x.Name]) {
 				t.Errorf("%s: %s: the records say %v, the API %+v", where, x.Name, want.clocks[x.Name], got.Clocks[x.Name])
 			}
 		default:
@@ -256,7 +256,7 @@ func compare(t *testing.T, where string, got itsm.KPIs, want *sheet) (checked in
 			t.Errorf("%s: %s: the API says %v, the records %v", where, name, said(x[0]), said(x[1]))
 		}
 	}
-	if b := got.Backlog; b.Open != want.open || !sameAs(b.Age, want.ages) || !sameAs(b.Unacknowledged, want.waiting) {
+	if b := got.Backlog; b.Open != want.open || !distributed(b.Age, want.ages) || !distributed(b.Unacknowledged, want.waiting) {
 		t.Errorf("%s: backlog: the API says %+v, the records %d open, ages %v, unacknowledged %v", where, b, want.open, want.ages, want.waiting)
 	}
 	return checked

@@ -130,7 +130,7 @@ type Decision interface{ decision() }
 
 // AlertDecided is a new or changed alert record. Fate is set when it answers a
 // received alert object, and then counts once. Full says that the record is
-// complete; otherwise annotations stay as stored.
+// complete; otherwise annotations stay as stored, and an empty Why does too.
 type AlertDecided struct {
 	Alert    Alert
 	Fate     Fate
@@ -154,6 +154,17 @@ type Quarantined struct {
 type IncidentOpened struct {
 	ID         string
 	Assessment Assessment
+	Why        string
+	// Since, where set, is when its first alert was shown, as part of the incident
+	// that it was split from: its clocks run from there.
+	Since time.Time
+}
+
+// IncidentSplit: alerts of From were found to be another failure and are Into now,
+// which was opened before this.
+type IncidentSplit struct {
+	From, Into string
+	Alerts     int // how many left
 	Why        string
 }
 
@@ -212,5 +223,6 @@ func (IncidentFiring) decision()   {}
 func (IncidentQuiet) decision()    {}
 func (IncidentReturned) decision() {}
 func (IncidentMerged) decision()   {}
+func (IncidentSplit) decision()    {}
 func (ProblemOpened) decision()    {}
 func (ProblemJoined) decision()    {}

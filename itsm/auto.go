@@ -21,6 +21,9 @@ type Opening struct {
 	OpenedBy    string
 	Onset       time.Time
 	Why         string
+	// Since, where set, is when it was first shown, as part of another incident: a
+	// record that is split off owes its service levels from there.
+	Since time.Time
 }
 
 // Open begins an incident at now.
@@ -30,8 +33,11 @@ func Open(o Opening, now time.Time) (*Incident, Change) {
 		Priority: Priority(o.Impact, o.Urgency), Derivation: o.Derivation, OpenedBy: o.OpenedBy,
 		Onset: o.Onset, OpenedAt: now, Causes: []Cause{},
 	}
-	if i.Onset.IsZero() || i.Onset.After(now) {
-		i.Onset = now
+	if !o.Since.IsZero() && o.Since.Before(now) {
+		i.OpenedAt = o.Since
+	}
+	if i.Onset.IsZero() || i.Onset.After(i.OpenedAt) {
+		i.Onset = i.OpenedAt
 	}
 	var c Change
 	c.say(now, "opened", o.OpenedBy, "opened with priority %d%s", i.Priority, because(o.Why))
@@ -39,7 +45,7 @@ func Open(o Opening, now time.Time) (*Incident, Change) {
 		c.say(now, "priority", o.OpenedBy, "priority %d: %s", i.Priority, o.Derivation)
 	}
 	c.measure(MOpened, 1)
-	c.measure(MDetection, seconds(i.Onset, now))
+	c.measure(MDetection, seconds(i.Onset, i.OpenedAt))
 	return i, c
 }
 

@@ -36,7 +36,7 @@ import (
 )
 
 // SchemaVersion of everything that is stored.
-const SchemaVersion = "1"
+const SchemaVersion = "2"
 
 // Options of a server, as its flags give them.
 type Options struct {
@@ -259,6 +259,11 @@ func (s *server) housekeeping(ctx context.Context) error {
 				s.log.Error("the journal could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("journal trimmed", "events", n)
+			}
+			if n, err := s.engine.TrimRecords(ctx, s.now().Add(-s.cfg.Storage.RecordRetention.Std())); err != nil && ctx.Err() == nil {
+				s.log.Error("old records could not be trimmed", "err", err)
+			} else if n > 0 {
+				s.log.Info("records trimmed", "rows", n)
 			}
 			if err := s.db.Reclaim(); err != nil {
 				s.log.Warn("disk space could not be reclaimed", "err", err)

@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -21,10 +22,20 @@ type Effect struct {
 type Body interface{ effect() }
 
 // PutAlert writes an alert record. Where Full is false the stored annotations
-// and generator URL stay: memory does not hold them.
+// and generator URL stay, and an empty Why leaves the stored one: memory does not
+// hold them.
 type PutAlert struct {
 	Alert correlator.Alert
 	Full  bool
+}
+
+// Onto completes the record with what only the one before it holds.
+func (p PutAlert) Onto(old correlator.Alert) correlator.Alert {
+	a := p.Alert
+	if !p.Full {
+		a.Annotations, a.GeneratorURL, a.Why = old.Annotations, old.GeneratorURL, cmp.Or(a.Why, old.Why)
+	}
+	return a
 }
 
 // PutIncident writes an incident record.

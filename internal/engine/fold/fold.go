@@ -132,6 +132,10 @@ func idOf(kind string, n uint64) string { return fmt.Sprintf("%s%08d", prefixes[
 // Rules returns the rules in force.
 func (s *State) Rules() Rules { return s.rules }
 
+// HoldsIncident says whether an incident can still change; one that is archived
+// cannot.
+func (s *State) HoldsIncident(id string) bool { return s.incidents.Get(id) != nil }
+
 // Fates returns how many alert objects were disposed of how; their sum is Received.
 func (s *State) Fates() (received uint64, fates map[correlator.Fate]uint64, released uint64) {
 	out := make(map[correlator.Fate]uint64, 6)
@@ -268,7 +272,7 @@ func (s *State) decide(d correlator.Decision) {
 		a := d.Assessment
 		doc, c := itsm.Open(itsm.Opening{
 			ID: d.ID, Title: a.Title, Severity: string(a.Severity), Impact: a.Impact, Urgency: a.Urgency,
-			Derivation: a.Derived, OpenedBy: itsm.System, Onset: a.Onset, Why: d.Why,
+			Derivation: a.Derived, OpenedBy: itsm.System, Onset: a.Onset, Why: d.Why, Since: d.Since,
 		}, s.now)
 		s.take(doc, a, &c)
 		s.incidents.Put(d.ID, &incident{Doc: *doc})
@@ -287,6 +291,13 @@ func (s *State) decide(d correlator.Decision) {
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.Restore(d.At, d.Recovered) })
 	case correlator.IncidentFiring:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.Unrestore(s.now) })
+	case correlator.IncidentSplit:
+		s.with(d.From, func(i *itsm.Incident) itsm.Change {
+			return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "split", Actor: itsm.System, Text: fmt.Sprintf("%d alerts left for %s: %s", d.Alerts, d.Into, d.Why)}}}
+		})
+		s.with(d.Into, func(i *itsm.Incident) itsm.Change {
+			return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "split", Actor: itsm.System, Text: fmt.Sprintf("its %d alerts were part of %s until now", d.Alerts, d.From)}}}
+		})
 	case correlator.IncidentQuiet:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change {
 			c := i.AutoResolve(d.Recovered, time.Duration(s.rules.Correlation.HoldDown), s.now)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -55,6 +56,9 @@ func TestTrimTakesNothingBack(t *testing.T) {
 			counts[name], values[name] = n, sum
 			for _, x := range f.GetMetric() {
 				for _, b := range x.GetHistogram().GetBucket() {
+					if math.IsInf(b.GetUpperBound(), 1) {
+						continue // is written out only to carry an exemplar, which a restart forgets; the count says the same
+					}
 					shape[name] = append(shape[name], b.GetCumulativeCount())
 				}
 				for _, d := range x.GetHistogram().GetPositiveDelta() {

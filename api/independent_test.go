@@ -70,12 +70,12 @@ type reader struct {
 	now      snapshot
 	hold     string
 	restored *time.Time
+	taken    bool // it got alerts although a person opened it
 	work     *time.Time
 	resolved time.Time
 	onset    time.Time
 	reopened int
 	handoffs int
-	joined   bool // others were merged into it
 	out      []fact
 	points   []situation
 	history  []snapshot
@@ -163,8 +163,9 @@ func (r *reader) line(e fold.TimelineRow) {
 			r.restored = &at
 		}
 	case "merge":
-		r.joined = true
+		r.taken = true
 	case "alert":
+		r.taken = true
 		if text == "an alert is active again" {
 			r.restored = nil
 		}
@@ -184,9 +185,7 @@ func (r *reader) state(e fold.TimelineRow) {
 	case text == "back in progress":
 		r.now.state, r.hold = "in_progress", ""
 	case strings.HasPrefix(text, "resolved"):
-		// An incident opened by hand is watched by alerts once others were merged into it.
-		watched := r.doc.Alerts > 0 && (r.doc.OpenedBy == systemActor || r.joined)
-		if byHand && r.restored == nil && !watched {
+		if byHand && r.restored == nil && (r.doc.Alerts == 0 || r.doc.OpenedBy != systemActor && !r.taken) {
 			r.restored = &at
 		}
 		if r.restored != nil && (byHand || strings.Contains(text, "all alerts stayed clear")) {

@@ -115,14 +115,14 @@ func (a *API) inventoryRoutes() {
 			return &reply[json.RawMessage]{b}, err
 		})
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/cis/{id}/history", "list-ci-history", "inventory", "What changed on an item, newest first"),
-		"Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness.\n\n"+a.historyOrder("", inventory.HistoryQuery{}).doc()),
+		"Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; change:TYPE for what was told (deployed, rebooted); liveness.\n\n"+a.historyOrder("", inventory.HistoryQuery{}).doc()),
 		func(ctx context.Context, in *struct {
 			Within
 			Field string    `query:"field" maxLength:"200" doc:"Only this field"`
 			Since time.Time `query:"since" doc:"Only what changed at or after"`
 			Until time.Time `query:"until" doc:"Only what changed before"`
 		}) (*reply[Page[inventory.Entry]], error) {
-			return page(ctx, a, a.historyOrder(in.ID, inventory.HistoryQuery{Field: in.Field, Since: in.Since, Until: in.Until}), in.Listing, same)
+			return page(ctx, a, a.historyOrder(in.ID, inventory.HistoryQuery{Field: in.Field, Since: in.Since, Until: in.Until}), in.Listing, asKept)
 		})
 	handle(a, op(http.MethodGet, "/api/v1/cis/{id}/graph", "get-ci-graph", "inventory", "The topology around an item, nearest first"),
 		func(ctx context.Context, in *struct {
@@ -157,14 +157,14 @@ func (a *API) inventoryRoutes() {
 			Type string `query:"type" maxLength:"40" doc:"Ecosystem: deb, rpm, npm, ..."`
 			CIs  string `query:"cis" maxLength:"1000" doc:"Only hosts that match this query of items"`
 		}) (*reply[Page[inventory.Product]], error) {
-			return page(ctx, a, a.softwareOrder(inventory.SoftwareQuery{Type: in.Type, CIs: in.CIs}), in.Listing, same)
+			return page(ctx, a, a.softwareOrder(inventory.SoftwareQuery{Type: in.Type, CIs: in.CIs}), in.Listing, asKept)
 		})
-	handle(a, describedAs(op(http.MethodGet, "/api/v1/tasks", "list-tasks", "inventory", "What the inventory saw and does not decide alone: clones, conflicts, proposals"), a.taskOrder(false).doc()),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/tasks", "list-tasks", "inventory", "What the inventory saw and does not decide alone: clones, conflicts, proposals, agents that are gone"), a.taskOrder(false).doc()),
 		func(ctx context.Context, in *struct {
 			Listing
 			All bool `query:"all" doc:"Also those that were decided"`
 		}) (*reply[Page[inventory.Task]], error) {
-			return page(ctx, a, a.taskOrder(in.All), in.Listing, same)
+			return page(ctx, a, a.taskOrder(in.All), in.Listing, asKept)
 		})
 	a.inventoryWrites()
 	a.serviceRoutes()
@@ -494,7 +494,7 @@ var serviceLanguage = filter.Language[Service]{
 }.With(filter.Record[Service]())
 
 func servicesOf(all []Service) order[Service] {
-	return whole("name", serviceLanguage, func(s Service) string { return s.Name }, all)
+	return wholeList("name", serviceLanguage, func(s Service) string { return s.Name }, all)
 }
 
 func (a *API) serviceRoutes() {
@@ -505,6 +505,6 @@ func (a *API) serviceRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			return page(ctx, a, servicesOf(all), *in, same)
+			return page(ctx, a, servicesOf(all), *in, asKept)
 		})
 }

@@ -57,11 +57,12 @@ func (a *API) operationRoutes() {
 		})
 	if a.o.Reload != nil {
 		handle(a, describedAs(op(http.MethodPost, "/-/reload", "reload", "operations", "Read the configuration anew"), "400 with every mistake where it does not load; the old one stays in force then."),
-			func(ctx context.Context, _ *struct{}) (*reply[State], error) {
-				if err := a.o.Reload(ctx); err != nil {
+			func(ctx context.Context, _ *struct{}) (*reply[Reloaded], error) {
+				later, err := a.o.Reload(ctx)
+				if err != nil {
 					return nil, err
 				}
-				return &reply[State]{State{"reloaded"}}, a.noteAct(ctx, "reload", "server", "", nil)
+				return &reply[Reloaded]{Reloaded{"reloaded", later}}, a.noteAct(ctx, "reload", "server", "", nil)
 			})
 	}
 	if a.o.Metrics != nil {
@@ -75,6 +76,12 @@ func (a *API) operationRoutes() {
 		})
 	}
 	a.backupRoutes()
+}
+
+// Reloaded says that the configuration is in force.
+type Reloaded struct {
+	Status       string   `json:"status" enum:"reloaded"`
+	NeedsRestart []string `json:"needs_restart,omitempty" doc:"Settings that were changed and take effect with the next start only"`
 }
 
 // State is one word.

@@ -56,10 +56,9 @@ func TestTrimTakesNothingBack(t *testing.T) {
 			counts[name], values[name] = n, sum
 			for _, x := range f.GetMetric() {
 				for _, b := range x.GetHistogram().GetBucket() {
-					if math.IsInf(b.GetUpperBound(), 1) {
-						continue // is written out only to carry an exemplar, which a restart forgets; the count says the same
+					if !math.IsInf(b.GetUpperBound(), 1) { // there only where it holds an exemplar
+						shape[name] = append(shape[name], b.GetCumulativeCount())
 					}
-					shape[name] = append(shape[name], b.GetCumulativeCount())
 				}
 				for _, d := range x.GetHistogram().GetPositiveDelta() {
 					shape[name] = append(shape[name], uint64(d))

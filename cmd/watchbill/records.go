@@ -16,6 +16,22 @@ import (
 type alertCmd struct {
 	List alertListCmd `cmd:"" help:"List every received alert with its fate, newest first."`
 	Show alertShowCmd `cmd:"" help:"Show one alert: binding, fate, evidence."`
+
+	Quarantine quarantineCmd `cmd:"" help:"What was received and could not be read, newest first."`
+}
+
+type quarantineCmd struct {
+	listFlags
+	show
+	remote
+}
+
+// Run implements kong's command.
+func (c *quarantineCmd) Run(io streams) error {
+	return showList(c.remote, c.show, io, "/api/v1/quarantine", c.listFlags, []string{"AGE", "SOURCE", "REASON", "RECEIVED"},
+		func(q api.Quarantined) []string {
+			return []string{age(q.At), q.Source, cut(q.Reason, 80), cut(q.Raw, 60)}
+		})
 }
 
 type alertListCmd struct {

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -31,6 +33,9 @@ type serverCmd struct {
 
 // Run implements kong's command.
 func (c *serverCmd) Run() error {
+	if _, port, err := net.SplitHostPort(c.ListenAddress); err != nil || !isPort(port) {
+		return usagef("--web.listen-address: want HOST:PORT such as 127.0.0.1:7470 or :7470, got %q", c.ListenAddress)
+	}
 	token := os.Getenv("WATCHBILL_ADMIN_TOKEN")
 	if c.AdminTokenFile != "" {
 		b, err := os.ReadFile(c.AdminTokenFile)
@@ -55,6 +60,11 @@ func (c *serverCmd) Run() error {
 		ConfigFile: c.ConfigFile, ListenAddress: c.ListenAddress, StoragePath: c.StoragePath, WebConfigFile: c.WebConfigFile,
 		TrustedProxies: proxies, AdminToken: token, Version: version, Logger: logger(os.Stderr, c.LogLevel, c.LogFormat), Out: os.Stdout,
 	}, hup)
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n <= 65535
 }
 
 func logger(w io.Writer, level, format string) *slog.Logger {

@@ -41,10 +41,12 @@ type Relation struct {
 
 // Change says that something changed on a configuration item.
 type Change struct {
-	CI      Ref    `json:"ci"`
-	Type    string `json:"type"` // package_upgraded, config_changed, deployed, rebooted, ...
-	Summary string `json:"summary"`
-	Version string `json:"version,omitempty"`
+	// At is when it happened, where that is known; otherwise when it was told.
+	At      time.Time `json:"at,omitzero"`
+	CI      Ref       `json:"ci"`
+	Type    string    `json:"type"` // package_upgraded, config_changed, deployed, rebooted, ...
+	Summary string    `json:"summary"`
+	Version string    `json:"version,omitempty"`
 }
 
 // Maintenance announces a planned window.

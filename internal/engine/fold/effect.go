@@ -1,7 +1,6 @@
 package fold
 
 import (
-	"cmp"
 	"encoding/json"
 	"time"
 
@@ -31,11 +30,7 @@ type PutAlert struct {
 
 // Onto completes the record with what only the one before it holds.
 func (p PutAlert) Onto(old correlator.Alert) correlator.Alert {
-	a := p.Alert
-	if !p.Full {
-		a.Annotations, a.GeneratorURL, a.Why = old.Annotations, old.GeneratorURL, cmp.Or(a.Why, old.Why)
-	}
-	return a
+	return correlator.AlertDecided{Alert: p.Alert, Full: p.Full}.Onto(old)
 }
 
 // PutIncident writes an incident record.

@@ -270,6 +270,26 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// A past that the journal has passed by counts as received at the import; what the
+// alert itself says stays.
+func TestImportOfAPast(t *testing.T) {
+	h := build(t)
+	h.open("a record of today", 1, 1) // the journal has begun
+	h.clock.add(48 * time.Hour)
+	if a := h.call(auth.Manager, "POST", "/api/v1/import", recording, "Content-Type", "application/x-ndjson"); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	h.must(h.engine.CaughtUp(t.Context()))
+	alerts := get[Page[Alert]](h, auth.Viewer, "/api/v1/alerts").Items
+	if len(alerts) != 1 {
+		t.Fatalf("%+v", alerts)
+	}
+	a := alerts[0]
+	if !a.FirstReceived.Equal(h.clock.now()) || a.StartsAt.UTC().Format(time.RFC3339) != "2026-05-04T09:59:00Z" || !a.Clamped || !a.Onset.Equal(h.clock.now().Add(-24*time.Hour)) {
+		t.Errorf("received %s, starts %s, onset %s, clamped %v", a.FirstReceived, a.StartsAt, a.Onset, a.Clamped)
+	}
+}
+
 func TestBackupAndExport(t *testing.T) {
 	h := build(t)
 	h.open("x", 1, 1)

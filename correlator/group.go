@@ -119,7 +119,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		ep.Fate, ep.Why = FateSuppressed, whyPlanned
 		return
 	}
-	if g, why := s.wreck(c); g != nil && best.g == nil {
+	if g, why := s.wreck(c); g != nil && best.g == nil && !s.keptApart(c, g, &kept) {
 		c.Evidence = []Evidence{{"topology", why, attachOdds}}
 		s.join(g, c)
 		s.unclear(g)

@@ -63,9 +63,9 @@ func load(ctx context.Context, dir string, z *gzip.Reader) (err error) {
 	}
 	empty := true
 	if err := db.View(ctx, func(r store.Reader) error {
-		for range r.Scan(nil, nil, false) {
+		for _, err := range r.Scan(nil, nil, false) {
 			empty = false
-			break
+			return err
 		}
 		return nil
 	}); err != nil {

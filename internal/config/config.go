@@ -56,7 +56,8 @@ func ParseDuration(s string) (Duration, error) {
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := ParseDuration(n.Value)
 	if err != nil {
-		return fmt.Errorf("line %d: %w", n.Line, err)
+		// This type of error lets the decoder go on to the mistakes after it.
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %v", n.Line, err)}}
 	}
 	*d = v
 	return nil
@@ -178,7 +179,7 @@ func Default() Config {
 		Ingest:    Ingest{MaxBodyMiB: 32, MaxBacklog: 2000},
 		Incidents: Incidents{AutoClose: Duration(7 * day), Archive: Duration(30 * day)},
 		Agents: Agents{
-			SampleInterval: Duration(15 * time.Second), ReportInterval: Duration(time.Minute), FullInterval: Duration(time.Hour),
+			SampleInterval: Duration(30 * time.Second), ReportInterval: Duration(time.Minute), FullInterval: Duration(6 * time.Hour),
 			StaleAfter: Duration(day), GoneAfter: Duration(60 * day),
 		},
 		Notifications: Notifications{HeartbeatInterval: Duration(time.Minute)},
@@ -202,42 +203,33 @@ func Load(path string) (Config, error) {
 	return c, nil
 }
 
-var unknownField = regexp.MustCompile(`line (\d+): field (\S+) not found in type config\.(\w+)`)
-
-// Parse reads a configuration. The error is a fault.List with every mistake.
+// Parse reads a configuration. The error is a fault.List with every mistake, and
+// the configuration holds what could be read beside them, so that others can check
+// what is theirs of it.
 func Parse(r io.Reader) (Config, error) {
 	c := Default()
 	b, err := io.ReadAll(r)
 	if err != nil {
 		return c, fmt.Errorf("read the configuration: %w", err)
 	}
+	var wrong fault.List
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, explain(err)
+		wrong = Explain(b, err, sectionName)
+		var readable *yaml.TypeError
+		if !errors.As(err, &readable) {
+			return c, wrong // not YAML: nothing of it was read
+		}
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return c, fault.List{fault.Invalidf("", "the file holds more than one document: keep one")}
+		wrong = append(wrong, fault.Invalidf("", "the file holds more than one document: keep one"))
 	}
-	return c, c.Validate()
-}
-
-// explain puts the YAML library's words into the file's terms.
-func explain(err error) error {
-	var te *yaml.TypeError
-	if !errors.As(err, &te) {
-		return fault.List{fault.Invalidf("", "%s", strings.TrimPrefix(err.Error(), "yaml: "))}
+	var values fault.List
+	if errors.As(c.Validate(), &values) {
+		wrong = append(wrong, values...)
 	}
-	var l fault.List
-	for _, e := range te.Errors {
-		if m := unknownField.FindStringSubmatch(e); m != nil {
-			where := sectionName(m[3])
-			l = append(l, fault.Invalidf("line "+m[1], "unknown field %q in %s", m[2], where))
-			continue
-		}
-		l = append(l, fault.Invalidf("", "%s", e))
-	}
-	return l
+	return c, wrong.Err()
 }
 
 // sectionName is how people call the part of the file that a type reads.

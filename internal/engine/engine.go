@@ -163,10 +163,10 @@ func (e *Engine) loop(ctx context.Context, work chan<- stepped, failed chan erro
 		after := e.stepped
 		e.mu.Unlock()
 		events, err := e.o.Journal.Read(ctx, after, batch)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 		if len(events) == 0 {

@@ -107,7 +107,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 // recording loses nothing and a replay compares equal.
 func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// Notification makes the event of an accepted webhook body.
+// NewNotification makes the event of an accepted webhook body.
 func NewNotification(source string, n *Notification) Event {
 	return Event{Kind: KindAlertmanager, Source: source, Body: n.Raw, payload: n}
 }
@@ -121,7 +121,7 @@ func New(body Body) (Event, error) {
 	return Event{Kind: body.kind(), Body: b, payload: body}, nil
 }
 
-// Tick makes a tick at t, for replays; live ticks take the journal's time.
+// NewTick makes a tick at t, for replays; live ticks take the journal's time.
 func NewTick(t time.Time) Event {
 	return Event{At: Instant(t), Kind: KindTick, Body: json.RawMessage("{}"), payload: &Tick{}}
 }

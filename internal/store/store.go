@@ -14,11 +14,11 @@ import (
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
-// ErrTooLarge: one closure wrote more than the backend can commit at once.
+// ErrTooLarge says that one closure wrote more than the backend can commit at once.
 // Nothing of it was written; the caller cuts its work into smaller closures.
 var ErrTooLarge = errors.New("transaction too large: cut the work into smaller transactions")
 
-// ErrClosed: the database was closed.
+// ErrClosed says that the database was closed.
 var ErrClosed = errors.New("database is closed")
 
 // MaxKey bounds a stored key, in bytes. It is the least that the backends to come

@@ -80,7 +80,7 @@ func TestFiftyKills(t *testing.T) {
 		}
 	}
 	var got map[string]int
-	eventually(t, 60*time.Second, "every acknowledged alert is there", func() error {
+	eventually(t, patience, "every acknowledged alert is there", func() error {
 		alerts, err := all[alert](s, "/api/v1/alerts")
 		if err != nil {
 			return err
@@ -170,7 +170,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 func post(ctx context.Context, url, token string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, "POST", url+"/api/v1/ingest/alertmanager", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/api/v1/ingest/alertmanager", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

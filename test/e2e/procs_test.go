@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -120,8 +121,8 @@ func (p *proc) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
-	case <-time.After(30 * time.Second):
-		p.t.Errorf("%s did not end within 30 s of SIGTERM", p.name)
+	case <-time.After(patience):
+		p.t.Errorf("%s did not end within %s of SIGTERM", p.name, patience)
 		p.kill()
 	}
 }
@@ -135,16 +136,25 @@ func (p *proc) ended() bool {
 	}
 }
 
-// freePort returns a loopback port that was free a moment ago.
+// freePort returns a loopback port that was free a moment ago. It lies below those
+// that the kernel gives to outgoing connections: a server that is killed and started
+// again must not find its port taken by somebody's client.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 20_000 + rand.IntN(12_000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port between 20000 and 32000")
+	return 0
 }
+
+// patience is how long a test waits for what must come. It bounds a test that hangs
+// and says nothing about speed: a machine under load takes long for everything.
+const patience = 3 * time.Minute
 
 // eventually polls until f says nil, or fails with its last error.
 func eventually(t *testing.T, limit time.Duration, what string, f func() error) {
@@ -195,7 +205,7 @@ func (s *server) start() {
 		args = append(args, "--config.file="+s.cfg)
 	}
 	s.proc = start(s.t, []string{"WATCHBILL_ADMIN_TOKEN=" + adminToken}, filepath.Join(bin, "watchbill"), args...)
-	eventually(s.t, 60*time.Second, "server ready", func() error {
+	eventually(s.t, patience, "server ready", func() error {
 		if s.ended() {
 			s.t.Fatalf("the server ended: %v\n%s", s.err, s.out.String())
 		}

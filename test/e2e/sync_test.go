@@ -25,7 +25,7 @@ func TestSyncComesBefore200(t *testing.T) {
 	token := s.token("ingest")
 	trace := filepath.Join(dir, "trace")
 	tr := start(t, nil, strace, "-f", "-s", "60", "-e", "trace=read,write,msync,fsync,fdatasync,sync_file_range", "-o", trace, "-p", fmt.Sprint(s.cmd.Process.Pid))
-	eventually(t, 20*time.Second, "strace attached", func() error {
+	eventually(t, patience, "strace attached", func() error {
 		if tr.ended() {
 			t.Fatalf("strace ended: %s", tr.out.String())
 		}
@@ -77,7 +77,7 @@ func TestSyncComesBefore200(t *testing.T) {
 func quiet(t *testing.T, path string) {
 	t.Helper()
 	last, since := -1, time.Now()
-	eventually(t, 60*time.Second, "no more syncs", func() error {
+	eventually(t, patience, "no more syncs", func() error {
 		trace, err := os.ReadFile(path)
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func TestFailedSyncIsNot200(t *testing.T) {
 	s := startServer(t, filepath.Join(dir, "data"), "")
 	token := s.token("ingest")
 	tr := start(t, nil, strace, "-f", "-e", "trace=msync,fsync,fdatasync", "-e", "inject=msync,fsync,fdatasync:error=EIO", "-o", os.DevNull, "-p", fmt.Sprint(s.cmd.Process.Pid))
-	eventually(t, 20*time.Second, "strace attached", func() error {
+	eventually(t, patience, "strace attached", func() error {
 		if !strings.Contains(tr.out.String(), "attached") {
 			return fmt.Errorf("strace says %q", tr.out.String())
 		}

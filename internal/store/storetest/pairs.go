@@ -230,7 +230,7 @@ func badKeys(t *testing.T, b Backend) {
 			if err := tx.Put([]byte(key), nil); err != nil {
 				return err
 			}
-			return errors.New("Put took it")
+			return errors.New("an impossible key was taken")
 		}, func(err error) {
 			if err == nil || !strings.Contains(err.Error(), "key") {
 				t.Errorf("key of %d bytes: got %v, want Put to refuse it", len(key), err)

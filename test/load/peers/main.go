@@ -85,13 +85,13 @@ func run(am, wb string, alerts int, conns, parts string) error {
 
 // rates prints alerts per second of both programs and returns Alertmanager's best.
 func rates(am, wb string, alerts int, conns string) (peak float64, err error) {
-	fmt.Printf("%-13s %5s  %12s %12s  %9s %9s  %9s\n", "program", "conns", "distinct/s", "repeated/s", "p50 ms", "p99 ms", "RSS MiB")
+	fmt.Printf("%-13s %5s  %11s %11s %11s  %8s %8s  %8s  %13s\n", "program", "conns", "distinct/s", "queryable/s", "repeated/s", "p50 ms", "p99 ms", "RSS MiB", "CPU µs/alert")
 	for _, c := range strings.Split(conns, ",") {
 		n, err := strconv.Atoi(c)
 		if err != nil {
 			return 0, fmt.Errorf("--connections: %w", err)
 		}
-		var reached [2][2]float64
+		var reached [2]result
 		for i, begin := range []func(string, string) (*target, error){startAlertmanager, startWatchbill} {
 			path := am
 			if i == 1 {
@@ -101,22 +101,25 @@ func rates(am, wb string, alerts int, conns string) (peak float64, err error) {
 			if err != nil {
 				return 0, err
 			}
-			reached[i] = [2]float64{r.distinct, r.repeated}
+			reached[i] = r
 			if i == 0 {
 				peak = max(peak, r.distinct)
 			}
-			fmt.Printf("%-13s %5d  %12.0f %12.0f  %9.1f %9.1f  %9.0f\n", r.name, n, r.distinct, r.repeated, r.p50, r.p99, r.rss)
+			fmt.Printf("%-13s %5d  %11.0f %11.0f %11.0f  %8.1f %8.1f  %8.0f  %13.1f\n", r.name, n, r.distinct, r.queryable, r.repeated, r.p50, r.p99, r.rss, r.cpu)
 		}
-		fmt.Printf("%-13s %5d  %12.2f %12.2f\n\n", "ratio", n, reached[1][0]/reached[0][0], reached[1][1]/reached[0][1])
+		a, w := reached[0], reached[1]
+		fmt.Printf("%-13s %5d  %11.2f %11.2f %11.2f  %8.2f %8.2f  %8.2f  %13.2f\n\n", "ratio", n, w.distinct/a.distinct, w.queryable/a.queryable, w.repeated/a.repeated, w.p50/a.p50, w.p99/a.p99, w.rss/a.rss, w.cpu/a.cpu)
 	}
 	return peak, nil
 }
 
 type result struct {
 	name               string
-	distinct, repeated float64 // alerts per second
+	distinct, repeated float64 // alerts per second, until the last is acknowledged
+	queryable          float64 // distinct alerts per second, until the last can be queried
 	p50, p99           float64 // milliseconds a request, distinct
 	rss                float64 // MiB at the end
+	cpu                float64 // of the program for one distinct alert, until it can be queried
 }
 
 func round(begin func(string, string) (*target, error), path string, alerts, conns int) (result, error) {
@@ -126,6 +129,7 @@ func round(begin func(string, string) (*target, error), path string, alerts, con
 	}
 	defer t.stop()
 	bodies := t.bodies(alerts)
+	began, used := time.Now(), t.cpu()
 	d, lat, err := t.post(bodies, conns, 0)
 	if err != nil {
 		return result{}, err
@@ -133,12 +137,16 @@ func round(begin func(string, string) (*target, error), path string, alerts, con
 	if err := t.queryable(alerts); err != nil {
 		return result{}, err
 	}
+	whole, used := time.Since(began), t.cpu()-used
 	again, _, err := t.post(bodies, conns, 0)
 	if err != nil {
 		return result{}, err
 	}
 	slices.Sort(lat)
-	return result{t.name, float64(alerts) / d.Seconds(), float64(alerts) / again.Seconds(), ms(lat, .5), ms(lat, .99), t.rss()}, nil
+	return result{
+		name: t.name, distinct: float64(alerts) / d.Seconds(), repeated: float64(alerts) / again.Seconds(), queryable: float64(alerts) / whole.Seconds(),
+		p50: ms(lat, .5), p99: ms(lat, .99), rss: t.rss(), cpu: used.Seconds() * 1e6 / float64(alerts),
+	}, nil
 }
 
 func ms(sorted []time.Duration, q float64) float64 {
@@ -369,6 +377,18 @@ func (t *target) rss() float64 {
 		}
 	}
 	return 0
+}
+
+// cpu is the processor time that the program has used.
+func (t *target) cpu() time.Duration {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	user, _ := strconv.Atoi(f[11])
+	system, _ := strconv.Atoi(f[12])
+	return time.Duration(user+system) * time.Second / 100 // in ticks of 10 ms on every Linux
 }
 
 // settledRSS waits until the memory stops shrinking: both programs are given the

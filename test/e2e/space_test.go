@@ -1,0 +1,124 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/watchbill/watchbill/test/load"
+)
+
+// smallDisk mounts a file system of a size in MiB, which takes root.
+func smallDisk(t *testing.T, mib int) (dir string, resize func(mib int)) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", mib)); err != nil {
+		msg := fmt.Sprintf("MISSING RIGHT: a small file system cannot be mounted (%v): run this test as root", err)
+		if os.Getenv("CI") == "true" {
+			t.Fatal(msg)
+		}
+		t.Skip(msg)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount %s: %v", dir, err)
+		}
+	})
+	return dir, func(mib int) {
+		t.Helper()
+		if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%dm", mib)); err != nil {
+			t.Fatalf("resize: %v", err)
+		}
+	}
+}
+
+func free(t *testing.T, dir string) uint64 {
+	t.Helper()
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Bavail * uint64(st.Bsize)
+}
+
+// bulky is a webhook body whose alerts carry noise that no compression makes smaller.
+func bulky(n int, begin time.Time) []byte {
+	rnd := rand.New(rand.NewPCG(uint64(n), 3))
+	noise := make([]byte, 20<<10)
+	for i := range noise {
+		noise[i] = 'a' + byte(rnd.IntN(26))
+	}
+	return []byte(strings.ReplaceAll(string(load.Webhook(n, n+50, begin, false)), "See the dashboard", string(noise)))
+}
+
+// TestFullDisk fills a real small disk: the server must refuse with 503 before
+// its store meets the end of it, which would kill it, lose nothing that it took, and
+// take alerts again when there is room.
+func TestFullDisk(t *testing.T) {
+	const size, watermark = 400, 128 // MiB
+	dir, resize := smallDisk(t, size)
+	cfg := writeFile(t, filepath.Join(t.TempDir(), "watchbill.yml"), fmt.Sprintf("storage: {free_space_watermark_mib: %d}\n", watermark))
+	s := startServer(t, filepath.Join(dir, "data"), cfg)
+	token := s.token("ingest")
+	begin := time.Now().Add(-time.Minute)
+	ctx := context.Background()
+
+	acked, n := map[string]bool{}, 0
+	var refused error
+	for ; refused == nil && n < 50*1000; n += 50 {
+		err := post(ctx, s.url, token, bulky(n, begin))
+		switch {
+		case err == nil:
+			for i := n; i < n+50; i++ {
+				acked[load.Labels(i)["instance"]] = true
+			}
+		case strings.Contains(err.Error(), "503") && strings.Contains(err.Error(), "overloaded"):
+			n -= 50 // the backlog: as Alertmanager does, again
+			pause(ctx, 20*time.Millisecond)
+		default:
+			refused = err
+		}
+	}
+	if refused == nil || !strings.Contains(refused.Error(), "503") || !strings.Contains(refused.Error(), "free space") {
+		t.Fatalf("with %d MiB free the answer was %v, want 503 and why", free(t, dir)>>20, refused)
+	}
+	// What was taken is decided in the room below the watermark, and the store's own
+	// work in the background fits there as well.
+	eventually(t, patience, "every acknowledged alert is there", func() error {
+		if s.ended() {
+			t.Fatalf("the server ended: %v", s.err)
+		}
+		alerts, err := all[alert](s, "/api/v1/alerts")
+		if err != nil {
+			return err
+		}
+		got := map[string]bool{}
+		for _, a := range alerts {
+			got[a.Labels["instance"]] = true
+		}
+		for k := range acked {
+			if !got[k] {
+				return fmt.Errorf("%s was acknowledged and is not there", k)
+			}
+		}
+		return nil
+	})
+	if err := getOK(s.url + "/-/healthy"); err != nil {
+		t.Errorf("not healthy on a disk that is nearly full: %v", err)
+	}
+	left := free(t, dir)
+	if left == 0 {
+		t.Error("the disk is full: the watermark came too late")
+	}
+	t.Logf("%d alerts acknowledged, %d MiB free at the end", len(acked), left>>20)
+
+	resize(2 * size)
+	eventually(t, patience, "alerts are taken again", func() error { return post(ctx, s.url, token, load.Webhook(n, n+1, begin, false)) })
+	s.stop()
+}

@@ -37,7 +37,7 @@ const (
 	// nothing known connects with the cause: relations are missing and wrong.
 	// unknownCause weighs that the cause is nothing the CMDB holds.
 	// again is what a further alert of the same item counts: it is no new place.
-	again = 0.3
+	again = 0.4
 )
 
 var logStray = math.Log(stray)
@@ -154,8 +154,8 @@ func (s *State) pace(g *group) float64 {
 }
 
 const (
-	soleBase = 0.2
-	soleProm = 1.5
+	soleBase = 0.15
+	soleProm = 1.2
 	// A failure shows within minutes, by its slow rules within half an hour.
 	fastTau = 5 * time.Minute
 	slowTau = 20 * time.Minute

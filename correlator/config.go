@@ -116,7 +116,7 @@ func DefaultConfig() Config {
 		ReplicaLabels:   []string{"replica", "prometheus_replica", "__replica__"},
 		Hold: map[Severity]Duration{
 			Critical: Duration(30 * time.Second), Major: Duration(60 * time.Second),
-			Warning: Duration(4 * time.Hour), Info: Duration(8 * time.Hour),
+			Warning: Duration(24 * time.Hour), Info: Duration(24 * time.Hour),
 		},
 		Window:        Duration(10 * time.Minute),
 		Hops:          2,

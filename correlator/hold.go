@@ -11,7 +11,7 @@ const (
 	// promising is the share of a class's alerts that began incidents from which a
 	// lone one is not kept waiting; shortHold is how long it waits then.
 	promising = 0.18
-	shortHold = 100 * time.Second
+	shortHold = time.Minute
 )
 
 // holdOf is how long an alert waits for company before it opens an incident by itself.

@@ -95,7 +95,7 @@ func (s *State) review(g *group) {
 	s.part(g, leave, fmt.Sprintf("two failures explain its alerts better than one does: %s, and %s (log odds %.1f)", causes[0], causes[1], odds))
 }
 
-// partition lays out an incident by items; nil where a person decided about it.
+// partition lays out an incident by items; nil where a person or a rule decided about it.
 func (s *State) partition(g *group) *partition {
 	p := &partition{s: s, q: map[string]float64{}}
 	index := map[string]*place{}
@@ -104,7 +104,7 @@ func (s *State) partition(g *group) *partition {
 		if c == nil {
 			continue
 		}
-		if len(c.Evidence) > 0 && c.Evidence[0].Signal == "person" {
+		if len(c.Evidence) > 0 && (c.Evidence[0].Signal == "person" || c.Evidence[0].Signal == "rule") {
 			return nil
 		}
 		key := "\x00" + classOf(c)

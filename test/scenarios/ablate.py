@@ -5,7 +5,8 @@
 
 DIR holds NAME.jsonl.gz and NAME.truth.json; score.py is the scorer that comes with the recordings. Conditions:
 plain; names (alert names hashed); edges30, edges100 (that share of relations left out); text (no annotations, names hashed);
-hold0 ... hold300 (every severity waits that many seconds for company). How the changed recordings differ from the plain ones is all in change()."""
+hold0 ... hold300 (every severity waits that many seconds for company); thin15 (that share of notifications lost);
+no-SIGNAL (that signal left out of what alerts are weighed by). How the changed recordings differ from the plain ones is all in change()."""
 import argparse
 import gzip
 import hashlib
@@ -15,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 
-CONDITIONS = ["plain", "names", "text", "edges30", "edges100", "hold0", "hold30", "hold60", "hold120", "hold300"]
+CONDITIONS = ["plain", "names", "text", "edges30", "edges100", "hold0", "hold30", "hold60", "hold120", "hold300", "thin15",
+              "no-time", "no-topology", "no-adjacency", "no-class", "no-age", "no-habit", "no-promise", "no-complaint", "no-split"]
 
 
 def digest(s):
@@ -26,6 +28,9 @@ def change(condition, line):
     o = json.loads(line)
     if o["kind"] == "relation" and condition.startswith("edges"):
         if int(digest(json.dumps(o["body"], sort_keys=True)), 16) % 100 < int(condition[5:]):
+            return None
+    if o["kind"] == "alertmanager" and condition.startswith("thin"):
+        if int(digest(json.dumps(o, sort_keys=True)), 16) % 100 < int(condition[4:]):
             return None
     if o["kind"] == "alertmanager" and condition in ("names", "text"):
         for a in o["body"]["alerts"]:
@@ -39,9 +44,13 @@ def rewrite(src, dst, condition):
     with gzip.open(src, "rt", encoding="utf-8") as f, open(dst, "w", encoding="utf-8") as out:
         first = True
         for line in f:
-            if first and condition.startswith("hold"):
-                hold = {s: condition[4:] + "s" for s in ("critical", "error", "warning", "info")}
-                out.write(json.dumps({"at": json.loads(line)["at"], "kind": "config", "body": {"rules": {"correlation": {"hold": hold}}}}) + "\n")
+            rules = {}
+            if condition.startswith("hold"):
+                rules = {"hold": {s: condition[4:] + "s" for s in ("critical", "error", "warning", "info")}}
+            if condition.startswith("no-"):
+                rules = {"ignore": [condition[3:]]}
+            if first and rules:
+                out.write(json.dumps({"at": json.loads(line)["at"], "kind": "config", "body": {"rules": {"correlation": rules}}}) + "\n")
             first = False
             line = change(condition, line)
             if line:

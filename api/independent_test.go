@@ -70,6 +70,7 @@ type reader struct {
 	now      snapshot
 	hold     string
 	restored *time.Time
+	taken    bool // it got alerts although a person opened it
 	work     *time.Time
 	resolved time.Time
 	onset    time.Time
@@ -161,7 +162,10 @@ func (r *reader) line(e fold.TimelineRow) {
 		if text == "all alerts are clear" {
 			r.restored = &at
 		}
+	case "merge":
+		r.taken = true
 	case "alert":
+		r.taken = true
 		if text == "an alert is active again" {
 			r.restored = nil
 		}
@@ -181,7 +185,7 @@ func (r *reader) state(e fold.TimelineRow) {
 	case text == "back in progress":
 		r.now.state, r.hold = "in_progress", ""
 	case strings.HasPrefix(text, "resolved"):
-		if byHand && r.restored == nil && r.doc.Alerts == 0 {
+		if byHand && r.restored == nil && (r.doc.Alerts == 0 || r.doc.OpenedBy != systemActor && !r.taken) {
 			r.restored = &at
 		}
 		if r.restored != nil && (byHand || strings.Contains(text, "all alerts stayed clear")) {

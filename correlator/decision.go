@@ -1,6 +1,7 @@
 package correlator
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/watchbill/watchbill/internal/event"
@@ -136,6 +137,15 @@ type AlertDecided struct {
 	Fate     Fate
 	Full     bool
 	Released bool // a held alert left its hold
+}
+
+// Onto completes the record with what only the one before it holds.
+func (d AlertDecided) Onto(old Alert) Alert {
+	a := d.Alert
+	if !d.Full {
+		a.Annotations, a.GeneratorURL, a.Why = old.Annotations, old.GeneratorURL, cmp.Or(a.Why, old.Why)
+	}
+	return a
 }
 
 // Counted disposes of received alert objects that write no record: repeats.

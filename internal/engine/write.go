@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 
@@ -22,11 +21,7 @@ func coalesce(effects []fold.Effect) []fold.Effect {
 			if at, ok := last[id]; ok && !b.Full {
 				// What memory does not hold is in the write that goes.
 				old := out[at].Body.(fold.PutAlert)
-				b.Alert.Why = cmp.Or(b.Alert.Why, old.Alert.Why)
-				if old.Full {
-					b.Alert.Annotations, b.Alert.GeneratorURL, b.Full = old.Alert.Annotations, old.Alert.GeneratorURL, true
-				}
-				f.Body = b
+				f.Body = fold.PutAlert{Alert: b.Onto(old.Alert), Full: old.Full}
 			}
 		case fold.PutIncident:
 			id = b.Incident.ID
@@ -100,7 +95,7 @@ func (r *Records) write(tx store.Tx, e prepared) error {
 			return err
 		}
 		if ok {
-			doc.Annotations, doc.GeneratorURL, doc.Why = old.Doc.Annotations, old.Doc.GeneratorURL, cmp.Or(doc.Why, old.Doc.Why)
+			doc = b.Onto(old.Doc)
 		}
 		return r.alerts.Put(tx, doc)
 	case fold.PutIncident:

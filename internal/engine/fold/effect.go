@@ -28,6 +28,11 @@ type PutAlert struct {
 	Full  bool
 }
 
+// Onto completes the record with what only the one before it holds.
+func (p PutAlert) Onto(old correlator.Alert) correlator.Alert {
+	return correlator.AlertDecided{Alert: p.Alert, Full: p.Full}.Onto(old)
+}
+
 // PutIncident writes an incident record.
 type PutIncident struct{ Incident itsm.Incident }
 

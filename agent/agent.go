@@ -72,10 +72,10 @@ type Self struct {
 }
 
 // DefaultSchedule samples sockets twice a minute (a closed connection stays
-// visible for one), reports every five minutes and looks at what is slow to
-// find four times a day.
+// visible for one), reports once a minute and looks at what is slow to find four
+// times a day. A server hands out the same unless it is configured otherwise.
 func DefaultSchedule() report.Schedule {
-	return report.Schedule{SampleSeconds: 30, ReportSeconds: 300, FullSeconds: 6 * 3600}
+	return report.Schedule{SampleSeconds: 30, ReportSeconds: 60, FullSeconds: 6 * 3600}
 }
 
 const (
@@ -84,6 +84,10 @@ const (
 	firstBackoff      = 5 * time.Second
 	longestBackoff    = 5 * time.Minute
 	farewell          = 2 * time.Second // for the last word before the host goes down
+	// sequenceBlock is how many sequence numbers are taken at a time: a number must
+	// not be used twice, but a synced write each minute only for that is too much. A
+	// start goes on behind the block.
+	sequenceBlock = 64
 )
 
 // Agent is one host's agent. Its methods are not safe for concurrent use, but for
@@ -100,6 +104,7 @@ type Agent struct {
 	queued   map[string]string // section → hash of what was last handed over or spooled
 	rejected map[string]bool   // sections that the server refused as they are
 	enrolled bool
+	sequence uint64 // of the newest envelope; what is kept on disk is never less
 
 	nextSample, nextReport, nextFull, nextSend time.Time
 	failures                                   int
@@ -138,7 +143,7 @@ func New(options Options) (*Agent, error) {
 	}
 	return &Agent{
 		options: options, dir: dir, id: id, spool: queue, log: options.Logger, last: dir.loadReport(),
-		queued: make(map[string]string), rejected: make(map[string]bool),
+		sequence: id.Sequence, queued: make(map[string]string), rejected: make(map[string]bool),
 	}, nil
 }
 
@@ -277,7 +282,7 @@ func (a *Agent) take(now time.Time, r report.Report, full bool) error {
 		clear(a.rejected)
 	}
 	if full || changed || a.last == nil {
-		if err := a.dir.saveReport(r); err != nil {
+		if err := a.dir.saveReport(r, a.last == nil || !sameList(a.last.Packages, r.Packages)); err != nil {
 			return err
 		}
 	}
@@ -288,7 +293,7 @@ func (a *Agent) take(now time.Time, r report.Report, full bool) error {
 func (a *Agent) self() report.Agent {
 	s := a.options.Self
 	return report.Agent{
-		ID: a.id.AgentID, Version: s.Version, BootID: s.BootID, Sequence: a.id.Sequence, StartedAt: s.StartedAt.UTC(),
+		ID: a.id.AgentID, Version: s.Version, BootID: s.BootID, Sequence: a.sequence, StartedAt: s.StartedAt.UTC(),
 		User: s.User, Capabilities: s.Capabilities, SpoolDropped: a.id.Dropped, Site: s.Site,
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/watchbill/watchbill/agent/probe"
 	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/config"
 )
 
 // Config is the agent's configuration file. Everything in it has a default: an
@@ -57,7 +58,8 @@ type Duration time.Duration
 func (d *Duration) UnmarshalYAML(node *yaml.Node) error {
 	span, err := time.ParseDuration(node.Value)
 	if err != nil || span <= 0 {
-		return fmt.Errorf("line %d: %q is no time span: write it like 30s, 5m or 6h", node.Line, node.Value)
+		// This type of error lets the decoder go on to the mistakes after it.
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is no time span: write it like 30s, 5m or 6h", node.Line, node.Value)}}
 	}
 	*d = Duration(span)
 	return nil
@@ -85,10 +87,12 @@ func ParseConfig(data []byte) (Config, error) {
 	var c Config
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return Config{}, err
-	}
 	var wrong []error
+	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		for _, f := range config.Explain(data, err, sectionName) {
+			wrong = append(wrong, f)
+		}
+	}
 	for name := range c.Sections {
 		if !slices.Contains(report.Sections(), name) {
 			wrong = append(wrong, fmt.Errorf("sections.%s: there is no such section; there are %s", name, strings.Join(report.Sections(), ", ")))
@@ -108,6 +112,17 @@ func ParseConfig(data []byte) (Config, error) {
 	wrong = append(wrong, c.Mesh.check()...)
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return c, errors.Join(wrong...)
+}
+
+// sectionName is how people call the part of the file that a type reads.
+func sectionName(typ string) string {
+	if typ == "MeshConfig" {
+		return "mesh"
+	}
+	if typ == "Config" {
+		return "the top level"
+	}
+	return "schedule" // it has no name
 }
 
 func (m MeshConfig) check() []error {

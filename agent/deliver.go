@@ -35,7 +35,7 @@ func (a *Agent) hand(ctx context.Context, now time.Time) error {
 	if len(names) == 0 {
 		return nil
 	}
-	dropped, err := a.spool.put(a.id.Sequence, body)
+	dropped, err := a.spool.put(a.sequence, body)
 	if err != nil {
 		a.log.Error("cannot keep a report for later", "error", err)
 		dropped = 1
@@ -54,9 +54,11 @@ func (a *Agent) hand(ctx context.Context, now time.Time) error {
 // has not been given. names lists the sections with data; it also counts
 // changes, under "".
 func (a *Agent) envelope(now time.Time) (body []byte, names []string, err error) {
-	a.id.Sequence++
-	if err := a.dir.saveIdentity(a.id); err != nil {
-		return nil, nil, err
+	if a.sequence++; a.sequence > a.id.Sequence {
+		a.id.Sequence = a.sequence + sequenceBlock - 1
+		if err := a.dir.saveIdentity(a.id); err != nil {
+			return nil, nil, err
+		}
 	}
 	// What the agent may do stands in its section; here it would be a third of
 	// an envelope that says nothing new.
@@ -64,7 +66,8 @@ func (a *Agent) envelope(now time.Time) (body []byte, names []string, err error)
 	self.Capabilities = nil
 	e := report.Envelope{Agent: self, TakenAt: now.UTC(), Sections: make(map[string]report.Section, len(a.hashes)), Changes: a.changes}
 	for name, hash := range a.hashes {
-		e.Sections[name] = report.Section{Hash: hash, Problems: a.last.Problems[name]}
+		// The hash covers the problems: they go with the data, once.
+		e.Sections[name] = report.Section{Hash: hash}
 		if a.queued[name] == hash {
 			continue
 		}

@@ -24,7 +24,7 @@ func Diff(before, after report.Report, at time.Time) []report.Change {
 	whole := func(section string) bool {
 		return sameProblems(before.Problems[section], after.Problems[section])
 	}
-	if whole(report.SectionPackages) && len(before.Packages) > 0 {
+	if whole(report.SectionPackages) && len(before.Packages) > 0 && !sameList(before.Packages, after.Packages) {
 		d.packages(before.Packages, after.Packages)
 	}
 	if whole(report.SectionServices) && len(before.Services) > 0 {
@@ -40,6 +40,12 @@ func Diff(before, after report.Report, at time.Time) []report.Change {
 		d.users(before.Users, after.Users)
 	}
 	return d.out
+}
+
+// sameList says whether two rounds hold the very same list: lists are never changed
+// once they are in a report, and thousands of packages are not compared for nothing.
+func sameList[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 func sameProblems(a, b []report.Problem) bool {

@@ -55,6 +55,7 @@ func (a *Agent) enroll(ctx context.Context) error {
 func (a *Agent) fork(ctx context.Context, now time.Time) error {
 	old := a.id.AgentID
 	a.voice.Store(nil)
+	a.sequence = 0
 	a.id = identity{AgentID: a.options.NewID(), Schedule: a.id.Schedule}
 	a.log.Warn("another machine uses this agent's id (a copied disk?): going on as a new agent", "old_id", old, "new_id", a.id.AgentID)
 	if err := a.dir.saveIdentity(a.id); err != nil {

@@ -21,7 +21,7 @@ type identity struct {
 	AgentID    string          `json:"agent_id"`
 	Credential string          `json:"credential,omitempty"`
 	CI         string          `json:"ci,omitempty"`
-	Sequence   uint64          `json:"sequence"`
+	Sequence   uint64          `json:"sequence"` // none greater was used
 	Dropped    uint64          `json:"spool_dropped,omitempty"`
 	Schedule   report.Schedule `json:"schedule"`
 }
@@ -32,6 +32,7 @@ type stateDir struct{ path string }
 const (
 	identityFile = "agent.json"
 	lastFile     = "last-report.json.gz"
+	packagesFile = "last-packages.json.gz"
 )
 
 // openStateDir makes the directory if needed and sees that it can be written,
@@ -77,27 +78,39 @@ func (d stateDir) saveIdentity(id identity) error {
 	return replaceFile(filepath.Join(d.path, identityFile), append(data, '\n'))
 }
 
-// loadReport returns the report of the last round before this start, nil when
-// there is none that can be read: the first comparison then has no before.
+// loadReport returns what a comparison needs of the last round before this start,
+// nil when there is none that can be read: the first one then has no before.
 func (d stateDir) loadReport() *report.Report {
-	f, err := os.Open(filepath.Join(d.path, lastFile))
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	unzip, err := gzip.NewReader(f)
-	if err != nil {
-		return nil
-	}
 	var r report.Report
-	if json.NewDecoder(io.LimitReader(unzip, 256<<20)).Decode(&r) != nil {
+	if !d.loadInto(lastFile, &r) || r.Packages == nil && !d.loadInto(packagesFile, &r.Packages) {
 		return nil
 	}
 	return &r
 }
 
-func (d stateDir) saveReport(r report.Report) error {
-	data, err := compress(r)
+func (d stateDir) loadInto(name string, value any) bool {
+	f, err := os.Open(filepath.Join(d.path, name))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	unzip, err := gzip.NewReader(f)
+	return err == nil && json.NewDecoder(io.LimitReader(unzip, 256<<20)).Decode(value) == nil
+}
+
+// saveReport keeps what the next start compares with. The packages are most of
+// it and rarely change: they have a file of their own.
+func (d stateDir) saveReport(r report.Report, packages bool) error {
+	if packages {
+		data, err := compress(r.Packages)
+		if err != nil {
+			return err
+		}
+		if err := replaceFile(filepath.Join(d.path, packagesFile), data); err != nil {
+			return err
+		}
+	}
+	data, err := compress(report.Report{Agent: r.Agent, Host: r.Host, OS: r.OS, Services: r.Services, Listeners: r.Listeners, Certificates: r.Certificates, Users: r.Users, Problems: r.Problems})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -26,8 +27,8 @@ import (
 
 // Ingest makes what senders post durable. *collector.Collector is one.
 type Ingest interface {
-	Alertmanager(ctx context.Context, source string, b collector.Body) (int, error)
-	Changes(ctx context.Context, source string, b collector.Body) (int, error)
+	Alertmanager(ctx context.Context, source string, b collector.Body) (collector.Taken, error)
+	Changes(ctx context.Context, source string, b collector.Body) (collector.Noted, error)
 }
 
 // Options of an API. All are needed unless they say otherwise.
@@ -43,8 +44,9 @@ type Options struct {
 	Links Links
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
-	// Reload reads the configuration anew; nil leaves the route out.
-	Reload func(ctx context.Context) error
+	// Reload reads the configuration anew and returns the settings that were changed
+	// and need a restart; nil leaves the route out.
+	Reload func(ctx context.Context) ([]string, error)
 	// Ready returns why the server cannot serve yet or any more; nil: it always can.
 	Ready func() error
 	// Pages are the built web app; nil: this binary was built without.
@@ -52,6 +54,8 @@ type Options struct {
 	// Listen is the address that the server listens on; on loopback, metrics and
 	// health need no token.
 	Listen string
+	// TrustedProxies are whose X-Forwarded-For is believed; none by default.
+	TrustedProxies []netip.Prefix
 	// TLS says that the server speaks it: cookies are then for TLS only.
 	TLS bool
 	// URL under which people and machines reach the server, without a path.

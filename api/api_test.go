@@ -104,13 +104,13 @@ func build(t *testing.T, change ...func(*Options)) *house {
 		Rules: inventory.Rules{Schedule: report.Schedule{SampleSeconds: 15, ReportSeconds: 60, FullSeconds: 3600}}})
 	h.must(err)
 	c := collector.New(collector.Options{
-		Journal: j, Quarantine: h.engine.Records(), Lag: h.engine.Lag, Room: func() error { return nil }, Now: h.clock.now, Find: h.inv.Find, Logger: log,
+		Journal: j, Quarantine: h.engine.Records(), Lag: h.engine.Lag, Room: func() error { return nil }, Now: h.clock.now, Items: h.inv, Logger: log,
 	})
 	o := Options{
 		Inventory: h.inv, Engine: h.engine, Journal: j, DB: db, Auth: h.auth, Ingest: c, Listen: "127.0.0.1:7470", URL: "http://127.0.0.1:7470", Version: "test",
 		Now: h.clock.now, Rand: rand.Reader, Logger: log,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "# none\n") }),
-		Reload:  func(context.Context) error { return nil },
+		Reload:  func(context.Context) ([]string, error) { return nil, nil },
 	}
 	for _, f := range change {
 		f(&o)

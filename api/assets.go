@@ -158,7 +158,7 @@ func (a *API) assetRoutes() {
 			Within string   `query:"within" maxLength:"20" default:"90d" doc:"How far to look: 90d, 52w"`
 			Fields []string `query:"fields" nullable:"false" doc:"Only these date fields, separated by commas"`
 		}) (*reply[Page[inventory.Ending]], error) {
-			d, err := span(in.Within)
+			d, err := Span(in.Within)
 			if err != nil || d < 0 {
 				return nil, fault.Invalidf("within", "want a span such as 90d or 52w, got %q", in.Within)
 			}
@@ -166,7 +166,7 @@ func (a *API) assetRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			return page(ctx, a, endingsOf(out), in.without(), same)
+			return page(ctx, a, endingsOf(out), in.without(), asKept)
 		})
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/costs", "list-costs", "inventory", "Purchase prices added up by a field and currency"), queryDoc+"\n\n"+costsOf(nil).sortDoc()),
 		func(ctx context.Context, in *struct {
@@ -177,7 +177,7 @@ func (a *API) assetRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			return page(ctx, a, costsOf(out), in.without(), same)
+			return page(ctx, a, costsOf(out), in.without(), asKept)
 		})
 	a.itemRoutes()
 	a.mergeRoutes()
@@ -193,27 +193,27 @@ func (l Listing) without() Listing {
 
 // The orders of reports, which are made whole for each call.
 func endingsOf(all []inventory.Ending) order[inventory.Ending] {
-	return whole("date", filter.Record[inventory.Ending](), func(e inventory.Ending) string { return e.CI + " " + e.Field }, all)
+	return wholeList("date", filter.Record[inventory.Ending](), func(e inventory.Ending) string { return e.CI + " " + e.Field }, all)
 }
 
 func costsOf(all []inventory.Cost) order[inventory.Cost] {
-	return whole("group", filter.Record[inventory.Cost](), func(c inventory.Cost) string { return c.Group + " " + c.Currency }, all)
+	return wholeList("group", filter.Record[inventory.Cost](), func(c inventory.Cost) string { return c.Group + " " + c.Currency }, all)
 }
 
 func differencesOf(all []cmdb.Difference) order[cmdb.Difference] {
-	return whole("field", filter.Record[cmdb.Difference](), func(d cmdb.Difference) string { return d.Field }, all)
+	return wholeList("field", filter.Record[cmdb.Difference](), func(d cmdb.Difference) string { return d.Field }, all)
 }
 
 func singlePointsOf(all []inventory.SinglePoint) order[inventory.SinglePoint] {
-	return whole("-cuts", filter.Record[inventory.SinglePoint](), func(p inventory.SinglePoint) string { return p.ID }, all)
+	return wholeList("-cuts", filter.Record[inventory.SinglePoint](), func(p inventory.SinglePoint) string { return p.ID }, all)
 }
 
 func proposalsOf(all []inventory.Proposal) order[inventory.Proposal] {
-	return whole("largest", filter.Record[inventory.Proposal](), func(p inventory.Proposal) string { return p.Class + " " + p.Name }, all)
+	return wholeList("largest", filter.Record[inventory.Proposal](), func(p inventory.Proposal) string { return p.Class + " " + p.Name }, all)
 }
 
 func viewsOf(all []inventory.View) order[inventory.View] {
-	return whole("name", filter.Record[inventory.View](), func(v inventory.View) string { return v.Name }, all)
+	return wholeList("name", filter.Record[inventory.View](), func(v inventory.View) string { return v.Name }, all)
 }
 
 // itemRoutes are questions about one item.
@@ -241,7 +241,7 @@ func (a *API) itemRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			return page(ctx, a, differencesOf(out), in.Listing, same)
+			return page(ctx, a, differencesOf(out), in.Listing, asKept)
 		})
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/cis/{id}/single-points", "list-single-points", "inventory", "What an item needs and has only once, worst first"), singlePointsOf(nil).doc()),
 		func(ctx context.Context, in *struct {
@@ -252,7 +252,7 @@ func (a *API) itemRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			return page(ctx, a, singlePointsOf(out), in.Listing, same)
+			return page(ctx, a, singlePointsOf(out), in.Listing, asKept)
 		})
 	handle(a, op(http.MethodGet, "/api/v1/cis/{id}/health", "get-ci-health", "inventory", "How a service stands by what it needs, open incidents included"),
 		func(ctx context.Context, in *ByID) (*reply[inventory.Health], error) {
@@ -322,7 +322,7 @@ func (a *API) mergeRoutes() {
 	}
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/merges", "list-merges", "inventory", "Items that were made one; each can be taken back"), merges.doc()),
 		func(ctx context.Context, in *Listing) (*reply[Page[inventory.Merge]], error) {
-			return page(ctx, a, merges, *in, same)
+			return page(ctx, a, merges, *in, asKept)
 		})
 	handle(a, op(http.MethodPost, "/api/v1/merges", "merge-cis", "inventory", "Make two items one"),
 		func(ctx context.Context, in *struct{ Body MergeWish }) (*reply[inventory.Merge], error) {
@@ -346,7 +346,7 @@ func (a *API) mergeRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			return page(ctx, a, proposalsOf(out), *in, same)
+			return page(ctx, a, proposalsOf(out), *in, asKept)
 		})
 	accept := op(http.MethodPost, "/api/v1/services", "create-service", "inventory", "Compose a service of items")
 	accept.DefaultStatus = http.StatusCreated
@@ -372,7 +372,7 @@ func (a *API) viewRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			return page(ctx, a, viewsOf(out), *in, same)
+			return page(ctx, a, viewsOf(out), *in, asKept)
 		})
 	// A view is its owner's; a manager may change anybody's.
 	mine := func(ctx context.Context, name string) error {

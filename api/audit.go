@@ -2,11 +2,17 @@ package api
 
 import (
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
 	"github.com/watchbill/watchbill/api/filter"
+	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/engine/fold"
 	"github.com/watchbill/watchbill/internal/store"
@@ -68,4 +74,55 @@ func (a *API) auditRoutes() {
 			}
 			return pageOf(out, p.Next), err
 		})
+	handle(a, binary(describedAs(op(http.MethodGet, "/api/v1/audit/export", "export-audit", "audit", "All of the audit that matches, newest first"),
+		"JSON lines, or CSV with format=csv. "+o.doc()), "application/x-ndjson", "The rows"),
+		func(ctx context.Context, in *struct {
+			Q      string `query:"q" maxLength:"2000" doc:"Filter"`
+			Format string `query:"format" enum:"jsonl,csv" default:"jsonl"`
+		}) (*huma.StreamResponse, error) {
+			if _, err := o.lang.Parse(in.Q, a.o.Now()); err != nil {
+				return nil, err
+			}
+			if err := a.noteAct(ctx, "export", "audit", "", map[string]string{"q": in.Q}); err != nil {
+				return nil, err
+			}
+			return &huma.StreamResponse{Body: func(h huma.Context) {
+				r, w := humago.Unwrap(h)
+				_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // not every writer has deadlines
+				out := auditLines(w)
+				if in.Format == "csv" {
+					out = auditTable(w)
+				}
+				a.brokeOff(r.Context(), "audit", o.each(r.Context(), a, in.Q, func(x fold.AuditRow) error { return out.row(Audit(x)) }, out.end))
+			}}, nil
+		})
+}
+
+// auditWriter writes the rows of an export.
+type auditWriter struct {
+	row func(Audit) error
+	end func() error
+}
+
+func auditLines(w http.ResponseWriter) auditWriter {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.Header().Set("Content-Disposition", `attachment; filename="watchbill-audit.jsonl"`)
+	e := json.NewEncoder(w)
+	return auditWriter{func(x Audit) error { return e.Encode(x) }, func() error { return nil }}
+}
+
+func auditTable(w http.ResponseWriter) auditWriter {
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="watchbill-audit.csv"`)
+	c := csv.NewWriter(w)
+	_ = c.Write([]string{"position", "at", "actor", "remote", "verb", "kind", "record", "refused", "args", "before", "after"}) // an error stays until the end
+	return auditWriter{func(x Audit) error {
+		return c.Write([]string{
+			strconv.FormatUint(x.Position, 10), x.At.UTC().Format(time.RFC3339Nano), inventory.PlainCell(x.Actor), inventory.PlainCell(x.Remote), inventory.PlainCell(x.Verb), inventory.PlainCell(x.Kind), inventory.PlainCell(x.Record),
+			inventory.PlainCell(x.Refused), string(x.Args), string(x.Before), string(x.After),
+		})
+	}, func() error {
+		c.Flush()
+		return c.Error()
+	}}
 }

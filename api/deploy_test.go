@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/watchbill/watchbill/collector"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/itsm"
@@ -21,6 +22,7 @@ var metricName = regexp.MustCompile(`\bwatchbill_[a-z_]+`)
 func TestDeployedNamesExist(t *testing.T) {
 	_, m, _ := decided(t, &month{t: t, end: monthStart, events: []event.Event{event.NewTick(monthStart)}}, 1)
 	notify.NewDispatcher(notify.Options{Registerer: m.Registry()})
+	m.Registry().MustRegister(NewIngestMetrics(collector.New(collector.Options{}).Stats()))
 	known := gathered(t, m)
 	rules, err := os.ReadFile("../deploy/prometheus/watchbill-rules.yml")
 	if err != nil {

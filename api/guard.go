@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/watchbill/watchbill/api/auth"
@@ -44,7 +45,7 @@ const maxBody = 4 << 20
 // ServeHTTP answers one request: headers, who is it, may they, and then the
 // route. A route that the table does not list is not there.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{id: a.random(), method: r.Method, path: r.URL.Path, remote: remoteOf(r), nonce: a.random()}
+	c := &call{id: a.random(), method: r.Method, path: r.URL.Path, remote: a.remoteOf(r), nonce: a.random()}
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 	a.headers(w, c)
 	tw := &tracked{ResponseWriter: w}
@@ -177,12 +178,28 @@ func (a *API) elsewhere(w http.ResponseWriter, r *http.Request, h http.Handler) 
 	a.writeProblem(w, a.plain(r.Context(), http.StatusNotFound, "%s is no address of this server; /openapi.json lists them", r.URL.Path))
 }
 
-// remoteOf is the peer's address without its port.
-func remoteOf(r *http.Request) string {
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		return host
+// remoteOf is the address that a request comes from: its peer's, unless that is a
+// proxy that the operator trusts. Of what X-Forwarded-For says only what trusted
+// proxies wrote counts: the rest of it is the caller's own word.
+func (a *API) remoteOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
 	}
-	return r.RemoteAddr
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for n := len(hops) - 1; n >= 0 && a.trusts(host); n-- {
+		ip, err := netip.ParseAddr(strings.TrimSpace(hops[n]))
+		if err != nil {
+			break
+		}
+		host = ip.Unmap().String()
+	}
+	return host
+}
+
+func (a *API) trusts(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && slices.ContainsFunc(a.o.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(ip.Unmap()) })
 }
 
 // isLoopback says whether a listen address can only be reached from this machine.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -114,14 +115,14 @@ func (a *API) inventoryRoutes() {
 			return &reply[json.RawMessage]{b}, err
 		})
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/cis/{id}/history", "list-ci-history", "inventory", "What changed on an item, newest first"),
-		"Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness.\n\n"+a.historyOrder("", inventory.HistoryQuery{}).doc()),
+		"Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; change:TYPE for what was told (deployed, rebooted); liveness.\n\n"+a.historyOrder("", inventory.HistoryQuery{}).doc()),
 		func(ctx context.Context, in *struct {
 			Within
 			Field string    `query:"field" maxLength:"200" doc:"Only this field"`
 			Since time.Time `query:"since" doc:"Only what changed at or after"`
 			Until time.Time `query:"until" doc:"Only what changed before"`
 		}) (*reply[Page[inventory.Entry]], error) {
-			return page(ctx, a, a.historyOrder(in.ID, inventory.HistoryQuery{Field: in.Field, Since: in.Since, Until: in.Until}), in.Listing, same)
+			return page(ctx, a, a.historyOrder(in.ID, inventory.HistoryQuery{Field: in.Field, Since: in.Since, Until: in.Until}), in.Listing, asKept)
 		})
 	handle(a, op(http.MethodGet, "/api/v1/cis/{id}/graph", "get-ci-graph", "inventory", "The topology around an item, nearest first"),
 		func(ctx context.Context, in *struct {
@@ -156,14 +157,14 @@ func (a *API) inventoryRoutes() {
 			Type string `query:"type" maxLength:"40" doc:"Ecosystem: deb, rpm, npm, ..."`
 			CIs  string `query:"cis" maxLength:"1000" doc:"Only hosts that match this query of items"`
 		}) (*reply[Page[inventory.Product]], error) {
-			return page(ctx, a, a.softwareOrder(inventory.SoftwareQuery{Type: in.Type, CIs: in.CIs}), in.Listing, same)
+			return page(ctx, a, a.softwareOrder(inventory.SoftwareQuery{Type: in.Type, CIs: in.CIs}), in.Listing, asKept)
 		})
-	handle(a, describedAs(op(http.MethodGet, "/api/v1/tasks", "list-tasks", "inventory", "What the inventory saw and does not decide alone: clones, conflicts, proposals"), a.taskOrder(false).doc()),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/tasks", "list-tasks", "inventory", "What the inventory saw and does not decide alone: clones, conflicts, proposals, agents that are gone"), a.taskOrder(false).doc()),
 		func(ctx context.Context, in *struct {
 			Listing
 			All bool `query:"all" doc:"Also those that were decided"`
 		}) (*reply[Page[inventory.Task]], error) {
-			return page(ctx, a, a.taskOrder(in.All), in.Listing, same)
+			return page(ctx, a, a.taskOrder(in.All), in.Listing, asKept)
 		})
 	a.inventoryWrites()
 	a.serviceRoutes()
@@ -302,10 +303,11 @@ func (a *API) inventoryWrites() {
 			if in.Body.Name != "" {
 				it.Name = in.Body.Name
 			}
-			if _, _, err := a.o.Inventory.Upsert(ctx, it, source(ctx)); err != nil {
+			after, _, err := a.o.Inventory.Upsert(ctx, it, source(ctx))
+			if err != nil {
 				return nil, err
 			}
-			if err := a.noteAct(ctx, "edit", "ci", c.ID, in.Body); err != nil {
+			if err := a.noteChange(ctx, "edit", "ci", c.ID, in.Body, c, after); err != nil {
 				return nil, err
 			}
 			d, err := a.ciDetail(ctx, c.ID)
@@ -324,7 +326,7 @@ func (a *API) inventoryWrites() {
 		if err := a.o.Auth.UnbindAgents(ctx, callOf(ctx).by(), c.ID); err != nil {
 			return nil, err
 		}
-		return nil, a.noteAct(ctx, "delete", "ci", c.ID, Ref{c.Class, c.Name})
+		return nil, a.noteChange(ctx, "delete", "ci", c.ID, nil, c, nil)
 	})
 	relate := op(http.MethodPost, "/api/v1/relations", "write-relation", "inventory", "Record a relation, or take it back with removed: true")
 	relate.DefaultStatus = http.StatusNoContent
@@ -382,14 +384,29 @@ type Named struct {
 	Name  string `json:"name,omitempty" maxLength:"300"`
 }
 
-// noteAct makes a fact of an act that the inventory has done.
+// noteAct makes a fact of an act that was done elsewhere.
 func (a *API) noteAct(ctx context.Context, verb, kind, id string, args any) error {
-	raw, err := json.Marshal(args)
-	if err != nil {
-		return err
+	return a.noteChange(ctx, verb, kind, id, args, nil, nil)
+}
+
+// noteChange is noteAct with what there was before and after it; nil: nothing.
+func (a *API) noteChange(ctx context.Context, verb, kind, id string, args, before, after any) error {
+	who := callOf(ctx)
+	c := event.Command{Verb: verb, Record: kind, ID: id, Actor: who.who.Actor, Remote: who.remote}
+	for _, x := range []struct {
+		from any
+		to   *json.RawMessage
+	}{{args, &c.Args}, {before, &c.Before}, {after, &c.After}} {
+		if x.from == nil {
+			continue
+		}
+		raw, err := json.Marshal(x.from)
+		if err != nil {
+			return fmt.Errorf("encode the audit of %s %s: %w", verb, kind, err)
+		}
+		*x.to = raw
 	}
-	c := callOf(ctx)
-	ev, err := event.New(&event.Command{Verb: verb, Record: kind, ID: id, Actor: c.who.Actor, Remote: c.remote, Args: raw})
+	ev, err := event.New(&c)
 	if err != nil {
 		return err
 	}
@@ -477,7 +494,7 @@ var serviceLanguage = filter.Language[Service]{
 }.With(filter.Record[Service]())
 
 func servicesOf(all []Service) order[Service] {
-	return whole("name", serviceLanguage, func(s Service) string { return s.Name }, all)
+	return wholeList("name", serviceLanguage, func(s Service) string { return s.Name }, all)
 }
 
 func (a *API) serviceRoutes() {
@@ -488,6 +505,6 @@ func (a *API) serviceRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			return page(ctx, a, servicesOf(all), *in, same)
+			return page(ctx, a, servicesOf(all), *in, asKept)
 		})
 }

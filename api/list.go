@@ -144,8 +144,8 @@ func page[T, R any](ctx context.Context, a *API, o order[T], in Listing, show fu
 	return pageOf(out, p.Next), nil
 }
 
-// same shows records as they are kept.
-func same[T any](x T) T { return x }
+// asKept shows records as they are kept.
+func asKept[T any](x T) T { return x }
 
 // keepMost bounds how many rows one call looks at for those that pass: a rare
 // filter goes on by cursor.
@@ -168,9 +168,9 @@ func kept[T any](q filter.Query[T], at engine.Range, read func(at engine.Range) 
 	}
 }
 
-// whole is the order of a list that is made whole for each call, in the order that
+// wholeList is the order of a list that is made whole for each call, in the order that
 // it is made in, which natural names.
-func whole[T any](natural string, lang filter.Language[T], id func(T) string, all []T) order[T] {
+func wholeList[T any](natural string, lang filter.Language[T], id func(T) string, all []T) order[T] {
 	return order[T]{natural: []string{natural}, lang: lang, id: id, fetch: func(_ context.Context, q filter.Query[T], _ string, at engine.Range) (engine.Page[T], error) {
 		from := 0
 		if at.Cursor != "" {
@@ -274,6 +274,25 @@ func (o order[T]) sorted(ctx context.Context, q filter.Query[T], in Listing, key
 		out.Next = sortedCursor + base64.RawURLEncoding.EncodeToString(all[to-1].key)
 	}
 	return out, nil
+}
+
+// each walks everything that passes q in the natural order, and ends with end.
+func (o order[T]) each(ctx context.Context, a *API, q string, do func(T) error, end func() error) error {
+	in := Listing{Q: q, Limit: 1000}
+	for {
+		p, err := o.list(ctx, a, in)
+		if err != nil {
+			return err
+		}
+		for _, x := range p.Items {
+			if err := do(x); err != nil {
+				return err
+			}
+		}
+		if in.Cursor = p.Next; in.Cursor == "" {
+			return end()
+		}
+	}
 }
 
 // doc says what a list's q and sort understand.

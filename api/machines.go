@@ -56,7 +56,7 @@ func (a *API) decodeBody(x *Raw, most int64, into any) error {
 		if errors.As(err, &tooLong) {
 			return err
 		}
-		return fault.Invalidf("body", "is no valid JSON of this form: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return fault.JSON("body", err)
 	}
 	return nil
 }
@@ -180,7 +180,7 @@ func (a *API) importAll(ctx context.Context, r io.Reader, source string) (Import
 			if err := x.item(e, n); err != nil {
 				x.wrong(n, err)
 			}
-		case event.KindAlertmanager, event.KindChange, event.KindMaintenance:
+		case event.KindAlertmanager, event.KindChange, event.KindMaintenance, event.KindLiveness:
 			if !empty {
 				return x.out, fault.Conflictf("line %d is of kind %s: those are only read into an installation that has received no alert yet; items and relations are taken at any time", n, e.Kind)
 			}
@@ -299,6 +299,12 @@ func (x *importer) rename(e *event.Event) error {
 			m.CIs[i] = x.found(r)
 		}
 		named = &m
+	case *event.Liveness:
+		l := *b
+		if l.CI != (event.Ref{}) {
+			l.CI = x.found(l.CI)
+		}
+		named = &l
 	default:
 		return nil
 	}

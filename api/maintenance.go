@@ -165,7 +165,7 @@ func (a *API) reviewRoutes() {
 						return p.Items, p.Next, err
 					})
 				},
-			}, in.Listing, same)
+			}, in.Listing, asKept)
 		})
 	if a.o.Links != nil {
 		a.mux.HandleFunc("GET /acknowledge/{id}", a.askAcknowledge)

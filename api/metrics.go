@@ -52,6 +52,7 @@ type Metrics struct {
 type descs struct {
 	received, fates, released, active, bound, open, oldest, problems *prometheus.Desc
 	position, snapshot, lag, availability, sourceOldest              *prometheus.Desc
+	truncated, clamped                                               *prometheus.Desc
 }
 
 // NewMetrics reads what was measured up to the engine's position and follows it
@@ -256,6 +257,8 @@ func (m *Metrics) describe() {
 		snapshot:     d("engine_snapshot_position", "Journal position that the newest snapshot covers."),
 		lag:          d("engine_lag_events", "Journal events that are not decided yet."),
 		availability: d("service_availability_ratio", "Share of the agreed time of the last 30 days in which a service had no unplanned outage.", "service"),
+		truncated:    d("alerts_truncated_total", "Alerts that senders left out of their bodies (max_alerts): they were never received."),
+		clamped:      d("alerts_clamped_total", "Received alerts whose onset lay in the future or too far back and was clamped."),
 		sourceOldest: d("source_oldest_heard_timestamp_seconds", "When the alert source that is silent longest was last heard; 0 without any."),
 	}
 }
@@ -264,7 +267,7 @@ func (m *Metrics) describe() {
 func (m *Metrics) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		m.d.received, m.d.fates, m.d.released, m.d.active, m.d.bound, m.d.open, m.d.oldest, m.d.problems,
-		m.d.position, m.d.snapshot, m.d.lag, m.d.availability, m.d.sourceOldest,
+		m.d.position, m.d.snapshot, m.d.lag, m.d.availability, m.d.sourceOldest, m.d.truncated, m.d.clamped,
 	} {
 		c <- d
 	}
@@ -306,11 +309,15 @@ func (m *Metrics) Collect(c chan<- prometheus.Metric) {
 	gauge(m.d.snapshot, float64(st.Snapshot))
 	gauge(m.d.lag, float64(m.engine.Lag()))
 	var oldest time.Time
-	for _, at := range st.Correlator.Sources {
-		if oldest.IsZero() || at.Before(oldest) {
-			oldest = at
+	var truncated, clamped uint64
+	for _, s := range st.Correlator.Sources {
+		truncated, clamped = truncated+s.Truncated, clamped+s.Clamped
+		if !s.Heard.IsZero() && (oldest.IsZero() || s.Heard.Before(oldest)) {
+			oldest = s.Heard
 		}
 	}
+	counter(m.d.truncated, truncated)
+	counter(m.d.clamped, clamped)
 	gauge(m.d.sourceOldest, stamp(oldest))
 	for _, a := range m.availability() {
 		if a.Availability != nil {

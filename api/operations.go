@@ -57,8 +57,12 @@ func (a *API) operationRoutes() {
 		})
 	if a.o.Reload != nil {
 		handle(a, describedAs(op(http.MethodPost, "/-/reload", "reload", "operations", "Read the configuration anew"), "400 with every mistake where it does not load; the old one stays in force then."),
-			func(ctx context.Context, _ *struct{}) (*reply[State], error) {
-				return &reply[State]{State{"reloaded"}}, a.o.Reload(ctx)
+			func(ctx context.Context, _ *struct{}) (*reply[Reloaded], error) {
+				later, err := a.o.Reload(ctx)
+				if err != nil {
+					return nil, err
+				}
+				return &reply[Reloaded]{Reloaded{"reloaded", later}}, a.noteAct(ctx, "reload", "server", "", nil)
 			})
 	}
 	if a.o.Metrics != nil {
@@ -72,6 +76,12 @@ func (a *API) operationRoutes() {
 		})
 	}
 	a.backupRoutes()
+}
+
+// Reloaded says that the configuration is in force.
+type Reloaded struct {
+	Status       string   `json:"status" enum:"reloaded"`
+	NeedsRestart []string `json:"needs_restart,omitempty" doc:"Settings that were changed and take effect with the next start only"`
 }
 
 // State is one word.
@@ -88,6 +98,10 @@ func (a *API) backupRoutes() {
 	handle(a, binary(describedAs(op(http.MethodGet, "/api/v1/backup", "backup", "operations", "A consistent copy of everything, while the server runs"),
 		"Gzip; `watchbill restore` reads it. A copy that broke off is no whole gzip stream and is refused there."), "application/gzip", "The copy"),
 		func(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
+			// Before it goes: who has taken a copy of everything must stand in the audit.
+			if err := a.noteAct(ctx, "backup", "server", "", nil); err != nil {
+				return nil, err
+			}
 			return &huma.StreamResponse{Body: func(h huma.Context) {
 				r, w := humago.Unwrap(h)
 				a.download(w, "watchbill-"+a.o.Now().UTC().Format("20060102T150405Z")+".backup.gz")
@@ -107,6 +121,9 @@ func (a *API) backupRoutes() {
 		}) (*huma.StreamResponse, error) {
 			if !in.To.IsZero() && !in.To.After(in.From) {
 				return nil, fault.Invalidf("to", "must be after from")
+			}
+			if err := a.noteAct(ctx, "export", "server", "", in); err != nil {
+				return nil, err
 			}
 			return &huma.StreamResponse{Body: func(h huma.Context) {
 				r, w := humago.Unwrap(h)

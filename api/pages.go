@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,8 +40,32 @@ func (a *API) docsRoutes() {
 // nonceMark stands in the web app's index where a page's nonce belongs.
 const nonceMark = "__CSP_NONCE__"
 
-// page serves the web app: its files, and its index for every other address,
-// because the app reads the address itself.
+// appRoutes are the addresses that the web app shows pages under, as its router
+// writes them; a test compares them. Any other address is not there: a 200 with a
+// page would tell a program that asks for what does not exist (http_sd) that it does.
+var appRoutes = []string{
+	"/", "/incidents", "/incidents/:id", "/incidents/:id/review", "/alerts", "/alerts/:id", "/sources", "/inventory", "/inventory/:id/:tab?",
+	"/services", "/tasks", "/quality", "/endings", "/maintenance", "/maintenance/:id", "/software", "/problems", "/problems/:id",
+	"/kpis", "/tokens", "/audit", "/start", "/login",
+}
+
+// shows says whether the web app has a page at an address.
+func shows(address string) bool {
+	have := strings.Split(strings.Trim(address, "/"), "/")
+	return slices.ContainsFunc(appRoutes, func(route string) bool {
+		want := strings.Split(strings.Trim(route, "/"), "/")
+		if n := len(want); n == len(have)+1 && strings.HasSuffix(want[n-1], "?") {
+			want = want[:n-1]
+		}
+		return len(want) == len(have) && !slices.ContainsFunc(want, func(w string) bool {
+			i := slices.Index(want, w)
+			return w != have[i] && (!strings.HasPrefix(w, ":") || have[i] == "")
+		})
+	})
+}
+
+// page serves the web app: its files, and its index for every address that it has
+// a page for, because the app reads the address itself.
 func (a *API) page(w http.ResponseWriter, r *http.Request) {
 	if a.o.Pages == nil {
 		if r.URL.Path != "/" {
@@ -59,8 +84,8 @@ func (a *API) page(w http.ResponseWriter, r *http.Request) {
 			a.writeProblem(w, a.problem(r.Context(), err))
 			return
 		}
-		if path.Ext(name) != "" && strings.HasPrefix(name, "assets/") {
-			a.writeProblem(w, a.plain(r.Context(), http.StatusNotFound, "%s is no file of the pages", r.URL.Path))
+		if !shows(r.URL.EscapedPath()) {
+			a.writeProblem(w, a.plain(r.Context(), http.StatusNotFound, "%s is no address of this server; /openapi.json lists them", r.URL.Path))
 			return
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/collector"
 	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/store"
 )
@@ -59,6 +60,7 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 	var d *auth.Denied
 	var undecodable *store.Undecodable
 	var tooLong *http.MaxBytesError
+	var oversized *collector.Oversized
 	switch {
 	case errors.As(err, &already):
 		return already
@@ -76,6 +78,8 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 		}
 	case errors.As(err, &tooLong):
 		kind, p.Status, p.Detail = "too-large", http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", tooLong.Limit)
+	case errors.As(err, &oversized):
+		kind, p.Status, p.Detail = "too-large", http.StatusRequestEntityTooLarge, oversized.Error()
 	case errors.As(err, &undecodable):
 		kind, p.Status = "internal", http.StatusInternalServerError
 		p.Detail = fmt.Sprintf("the stored %s %s is damaged; the server's log has the cause", undecodable.Collection, undecodable.ID)
@@ -96,6 +100,9 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 		if errors.As(err, &l) {
 			p.Detail = l.Error()
 			for _, e := range l {
+				if e.Field == "" {
+					continue // the detail has it
+				}
 				p.Errors = append(p.Errors, FieldError{e.Field, e.Message})
 			}
 		} else if f.Field != "" {

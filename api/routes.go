@@ -74,6 +74,7 @@ var routes = map[string]access{
 	"GET /api/v1/teachings":                    from(auth.Viewer),
 	"GET /api/v1/teachings/{id}":               from(auth.Viewer),
 	"GET /api/v1/audit":                        from(auth.Manager),
+	"GET /api/v1/audit/export":                 from(auth.Manager),
 
 	// People's verbs.
 	"POST /api/v1/incidents":                  from(auth.Responder),

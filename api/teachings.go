@@ -44,7 +44,7 @@ func (a *API) teachingRoutes() {
 			All bool `query:"all" doc:"Also what was withdrawn"`
 			Listing
 		}) (*reply[Page[correlator.Teaching]], error) {
-			return page(ctx, a, a.teachingOrder(in.All), in.Listing, same)
+			return page(ctx, a, a.teachingOrder(in.All), in.Listing, asKept)
 		})
 	handle(a, op(http.MethodGet, "/api/v1/teachings/{id}", "get-teaching", "correlation", "One teaching, with how often it was used"),
 		func(ctx context.Context, in *ByID) (*reply[correlator.Teaching], error) {

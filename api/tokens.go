@@ -64,7 +64,7 @@ func (a *API) makeToken(ctx context.Context, n NewToken) (*madeReply, error) {
 		if n.ExpiresAt != nil {
 			return nil, fault.Invalidf("expires_in", "give this or expires_at, not both")
 		}
-		d, err := span(n.ExpiresIn)
+		d, err := Span(n.ExpiresIn)
 		if err != nil || d <= 0 {
 			return nil, fault.Invalidf("expires_in", "want a span such as 12h or 30d, got %q", n.ExpiresIn)
 		}
@@ -78,8 +78,8 @@ func (a *API) makeToken(ctx context.Context, n NewToken) (*madeReply, error) {
 	return &madeReply{"/api/v1/tokens/" + t.ID, MadeToken{a.tokenOf(t), secret}}, nil
 }
 
-// span reads 90s, 12h, 30d, 2w.
-func span(s string) (time.Duration, error) {
+// Span reads 90s, 12h, 30d, 2w.
+func Span(s string) (time.Duration, error) {
 	for unit, each := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
 		if n, ok := strings.CutSuffix(s, unit); ok {
 			var days int
@@ -95,8 +95,12 @@ func span(s string) (time.Duration, error) {
 // Source is a sender of alerts, with its health.
 type Source struct {
 	Source    string     `json:"source" doc:"Its name in alerts"`
-	State     string     `json:"state" enum:"never,healthy,silent" doc:"never heard since it exists, heard of late, or silent for longer than an alert may go unmentioned"`
+	State     string     `json:"state" enum:"never,healthy,silent" doc:"never heard since it exists, heard of late, or silent: for longer than an alert may go unmentioned, or its watchdog is missing, or its alerts are stale"`
+	Why       string     `json:"why,omitempty" doc:"What speaks for silent"`
 	LastHeard *time.Time `json:"last_heard_at,omitempty"`
+	Truncated uint64     `json:"truncated_alerts" doc:"Alerts that it left out of its bodies so far (max_alerts): they were never received"`
+	Clamped   uint64     `json:"clamped_alerts" doc:"Alerts whose starts_at lay in the future or too far back so far: a clock may be wrong"`
+	Stale     int        `json:"stale_alerts" doc:"Its alerts that nobody has spoken of for too long"`
 	Tokens    []Token    `json:"tokens" nullable:"false" doc:"The credentials it may use; empty: all were revoked"`
 }
 
@@ -124,11 +128,26 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 		}
 	}
 	now := a.o.Now()
-	for name, t := range heard {
+	expiry := time.Duration(a.o.Engine.Rules().Correlation.Expiry)
+	for name, x := range heard {
 		s := at(name)
-		s.LastHeard, s.State = &t, "healthy"
-		if now.Sub(t) > silentAfter {
-			s.State = "silent"
+		s.State, s.Truncated, s.Clamped, s.Stale = "healthy", x.Truncated, x.Clamped, x.Stale
+		if !x.Heard.IsZero() {
+			s.LastHeard = &x.Heard
+		}
+		// As the engine sees it: what makes its alerts stale makes it silent.
+		var why []string
+		if silent := now.Sub(x.Heard); silent > expiry {
+			why = append(why, fmt.Sprintf("not heard for %s", silent.Truncate(time.Second)))
+		}
+		for _, w := range x.Missing {
+			why = append(why, fmt.Sprintf("its watchdog %s is missing", w))
+		}
+		if x.Stale > 0 {
+			why = append(why, fmt.Sprintf("%d of its alerts are stale", x.Stale))
+		}
+		if len(why) > 0 {
+			s.State, s.Why = "silent", strings.Join(why, "; ")
 		}
 	}
 	out := make([]Source, 0, len(byName))
@@ -139,12 +158,8 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 	return out, nil
 }
 
-// silentAfter is Alertmanager's default repeat interval with its group interval:
-// a source with a firing alert is heard at least that often.
-const silentAfter = 4*time.Hour + 5*time.Minute
-
 func sourcesOf(all []Source) order[Source] {
-	return whole("source", filter.Record[Source](), func(s Source) string { return s.Source }, all)
+	return wholeList("source", filter.Record[Source](), func(s Source) string { return s.Source }, all)
 }
 
 func (a *API) tokenOrder(role auth.Role, agents bool) order[auth.Token] {
@@ -187,7 +202,7 @@ func (a *API) tokenRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			return page(ctx, a, sourcesOf(all), *in, same)
+			return page(ctx, a, sourcesOf(all), *in, asKept)
 		})
 	source := op(http.MethodPost, "/api/v1/sources", "create-source", "credentials", "Let a sender of alerts in: makes its ingest token")
 	source.DefaultStatus = http.StatusCreated

@@ -1,7 +1,10 @@
 package api
 
 import (
+	"encoding/csv"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -77,5 +80,69 @@ func TestStaleEditsAreRefused(t *testing.T) {
 	}
 	if rows := h.audit("record:" + i.ID + "+refused:yes"); len(rows.Items) != 4 {
 		t.Errorf("the audit has %d of the 4 refusals", len(rows.Items))
+	}
+}
+
+// The audit tells what an act found and left, who took copies, and can be exported whole.
+func TestAuditTellsBeforeAndAfter(t *testing.T) {
+	h := build(t)
+	if a := h.call(auth.Admin, "POST", "/api/v1/users", map[string]any{"name": "eve", "role": "viewer"}); a.status != http.StatusCreated {
+		t.Fatal(a.status, a.body)
+	}
+	h.call(auth.Admin, "PATCH", "/api/v1/users/eve", map[string]any{"role": "admin", "password": "correct horse battery"})
+	h.call(auth.Admin, "DELETE", "/api/v1/users/eve", nil)
+	h.call(auth.Admin, "GET", "/api/v1/backup", nil)
+	h.must(h.engine.CaughtUp(t.Context()))
+	for verb, want := range map[string][2]string{
+		"create": {"", `{"role":"viewer"}`}, "edit": {`{"role":"viewer"}`, `{"role":"admin","password":"set"}`}, "delete": {`{"role":"admin","password":"set"}`, ""},
+	} {
+		rows := h.audit("kind:user+record:eve+verb:" + verb).Items
+		if len(rows) != 1 || string(rows[0].Before) != want[0] || string(rows[0].After) != want[1] || rows[0].Actor == "" || rows[0].Remote == "" {
+			t.Errorf("%s: %+v", verb, rows)
+		}
+	}
+	if rows := h.audit("kind:server+verb:backup").Items; len(rows) != 1 {
+		t.Errorf("the backup left %+v", rows)
+	}
+	all := h.audit("kind:user").Items
+	lines := h.call(auth.Admin, "GET", "/api/v1/audit/export?q=kind:user", nil)
+	if n := strings.Count(lines.body, "\n"); lines.status != http.StatusOK || n != len(all) || strings.Contains(lines.body, "horse") {
+		t.Errorf("%d lines of %d rows:\n%s", n, len(all), lines.body)
+	}
+	table := h.call(auth.Admin, "GET", "/api/v1/audit/export?format=csv&q=record:eve", nil)
+	rows, err := csv.NewReader(strings.NewReader(table.body)).ReadAll()
+	if err != nil || len(rows) != 4 || rows[1][4] != "delete" {
+		t.Errorf("%v %v", rows, err)
+	}
+	if p := h.call(auth.Admin, "GET", "/api/v1/audit/export?q=colour:red", nil).problem(t); p.Status != http.StatusBadRequest {
+		t.Errorf("%+v", p)
+	}
+}
+
+// Who called is the peer, unless that is a proxy that the operator trusts; what
+// callers write about themselves is never believed.
+func TestProxiesAreTrustedByNameOnly(t *testing.T) {
+	for _, c := range []struct{ trusted, peer, forwarded, want string }{
+		{"", "192.0.2.1:99", "203.0.113.9", "192.0.2.1"},
+		{"192.0.2.1/32", "192.0.2.1:99", "203.0.113.9", "203.0.113.9"},
+		{"192.0.2.1/32", "192.0.2.1:99", "", "192.0.2.1"},
+		{"192.0.2.1/32", "192.0.2.1:99", "10.9.9.9, 203.0.113.9", "203.0.113.9"}, // the first is the caller's own word
+		{"192.0.2.0/24", "192.0.2.1:99", "203.0.113.9, 192.0.2.7", "203.0.113.9"},
+		{"192.0.2.1/32", "198.51.100.4:99", "203.0.113.9", "198.51.100.4"},
+		{"192.0.2.1/32", "192.0.2.1:99", "who knows", "192.0.2.1"},
+		{"::1/128", "[::1]:99", "2001:db8::7", "2001:db8::7"},
+	} {
+		a := &API{}
+		if c.trusted != "" {
+			a.o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(c.trusted)}
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = c.peer
+		if c.forwarded != "" {
+			r.Header.Set("X-Forwarded-For", c.forwarded)
+		}
+		if got := a.remoteOf(r); got != c.want {
+			t.Errorf("%+v: the caller is %s", c, got)
+		}
 	}
 }

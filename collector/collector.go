@@ -4,9 +4,9 @@
 package collector
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,51 +38,60 @@ type Options struct {
 	// Room returns an error while free disk space is below the watermark.
 	Room func() error
 	Now  func() time.Time
-	// Find names an item of the inventory by class and name; nil leaves names as
-	// they came. The engine knows items by id only: a change under another name
-	// would stand beside its item.
-	Find func(class, name string) (event.Ref, bool)
-	// MaxBody bounds one body in bytes, unpacked; 0 means 32 MiB.
-	MaxBody int64
-	// MaxLag is the backlog of undecided events above which it refuses; 0 means 2000.
-	MaxLag uint64
+	// Items keeps changes with the item that they are about; nil journals them under
+	// the names that they came with.
+	Items  Items
+	Limits Limits
 	// MaxInFlight bounds the bytes of bodies being worked on; 0 means 128 MiB.
 	MaxInFlight int64
 	Logger      *slog.Logger
 }
 
+// Limits are what a reload of the configuration can change.
+type Limits struct {
+	// MaxBody bounds one body in bytes, unpacked; 0 means 32 MiB.
+	MaxBody int64
+	// MaxLag is the backlog of undecided events above which it refuses; 0 means 2000.
+	MaxLag uint64
+}
+
 // Collector accepts bodies. It is safe for concurrent use.
 type Collector struct {
 	o        Options
+	limits   atomic.Pointer[Limits]
 	inFlight atomic.Int64
-	stats    Stats
-}
-
-// Stats count requests by outcome. They are atomic: read them at any time.
-type Stats struct {
-	Accepted, Refused, Overloaded, NoRoom, Failed atomic.Uint64
-	Bytes                                         atomic.Uint64
+	stats    *Stats
+	tell     *teller
 }
 
 // New makes a collector.
 func New(o Options) *Collector {
-	if o.MaxBody == 0 {
-		o.MaxBody = 32 << 20
-	}
-	if o.MaxLag == 0 {
-		o.MaxLag = 2000
-	}
 	if o.MaxInFlight == 0 {
 		o.MaxInFlight = 128 << 20
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Collector{o: o}
+	c := &Collector{o: o, stats: newStats(), tell: newTeller(o.Logger, o.Now)}
+	c.Limit(o.Limits)
+	return c
+}
+
+// Limit puts other limits into force for bodies that come from now on.
+func (c *Collector) Limit(l Limits) {
+	if l.MaxBody == 0 {
+		l.MaxBody = 32 << 20
+	}
+	if l.MaxLag == 0 {
+		l.MaxLag = 2000
+	}
+	c.limits.Store(&l)
 }
 
 // Stats returns the counters.
-func (c *Collector) Stats() *Stats { return &c.stats }
+func (c *Collector) Stats() *Stats { return c.stats }
+
+func (c *Collector) count(receiver string, r Result) { c.stats.counts[receiver][r].Add(1) }
 
 // Body is one posted body as HTTP brings it.
 type Body struct {
@@ -91,128 +100,120 @@ type Body struct {
 	Encoding string // Content-Encoding
 }
 
+// Taken says what a webhook body held: alerts that are taken, and objects that
+// could not be read and went into quarantine.
+type Taken struct{ Accepted, Quarantined int }
+
+// Oversized is the refusal of a body that is larger than what is taken.
+type Oversized struct{ Most int64 }
+
+func (o *Oversized) Error() string {
+	return fmt.Sprintf("the body is larger than %d bytes: lower max_alerts in the receiver, or raise ingest.max_body_mib", o.Most)
+}
+
 // Alertmanager accepts one webhook body of source, the id of the ingest token
-// that came with it. It returns how many alert objects the body held once they
-// are synced. Errors: Invalid, the body is useless (kept in quarantine and not
-// counted); Unavailable, try again, for Alertmanager retries 5xx only.
-func (c *Collector) Alertmanager(ctx context.Context, source string, b Body) (int, error) {
-	raw, err := c.read(ctx, b)
+// that came with it. It returns what the body held once it is synced. Errors:
+// *Oversized and Invalid, the body is useless (its begin is kept in quarantine, and
+// it is not counted as received); Unavailable, try again, for Alertmanager retries
+// 5xx only.
+func (c *Collector) Alertmanager(ctx context.Context, source string, b Body) (Taken, error) {
+	const receiver = "alertmanager"
+	raw, err := c.read(ctx, receiver, source, b)
 	if err != nil {
-		return 0, err
+		return Taken{}, err
 	}
 	defer c.inFlight.Add(-int64(cap(raw)))
 	n, err := event.DecodeNotification(raw)
 	if err != nil {
-		c.refuse(ctx, source, err, raw)
-		return 0, err
+		c.refuse(ctx, receiver, source, Invalid, err, raw)
+		return Taken{}, err
 	}
-	if err := c.journal(ctx, event.NewNotification(source, n)); err != nil {
-		return 0, err
+	if err := c.journal(ctx, receiver, event.NewNotification(source, n)); err != nil {
+		return Taken{}, err
 	}
-	c.stats.Bytes.Add(uint64(len(raw)))
-	return n.Received(), nil
-}
-
-// Changes accepts change events: one object or an array of them. All are
-// journaled or, where one is wrong, none: a sender can mend and repeat the whole.
-func (c *Collector) Changes(ctx context.Context, source string, b Body) (int, error) {
-	raw, err := c.read(ctx, b)
-	if err != nil {
-		return 0, err
+	c.stats.bytes.Add(uint64(len(raw)))
+	if len(n.Invalid) > 0 {
+		c.tell.tell("invalid alerts", source, "alerts of a body could not be read and are in quarantine; their siblings were taken", "alerts", len(n.Invalid), "reason", n.Invalid[0].Reason)
 	}
-	defer c.inFlight.Add(-int64(cap(raw)))
-	var list []event.Change
-	if t := strings.TrimSpace(string(raw)); strings.HasPrefix(t, "[") {
-		err = strict(t, &list)
-	} else {
-		list = make([]event.Change, 1)
-		err = strict(t, &list[0])
+	if n.Truncated > 0 {
+		c.tell.tell("truncated", source, "the sender left alerts out of a body: raise or remove max_alerts in its receiver", "alerts", n.Truncated)
 	}
-	if err != nil {
-		return 0, fault.Invalidf("body", "%s", strings.TrimPrefix(err.Error(), "json: "))
-	}
-	events := make([]event.Event, len(list))
-	for i := range list {
-		ch := &list[i]
-		at := fmt.Sprintf("[%d]", i)
-		if ch.CI.ID == "" && (ch.CI.Class == "" || ch.CI.Name == "") {
-			return 0, fault.Invalidf(at+".ci", "name the item by id, or by class and name")
-		}
-		if ch.Type == "" {
-			return 0, fault.Invalidf(at+".type", "is missing: say what kind of change it is, e.g. deployed")
-		}
-		if ch.CI.ID == "" && c.o.Find != nil {
-			if ref, ok := c.o.Find(ch.CI.Class, ch.CI.Name); ok {
-				ch.CI = ref
-			}
-		}
-		if ch.Summary == "" {
-			ch.Summary = ch.Type + " " + ch.CI.Name
-		}
-		if events[i], err = event.New(ch); err != nil {
-			return 0, err
-		}
-		events[i].Source = source
-	}
-	if len(events) == 0 {
-		return 0, nil
-	}
-	return len(events), c.journal(ctx, events...)
-}
-
-func strict(s string, into any) error {
-	d := json.NewDecoder(strings.NewReader(s))
-	d.DisallowUnknownFields()
-	return d.Decode(into)
+	return Taken{len(n.Alerts), len(n.Invalid)}, nil
 }
 
 // read takes the body in, if there is room for it. It refuses early: before the
 // body is read where its length is told.
-func (c *Collector) read(ctx context.Context, b Body) ([]byte, error) {
+func (c *Collector) read(ctx context.Context, receiver, source string, b Body) ([]byte, error) {
 	if err := c.o.Room(); err != nil {
-		c.stats.NoRoom.Add(1)
+		c.count(receiver, NoRoom)
+		c.tell.unavailable(string(NoRoom), "alerts are refused: the disk is full; their senders try again", "err", err)
 		return nil, fault.Unavailablef("%v: free space on the server's disk; Alertmanager will try again", err)
 	}
-	if lag := c.o.Lag(); lag > c.o.MaxLag {
-		c.stats.Overloaded.Add(1)
+	limits := c.limits.Load()
+	if lag := c.o.Lag(); lag > limits.MaxLag {
+		c.overloaded(receiver, "events wait to be decided", "events", lag)
 		return nil, fault.Unavailablef("overloaded: %d events wait to be decided; try again", lag)
 	}
-	if b.Length > c.o.MaxBody {
-		c.stats.Refused.Add(1)
-		return nil, fault.Invalidf("body", "is %d bytes, the most is %d: lower max_alerts in the receiver", b.Length, c.o.MaxBody)
+	if b.Length > limits.MaxBody {
+		err := &Oversized{limits.MaxBody}
+		c.refuse(ctx, receiver, source, TooLarge, err, begin(b.Reader))
+		return nil, err
 	}
 	if c.inFlight.Load()+max(b.Length, 0) > c.o.MaxInFlight {
-		c.stats.Overloaded.Add(1)
+		c.overloaded(receiver, "too many bodies at once", "bytes", c.inFlight.Load())
 		return nil, fault.Unavailablef("overloaded: too many bodies at once; try again")
 	}
 	r := b.Reader
 	switch strings.ToLower(b.Encoding) {
 	case "", "identity":
 	case "gzip":
-		z, err := gzip.NewReader(r)
+		packed := bufio.NewReaderSize(r, quarantineMost)
+		if magic, err := packed.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
+			why := fault.Invalidf("Content-Encoding", "says gzip, but the body is not")
+			c.refuse(ctx, receiver, source, Invalid, why, begin(packed))
+			return nil, why
+		}
+		z, err := gzip.NewReader(packed)
 		if err != nil {
-			c.stats.Refused.Add(1)
-			return nil, fault.Invalidf("Content-Encoding", "says gzip, but the body is not: %v", err)
+			why := fault.Invalidf("Content-Encoding", "says gzip, but the body is not: %v", err)
+			c.refuse(ctx, receiver, source, Invalid, why, nil)
+			return nil, why
 		}
 		r = z
 	default:
-		c.stats.Refused.Add(1)
-		return nil, fault.Invalidf("Content-Encoding", "want gzip or none, got %q", b.Encoding)
+		why := fault.Invalidf("Content-Encoding", "want gzip or none, got %q", b.Encoding)
+		c.refuse(ctx, receiver, source, Invalid, why, begin(r))
+		return nil, why
 	}
-	raw, err := readAll(io.LimitReader(r, c.o.MaxBody+1), b.Length)
+	raw, err := readAll(io.LimitReader(r, limits.MaxBody+1), b.Length)
 	if err != nil {
-		c.stats.Failed.Add(1)
+		c.count(receiver, Failed)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		return nil, fault.Invalidf("body", "broke off: %v", err)
 	}
-	if int64(len(raw)) > c.o.MaxBody {
-		c.stats.Refused.Add(1)
-		return nil, fault.Invalidf("body", "is larger than %d bytes: lower max_alerts in the receiver", c.o.MaxBody)
+	if int64(len(raw)) > limits.MaxBody {
+		err := &Oversized{limits.MaxBody}
+		c.refuse(ctx, receiver, source, TooLarge, err, raw[:min(len(raw), quarantineMost)])
+		return nil, err
 	}
 	c.inFlight.Add(int64(cap(raw)))
 	return raw, nil
+}
+
+func (c *Collector) overloaded(receiver, why string, args ...any) {
+	c.count(receiver, Overloaded)
+	c.tell.unavailable(string(Overloaded), "alerts are refused: overloaded, "+why+"; their senders try again", args...)
+}
+
+// quarantineMost is how much of a refused body is kept for people to look at.
+const quarantineMost = 64 << 10
+
+// begin reads what is kept of a body that is refused.
+func begin(r io.Reader) []byte {
+	b, _ := io.ReadAll(io.LimitReader(r, quarantineMost)) // what came of it
+	return b
 }
 
 // readAll is io.ReadAll with one allocation where the length is told.
@@ -236,23 +237,34 @@ func readAll(r io.Reader, length int64) ([]byte, error) {
 	}
 }
 
-func (c *Collector) journal(ctx context.Context, events ...event.Event) error {
+func (c *Collector) journal(ctx context.Context, receiver string, events ...event.Event) error {
 	if _, err := c.o.Journal.Write(ctx, events...); err != nil {
-		c.stats.Failed.Add(1)
-		if ctx.Err() != nil {
-			return fault.Unavailablef("the request ended before the alerts were kept")
-		}
-		c.o.Logger.Error("alerts could not be journaled; their sender was told to try again", "err", err)
-		return fault.Unavailablef("the alerts could not be kept: try again")
+		return c.notKept(ctx, receiver, err)
 	}
-	c.stats.Accepted.Add(1)
+	c.count(receiver, Accepted)
+	c.tell.taken()
 	return nil
 }
 
-func (c *Collector) refuse(ctx context.Context, source string, why error, raw []byte) {
-	c.stats.Refused.Add(1)
+// notKept is the answer where what was sent could not be made durable.
+func (c *Collector) notKept(ctx context.Context, receiver string, err error) error {
+	c.count(receiver, Failed)
+	if ctx.Err() != nil {
+		return fault.Unavailablef("the request ended before all of it was kept")
+	}
+	c.tell.unavailable(string(Failed), "what was sent could not be journaled; its sender was told to try again", "receiver", receiver, "err", err)
+	return fault.Unavailablef("what was sent could not be kept: try again")
+}
+
+// refuse keeps the begin of a body that is of no use in quarantine.
+func (c *Collector) refuse(ctx context.Context, receiver, source string, r Result, why error, raw []byte) {
+	c.count(receiver, r)
 	reason := fault.Public(why).Error()
-	c.o.Logger.Warn("a webhook body could not be read and is in quarantine", "source", source, "reason", reason, "bytes", len(raw))
+	var o *Oversized
+	if errors.As(why, &o) {
+		reason = o.Error()
+	}
+	c.tell.tell(string(r), source, "a body was refused, what it held is lost; its begin is in quarantine", "receiver", receiver, "reason", reason)
 	if err := c.o.Quarantine.Quarantine(ctx, c.o.Now(), source, reason, raw); err != nil {
 		c.o.Logger.Error("an unreadable body could not be kept in quarantine", "source", source, "err", err)
 	}

@@ -145,8 +145,8 @@ func (s *State) posterior(g *group) (w []float64, unknown, best float64) {
 func (s *State) pace(g *group) float64 {
 	d := s.now.Sub(g.PaceAt)
 	rate := max(decayed(g.Fast, d, fastTau)/fastTau.Minutes(), 0.5*decayed(g.Slow, d, slowTau)/slowTau.Minutes())
-	if len(g.Members) == 1 {
-		if c := s.alerts.Get(g.Members[0]); c != nil {
+	if g.sole() != "" {
+		if c := s.alerts.Get(g.Members[len(g.Members)-1]); c != nil {
 			rate *= soleBase + soleProm*s.promise(classOf(c)) // it may be alone
 		}
 	}

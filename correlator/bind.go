@@ -82,8 +82,8 @@ func (g *graph) refine(n *node, c candidate, labels event.Labels, evidence strin
 	if c.port == 0 || !slices.Contains(machines, n.Class) {
 		return b
 	}
-	var hit, spoken *node
-	hits, speaks := 0, 0
+	var hit, spoken, carried *node
+	hits, speaks, carries := 0, 0, 0
 	for _, e := range g.needed[n.ID] {
 		s := g.nodes.Get(e.From)
 		if e.Type != "runs_on" || s == nil {
@@ -97,6 +97,10 @@ func (g *graph) refine(n *node, c candidate, labels event.Labels, evidence strin
 			spoken = s
 			speaks++
 		}
+		if engineClass(s.Class) {
+			carried = s
+			carries++
+		}
 	}
 	switch {
 	case hits == 1:
@@ -105,8 +109,20 @@ func (g *graph) refine(n *node, c candidate, labels event.Labels, evidence strin
 	case hits == 0 && speaks == 1:
 		b.CI, b.Class, b.Name = spoken.ID, spoken.Class, spoken.Name
 		b.Evidence += fmt.Sprintf("; its labels speak of %s, which is %s %s there", spoken.Engine, spoken.Class, spoken.Name)
+	case hits == 0 && speaks == 0 && carries == 1 && !aboutMachines(labels):
+		// What else is scraped on a machine that is there for one engine watches that:
+		// its pooler, its cluster manager.
+		b.CI, b.Class, b.Name = carried.ID, carried.Class, carried.Name
+		b.Evidence += fmt.Sprintf("; job %s does not watch machines, and the one thing there is %s %s", labels.Get("job"), carried.Class, carried.Name)
 	}
 	return b
+}
+
+// aboutMachines says whether an alert's job watches machines themselves, or does not
+// say what it watches.
+func aboutMachines(labels event.Labels) bool {
+	job := labels.Get("job")
+	return job == "" || mentions(job, machineWords)
 }
 
 // speaksOf says whether an alert's job or name speaks of a product: an exporter
@@ -276,6 +292,7 @@ func instance(label, v string, certain bool) []candidate {
 // names say nothing, nothing is taken from them.
 var (
 	certificateWords = []string{"cert", "certificate", "ssl", "tls", "x509"}
+	machineWords     = []string{"node", "nodes", "host", "hosts", "machine", "os", "system", "windows", "linux", "kubelet", "cadvisor", "icmp", "ping", "blackbox", "probe", "snmp", "ipmi", "smart", "smartctl", "telegraf", "collectd", "systemd", "libvirt", "pve", "vmware", "hypervisor"}
 	networkWords     = []string{"network", "interface", "interfaces", "link", "links", "uplink", "bond", "bonding", "nic", "ethernet", "ping", "packet", "packets"}
 	absenceWords     = []string{"no", "not", "without", "absent", "missing", "zero", "idle", "inactive"}
 )

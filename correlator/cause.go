@@ -276,7 +276,7 @@ func (s *State) rank(seen map[string]*affected, order []string) (list []ranked, 
 }
 
 const (
-	wellExplained = 0.8
+	wellExplained = 0.9
 	wellCovered   = 0.3
 )
 

@@ -2,6 +2,8 @@ package correlator
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/watchbill/watchbill/internal/fault"
@@ -65,7 +67,15 @@ type Config struct {
 	ProblemWindow Duration `json:"problem_window"`
 	// Rules decide otherwise than evidence would, in order.
 	Rules []Rule `json:"rules,omitempty"`
+	// Ignore names signals that are left out of what alerts are weighed by, to
+	// measure what each is worth. It is no setting for operation.
+	Ignore []string `json:"ignore,omitempty"`
 }
+
+// Signals are what alerts are weighed by.
+var Signals = []string{"time", "topology", "adjacency", "class", "age", "habit", "promise", "complaint", "split"}
+
+func (c *Config) ignores(signal string) bool { return slices.Contains(c.Ignore, signal) }
 
 // Severity is an alert's level.
 type Severity string
@@ -146,6 +156,11 @@ func (c Config) Validate() error {
 	}
 	if c.ProblemAfter < 2 {
 		l = append(l, fault.Invalidf("problem_after", "must be at least 2, got %d", c.ProblemAfter))
+	}
+	for n, v := range c.Ignore {
+		if !slices.Contains(Signals, v) {
+			l = append(l, fault.Invalidf(fmt.Sprintf("ignore[%d]", n), "want one of %s, got %q", strings.Join(Signals, ", "), v))
+		}
 	}
 	for v, s := range c.Severities {
 		if s.Rank() == 3 && s != Info {

@@ -221,6 +221,10 @@ func (s *State) newEpisode(src, key string, a *event.Alert) *episode {
 		Status: AlertFiring, First: s.now, Last: s.now, Base: s.now, Receipts: 1, EndsAt: a.EndsAt,
 	}
 	ep.Onset, ep.Clamped = s.onset(a)
+	if so := s.sources.Get(src); ep.Clamped && so != nil {
+		so.Clamped++
+		s.sources.Touch(src)
+	}
 	s.episodes.Put(key, ep)
 	return ep
 }

@@ -102,7 +102,22 @@ func (s *State) fitness(v *sight, g *group) fit {
 	if late := s.now.Sub(g.Middle) - settled; late > 0 && len(g.Members) > 1 {
 		f.age = -min(5, late.Minutes()/lateFade)
 	}
+	if len(s.cfg.Ignore) > 0 {
+		f.ignore(&s.cfg, v)
+	}
 	return f
+}
+
+// ignore leaves signals out. Without topology it counts whether the clusters agree.
+func (f *fit) ignore(c *Config, v *sight) {
+	for signal, x := range map[string]*float64{"time": &f.time, "class": &f.class, "age": &f.age, "habit": &f.habit} {
+		if c.ignores(signal) {
+			*x = 0
+		}
+	}
+	if c.ignores("topology") {
+		f.place, f.via, f.beside = math.Log(v.sharesCluster(f.g)), "", ""
+	}
 }
 
 // adjacentShare is how much of belief says that failures go from item to item
@@ -113,7 +128,7 @@ const adjacentShare = 0.3
 // adjacency is how much likelier than chance the alert's item is as the next one
 // of the group, because items next to it alert already.
 func (s *State) adjacency(v *sight, g *group) (ratio float64, beside string) {
-	if len(g.items) == 0 || v.broad {
+	if len(g.items) == 0 || v.broad || s.cfg.ignores("adjacency") {
 		return 0, ""
 	}
 	var sum float64

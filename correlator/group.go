@@ -13,6 +13,7 @@ type group struct {
 	ID         string         `json:"id"`
 	Held       bool           `json:"held,omitempty"`     // not opened: its ID is internal
 	Members    []string       `json:"members"`            // canonical alerts, in the order in which they came
+	Sole       string         `json:"sole,omitempty"`     // see sole
 	Classes    map[string]int `json:"classes"`            // members by class
 	Clusters   map[string]int `json:"clusters,omitempty"` // members by cluster label
 	Suspects   []suspicion    `json:"suspects,omitempty"`
@@ -71,6 +72,9 @@ func (s *State) reachesOf(c *canonical) []reach {
 	if c.Binding == nil {
 		return nil
 	}
+	if s.cfg.ignores("complaint") {
+		return s.g.reaches(s.itemOf(c), plain)
+	}
 	return s.g.reaches(s.itemOf(c), c.Complaint)
 }
 
@@ -115,7 +119,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		ep.Fate, ep.Why = FateSuppressed, whyPlanned
 		return
 	}
-	if g, why := s.wreck(c); g != nil && best.g == nil {
+	if g, why := s.wreck(c); g != nil && best.g == nil && !s.keptApart(c, g, &kept) {
 		c.Evidence = []Evidence{{"topology", why, attachOdds}}
 		s.join(g, c)
 		s.unclear(g)
@@ -124,8 +128,8 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		return
 	}
 	if best.g != nil {
-		g := best.g
 		ev := s.evidence(c, best)
+		g := s.detach(best.g)
 		c.Evidence = ev
 		g.Bond = quantise(g.Bond + best.total())
 		s.join(g, c)
@@ -242,11 +246,29 @@ func (s *State) join(g *group, c *canonical) {
 	s.groups.Touch(g.ID)
 }
 
+// several stands for the identities of more than one alert.
+const several = "*"
+
+// sole is the identity of the only alert of a group, however often it came, or
+// nothing if there are several. The members may be forgotten before their group is.
+func (g *group) sole() string {
+	if g.Sole == several {
+		return ""
+	}
+	return g.Sole
+}
+
 // admit counts an alert in for all that a group derives from its members.
 func (s *State) admit(g *group, c *canonical) {
 	weight := 1.0
 	if s.seat(g, c) > 1 {
 		weight = again
+	}
+	switch {
+	case len(g.Members) == 0:
+		g.Sole = c.Identity
+	case g.Sole != c.Identity:
+		g.Sole = several
 	}
 	g.Members = append(g.Members, c.ID)
 	g.count(c)
@@ -539,7 +561,7 @@ func (s *State) Resolved(id string, now time.Time) {
 // single alert stays longer: a chattering alert belongs into one record.
 func (s *State) reopenWindow(g *group) time.Duration {
 	w := time.Duration(s.cfg.ReopenWindow)
-	if s.solo(g) != "" {
+	if g.sole() != "" {
 		w = max(w, soloReopen)
 	}
 	return w

@@ -201,7 +201,7 @@ func (s *State) joinLate(g *group, c *canonical) bool {
 	}
 	c.Evidence = s.evidence(c, best)
 	best.g.Bond = quantise(best.g.Bond + best.total())
-	into := best.g
+	into := s.detach(best.g)
 	s.absorb(into, g, sentence(c.Evidence))
 	if into.Held {
 		s.maybeOpen(into, sentence(c.Evidence))
@@ -216,7 +216,7 @@ func (s *State) comeBack(g *group, c *canonical) bool {
 		return false
 	}
 	old := s.groups.Get(h.Incident)
-	if old == nil || old.Closed || old.Held || s.solo(old) != c.Identity {
+	if old == nil || old.Closed || old.Held || old.Sole != c.Identity {
 		return false
 	}
 	why := fmt.Sprintf("the same alert came alone again, %d times by now", h.N+1)
@@ -228,23 +228,6 @@ func (s *State) comeBack(g *group, c *canonical) bool {
 	c.Evidence = []Evidence{{"habit", why, 1}}
 	s.absorb(old, g, why)
 	return true
-}
-
-// solo returns the identity of the only alert of a group, however often it came,
-// or nothing if there are several.
-func (s *State) solo(g *group) string {
-	identity := ""
-	for _, m := range g.Members[max(0, len(g.Members)-20):] {
-		o := s.alerts.Get(m)
-		if o == nil || identity != "" && o.Identity != identity {
-			return ""
-		}
-		identity = o.Identity
-	}
-	if len(g.Classes) > 1 {
-		return ""
-	}
-	return identity
 }
 
 // sizes at which a growing group looks for held alerts and incidents that it explains
@@ -267,11 +250,11 @@ func (s *State) sweep(g *group) *group {
 		if !s.takes(h) || !s.takes(g) {
 			continue
 		}
-		if len(h.Members) > 1 || !h.Held && s.now.Sub(h.LastJoined) < 10*time.Minute {
+		if h.sole() == "" || len(h.Members) == 1 && !h.Held && s.now.Sub(h.LastJoined) < 10*time.Minute {
 			g = s.maybeMerge(g, h)
 			continue
 		}
-		c := s.alerts.Get(h.Members[0])
+		c := s.alerts.Get(h.Members[len(h.Members)-1])
 		if c == nil || !c.Active {
 			continue
 		}
@@ -287,9 +270,10 @@ func (s *State) sweep(g *group) *group {
 		}
 		c.Evidence = s.evidence(c, f)
 		g.Bond = quantise(g.Bond + f.total())
-		s.absorb(g, h, sentence(c.Evidence))
+		why := sentence(c.Evidence)
+		s.absorb(g, s.detach(h), why)
 		if g.Held {
-			s.maybeOpen(g, sentence(c.Evidence))
+			s.maybeOpen(g, why)
 		}
 	}
 	return g

@@ -121,7 +121,7 @@ func (s *State) nearby(reaches []reach, near []neighbour, except *group) []*grou
 }
 
 func (s *State) takes(g *group) bool {
-	if !g.live() || g.Beat != "" || g.Flood || len(g.Members) >= s.cfg.MaxGroup {
+	if len(g.Members) == 0 || !g.live() || g.Beat != "" || g.Flood || len(g.Members) >= s.cfg.MaxGroup {
 		return false
 	}
 	// A lone alert that still fires may be the forerunner of something, however old.

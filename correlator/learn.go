@@ -199,6 +199,9 @@ func (s *State) foundCompany(g *group, c *canonical) {
 // is part of incidents says less. Of a class never heard before it is what other
 // classes were when they were new.
 func (s *State) promise(class string) float64 {
+	if s.cfg.ignores("promise") {
+		return 0
+	}
 	l := s.books()
 	fresh := (l.FreshLed + 1) / (l.FreshLed + l.FreshAlone + freshAgainst)
 	var k custom

@@ -121,7 +121,7 @@ func (s *State) joinVictims(c *canonical, ep *episode) bool {
 		return false
 	}
 	for _, g := range slices.Backward(s.recent[max(0, len(s.recent)-searchRecent):]) {
-		if g.Held || !s.victims(g, c.Binding.CI) {
+		if g.Held || !s.victims(g, c.Binding.CI) || s.apart(c, g) != "" {
 			continue
 		}
 		c.Active = true
@@ -143,7 +143,7 @@ func (s *State) takeVictims(c *canonical) {
 		return
 	}
 	for _, h := range slices.Clone(s.recent[max(0, len(s.recent)-searchRecent):]) {
-		if h != g && h.Held && s.takes(g) && s.victims(h, c.Binding.CI) {
+		if h != g && h.Held && s.takes(g) && s.victims(h, c.Binding.CI) && s.apart(c, h) == "" {
 			s.absorb(g, h, "it runs on "+c.Binding.Name+", which was lost")
 		}
 	}

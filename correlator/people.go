@@ -11,22 +11,39 @@ import (
 
 // Gauges are sizes of what is held now.
 type Gauges struct {
-	AlertsFiring int                  // received episodes that fire
-	AlertsStale  int                  // of sources that are silent
-	AlertsHeld   int                  // canonical alerts that wait
-	Bound, Total int                  // canonical alerts in memory, and how many of them have an item
-	Sources      map[string]time.Time // when each was last heard
+	AlertsFiring int // received episodes that fire
+	AlertsStale  int // of sources that are silent
+	AlertsHeld   int // canonical alerts that wait
+	Bound, Total int // canonical alerts in memory, and how many of them have an item
+	Sources      map[string]Source
+}
+
+// Source is how a sender of notifications does.
+type Source struct {
+	Heard     time.Time // last
+	Truncated uint64    // alerts that it left out of its bodies, so far
+	Clamped   uint64    // alerts whose onset lay in the future or too far back, so far
+	Stale     int       // alerts of it that nobody has spoken of for too long
+	Missing   []string  // watchdogs of it that are not heard, sorted
 }
 
 // Gauges counts; it walks the episodes, so call it once per scrape.
 func (s *State) Gauges() Gauges {
-	g := Gauges{Sources: map[string]time.Time{}}
+	g := Gauges{Sources: map[string]Source{}}
+	for _, k := range s.sources.Keys() {
+		so := s.sources.Get(k)
+		g.Sources[k] = Source{Heard: so.Heard, Truncated: so.Truncated, Clamped: so.Clamped}
+	}
 	for _, k := range s.episodes.Keys() {
-		switch s.episodes.Get(k).Status {
+		ep := s.episodes.Get(k)
+		switch ep.Status {
 		case AlertFiring:
 			g.AlertsFiring++
 		case AlertStale:
 			g.AlertsStale++
+			so := g.Sources[ep.Source]
+			so.Stale++
+			g.Sources[ep.Source] = so
 		}
 	}
 	for _, k := range s.alerts.Keys() {
@@ -39,8 +56,13 @@ func (s *State) Gauges() Gauges {
 			g.AlertsHeld++
 		}
 	}
-	for _, k := range s.sources.Keys() {
-		g.Sources[k] = s.sources.Get(k).Heard
+	for _, k := range s.beats.Keys() {
+		if b := s.beats.Get(k); b.Missing {
+			so := g.Sources[b.Source]
+			so.Missing = append(so.Missing, b.Name)
+			slices.Sort(so.Missing)
+			g.Sources[b.Source] = so
+		}
 	}
 	return g
 }

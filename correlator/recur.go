@@ -80,7 +80,7 @@ func (s *State) remember(g *group) *profile {
 			p.Changes = insert(p.Changes, c.Type+" "+strings.ReplaceAll(c.Summary, c.Name, "")+" "+c.Version, strings.Compare)
 		}
 	}
-	p.Alone = s.solo(g)
+	p.Alone = g.sole()
 	s.indexProfile(g.ID, p)
 	s.profiles.Touch(g.ID)
 	return p

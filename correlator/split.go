@@ -66,7 +66,7 @@ type partition struct {
 // review parts an incident if two failures explain it better than one does.
 // It returns what stays under its number.
 func (s *State) review(g *group) {
-	if g.Held || g.Flood || g.Beat != "" || !g.live() || !g.ClearedAt.IsZero() || len(g.Members) < 2*splitLeast || len(g.Members) > splitMost {
+	if s.cfg.ignores("split") || g.Held || g.Flood || g.Beat != "" || !g.live() || !g.ClearedAt.IsZero() || len(g.Members) < 2*splitLeast || len(g.Members) > splitMost {
 		return
 	}
 	p := s.partition(g)
@@ -430,6 +430,19 @@ func (s *State) part(g *group, leave []*canonical, why string) *group {
 		s.rest(x)
 	}
 	return to
+}
+
+// detach takes the alert out of the record of its own that it came back to, now that
+// it has company: what it did alone before is not part of this.
+func (s *State) detach(g *group) *group {
+	if g.Held || g.Flood || g.sole() == "" || len(g.Members) < 2 {
+		return g
+	}
+	c := s.alerts.Get(g.Members[len(g.Members)-1])
+	if c == nil || !c.Active {
+		return g
+	}
+	return s.part(g, []*canonical{c}, "it came alone before, and has company now")
 }
 
 // rest begins the hold-down of an incident of which no alert is active.

@@ -180,7 +180,7 @@ func carry(from *node, relation string, to *node, mode uint8) (uint8, float64) {
 	case "secured_by":
 		return final, 0.85
 	case "replicates":
-		return final, 0.6
+		return called3, 0.6 // and with the primary what carries it
 	case "depends_on":
 		if mode > called3 {
 			return final, 0

@@ -66,6 +66,7 @@ type source struct {
 	Heard     time.Time `json:"heard"`
 	Since     time.Time `json:"since"`               // it is heard without a long silence from here on
 	Truncated uint64    `json:"truncated,omitempty"` // alerts lost to max_alerts so far
+	Clamped   uint64    `json:"clamped,omitempty"`   // alerts with an onset in the future or too far back, so far
 	Stale     []string  `json:"stale,omitempty"`     // episode keys that wait for it to be heard again
 }
 
@@ -180,7 +181,11 @@ func (s *State) expiry() time.Duration { return time.Duration(s.cfg.Expiry) }
 
 func (s *State) change(e event.Event, c *event.Change) {
 	id := c.CI.Key()
-	ch := change{SuspectChange: SuspectChange{At: e.At, CI: id, Class: c.CI.Class, Name: c.CI.Name, Type: c.Type, Summary: c.Summary, Version: c.Version}}
+	at := e.At
+	if !c.At.IsZero() && c.At.Before(at) {
+		at = event.Instant(c.At)
+	}
+	ch := change{SuspectChange: SuspectChange{At: at, CI: id, Class: c.CI.Class, Name: c.CI.Name, Type: c.Type, Summary: c.Summary, Version: c.Version}}
 	if n := s.g.nodes.Get(id); n != nil {
 		ch.Class, ch.Name = n.Class, n.Name
 	}
@@ -189,7 +194,7 @@ func (s *State) change(e event.Event, c *event.Change) {
 		key = s.seq("change")
 	}
 	s.changes.Put(key, &ch)
-	s.schedule(dueChange, key, &ch.Due, e.At.Add(changeMemory))
+	s.schedule(dueChange, key, &ch.Due, at.Add(changeMemory))
 }
 
 // changeMemory is how long a change stays a suspect.

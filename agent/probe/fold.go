@@ -11,6 +11,7 @@ const (
 	EvidenceListener   = "listener"    // the local port is one that somebody here listens on
 	EvidenceNoListener = "no_listener" // nobody here listens on it and both ports could be a client's or a server's
 	EvidencePortRange  = "port_range"  // the port within ip_local_port_range is the client's
+	EvidenceSharedPort = "shared_port" // the port that many of the sockets share is the server's
 )
 
 // Owner is what the kernel says about whose socket it is, before any process
@@ -46,6 +47,7 @@ type Folder struct {
 	listening map[listenKey][]listenAt
 	low, high uint16
 	edges     map[Edge]EdgeSample
+	unsure    []Socket // both ports may be a client's, and nobody here listens
 }
 
 type listenKey struct {
@@ -109,9 +111,41 @@ func (f *Folder) Add(s Socket) {
 		edge.Inbound, evidence = true, EvidencePortRange
 	case local && !peer:
 		evidence = EvidencePortRange
+	case local && peer:
+		f.unsure = append(f.unsure, s)
+		return
 	default:
 		evidence = EvidenceNoListener
 	}
+	f.count(s, edge, evidence)
+}
+
+// weighUnsure tells the direction of what neither listeners nor the range of ports do: a
+// server on a port of that range that has just ended leaves thousands of sockets
+// with its port on one side and a different one on the other.
+func (f *Folder) weighUnsure() {
+	type end struct {
+		protocol uint8
+		at       netip.AddrPort
+	}
+	here, there := make(map[end]int), make(map[end]int)
+	for _, s := range f.unsure {
+		here[end{s.Protocol, s.Local}]++
+		there[end{s.Protocol, s.Peer}]++
+	}
+	for _, s := range f.unsure {
+		edge := Edge{Protocol: s.Protocol, Local: s.Local.Addr(), Peer: s.Peer.Addr()}
+		evidence := EvidenceNoListener
+		if l, p := here[end{s.Protocol, s.Local}], there[end{s.Protocol, s.Peer}]; l != p {
+			edge.Inbound, evidence = l > p, EvidenceSharedPort
+		}
+		f.count(s, edge, evidence)
+	}
+	f.unsure = nil
+}
+
+// count adds a socket whose direction is known to its edge.
+func (f *Folder) count(s Socket, edge Edge, evidence string) {
 	if edge.Inbound {
 		edge.LocalPort = s.Local.Port()
 	} else {
@@ -135,6 +169,7 @@ func (f *Folder) Add(s Socket) {
 // towards the one owner that is known for the same ends, if there is just one:
 // a connection in TIME_WAIT is the same service's.
 func (f *Folder) Edges() map[Edge]EdgeSample {
+	f.weighUnsure()
 	owners := make(map[Edge][]Owner)
 	for edge := range f.edges {
 		if edge.Owner.Held {

@@ -107,3 +107,18 @@ func TestUDPClientsAreNoListeners(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestAServerThatEndedIsToldByThePortThatItsSocketsShare(t *testing.T) {
+	var here, there []probe.Socket
+	for i := range 500 {
+		client := netip.AddrPortFrom(netip.MustParseAddr("10.0.0.9"), uint16(50000+i)).String()
+		here = append(here, tcp(timeWait, "10.0.0.1:40000", client, 0))
+		there = append(there, tcp(timeWait, client, "10.0.0.1:40000", 0))
+	}
+	if got := fold(nil, here...); len(got) != 1 || !got[0].Inbound || got[0].LocalPort != 40000 || got[0].Count != 500 || got[0].Evidence != probe.EvidenceSharedPort {
+		t.Errorf("%d edges, the first %+v", len(got), got[0])
+	}
+	if got := fold(nil, there...); len(got) != 1 || got[0].Inbound || got[0].PeerPort != 40000 || got[0].Count != 500 {
+		t.Errorf("at its client: %d edges, the first %+v", len(got), got[0])
+	}
+}

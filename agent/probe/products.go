@@ -28,7 +28,8 @@ type fingerprint struct {
 	Executables []string `json:"executables,omitempty"`
 	Arguments   []string `json:"arguments,omitempty"`
 	// Packages that carry the version, first match wins; "{v}" stands for the
-	// version found in the path, as in "postgresql-15".
+	// version found in the path, as in "postgresql-15". "pypi:", "gem:", "npm:" and
+	// "go:" (a program's own module) begin those that no system package manager knows.
 	Packages []string `json:"packages,omitempty"`
 	// Version is an expression over executable and arguments.
 	Version string `json:"version,omitempty"`
@@ -178,14 +179,37 @@ func upstream(version string) string {
 	return version
 }
 
-// InstalledVersions maps the names of system packages to versions.
+// InstalledVersions maps the names of packages to versions, those of languages by
+// their kind and name.
 func InstalledVersions(packages []report.Package) map[string]string {
 	out := make(map[string]string, len(packages))
 	for _, p := range packages {
 		switch p.Type {
 		case "deb", "rpm", "apk":
 			out[p.Name] = p.Version
+		case "pypi", "gem", "npm":
+			if languageProducts()[p.Type+":"+p.Name] {
+				out[p.Type+":"+p.Name] = p.Version
+			}
+		case "golang":
+			// A version that is a commit's time and hash tells people nothing.
+			if version, ok := strings.CutPrefix(p.Version, "v"); ok && p.Source == "" && !strings.HasPrefix(version, "0.0.0-") {
+				out["go:"+p.Name] = version
+			}
 		}
 	}
 	return out
 }
+
+// languageProducts are the names with a kind that fingerprints ask for.
+var languageProducts = sync.OnceValue(func() map[string]bool {
+	out := make(map[string]bool)
+	for _, f := range products().byName {
+		for _, name := range f.Packages {
+			if strings.Contains(name, ":") {
+				out[name] = true
+			}
+		}
+	}
+	return out
+})

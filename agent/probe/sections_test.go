@@ -315,3 +315,90 @@ func TestProcessesFoldByWhatTheyRun(t *testing.T) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
 }
+
+// TestProductsThatPeopleRun holds the fingerprints to how the products' processes
+// look and to what their packages are called, with the version that people know.
+func TestProductsThatPeopleRun(t *testing.T) {
+	deb := func(name, version string) report.Package {
+		return report.Package{Type: "deb", Name: name, Version: version}
+	}
+	module := func(name, version string) report.Package {
+		return report.Package{Type: "golang", Name: name, Version: version}
+	}
+	java := "/usr/lib/jvm/java-17-openjdk-amd64/bin/java"
+	none := report.Package{}
+	for _, c := range []struct {
+		product, version string
+		exe, args        string
+		installed        report.Package
+	}{
+		{"nginx", "1.22.1", "/usr/sbin/nginx", "nginx: master process /usr/sbin/nginx -g daemon on;", deb("nginx", "1.22.1-9+deb12u1")},
+		{"apache-httpd", "2.4.62", "/usr/sbin/apache2", "/usr/sbin/apache2 -k start", deb("apache2-bin", "2.4.62-1~deb12u2")},
+		{"haproxy", "2.6.12", "/usr/sbin/haproxy", "/usr/sbin/haproxy -Ws -f /etc/haproxy/haproxy.cfg", deb("haproxy", "2.6.12-1+deb12u1")},
+		{"traefik", "3.1.2", "/usr/local/bin/traefik", "traefik --configFile=/etc/traefik.yml", module("github.com/traefik/traefik/v3", "v3.1.2")},
+		{"caddy", "2.6.2", "/usr/bin/caddy", "/usr/bin/caddy run --environ", deb("caddy", "2.6.2-5")},
+		{"varnish", "7.1.1", "/usr/sbin/varnishd", "/usr/sbin/varnishd -j unix,user=vcache", deb("varnish", "7.1.1-1.1")},
+		{"squid", "5.7", "/usr/sbin/squid", "/usr/sbin/squid --foreground -sYC", deb("squid", "5.7-2+deb12u2")},
+		{"postgresql", "15.8", "/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/15/main", deb("postgresql-15", "15.8-0+deb12u1")},
+		{"pgbouncer", "1.18.0", "/usr/sbin/pgbouncer", "/usr/sbin/pgbouncer /etc/pgbouncer/pgbouncer.ini", deb("pgbouncer", "1.18.0-1")},
+		{"mariadb", "10.11.6", "/usr/sbin/mariadbd", "/usr/sbin/mariadbd", deb("mariadb-server-core", "1:10.11.6-0+deb12u1")},
+		{"mysql", "8.0.39", "/usr/sbin/mysqld", "/usr/sbin/mysqld", deb("mysql-server-core-8.0", "8.0.39-0ubuntu0.22.04.1")},
+		{"mongodb", "7.0.12", "/usr/bin/mongod", "/usr/bin/mongod --config /etc/mongod.conf", deb("mongodb-org-server", "7.0.12")},
+		{"redis", "7.0.15", "/usr/bin/redis-check-rdb", "/usr/bin/redis-server 127.0.0.1:6379", deb("redis-server", "5:7.0.15-1~deb12u1")},
+		{"memcached", "1.6.18", "/usr/bin/memcached", "/usr/bin/memcached -m 64 -p 11211", deb("memcached", "1.6.18-1")},
+		{"elasticsearch", "8.15.0", java, "java -cp /usr/share/elasticsearch/lib/* org.elasticsearch.server/org.elasticsearch.bootstrap.Elasticsearch", deb("elasticsearch", "8.15.0")},
+		{"opensearch", "2.16.0", java, "java -cp /usr/share/opensearch/lib/opensearch-2.16.0.jar org.opensearch.bootstrap.OpenSearch", none},
+		{"logstash", "8.15.0", java, "java -cp /usr/share/logstash/logstash-core/lib/jars/* org.logstash.Logstash", deb("logstash", "1:8.15.0-1")},
+		{"kafka", "3.6.1", java, "java -cp /opt/kafka/libs/kafka_2.13-3.6.1.jar kafka.Kafka /etc/server.properties", none},
+		{"zookeeper", "3.8.4", java, "java -cp /opt/zookeeper/lib/zookeeper-3.8.4.jar org.apache.zookeeper.server.quorum.QuorumPeerMain", none},
+		{"cassandra", "4.1.5", java, "java -cp /usr/share/cassandra/apache-cassandra-4.1.5.jar org.apache.cassandra.service.CassandraDaemon", none},
+		{"tomcat", "10.1.6", java, "java -Dcatalina.home=/usr/share/tomcat10 org.apache.catalina.startup.Bootstrap start", deb("tomcat10", "10.1.6-1+deb12u2")},
+		{"jenkins", "2.462.1", java, "java -jar /usr/share/java/jenkins.war --httpPort=8080", deb("jenkins", "2.462.1")},
+		{"keycloak", "25.0.2", java, "java -cp /opt/keycloak-25.0.2/lib/quarkus-run.jar io.quarkus.bootstrap.runner.QuarkusEntryPoint start", none},
+		{"rabbitmq", "3.10.8", "/usr/lib/erlang/erts-13.1.5/bin/beam.smp", "/usr/lib/erlang/erts-13.1.5/bin/beam.smp -pa /usr/lib/rabbitmq/lib/rabbitmq_server-3.10.8/ebin", deb("rabbitmq-server", "3.10.8-1.1+deb12u1")},
+		{"nats", "2.10.18", "/usr/local/bin/nats-server", "nats-server -js", module("github.com/nats-io/nats-server/v2", "v2.10.18")},
+		{"mosquitto", "2.0.11", "/usr/sbin/mosquitto", "/usr/sbin/mosquitto -c /etc/mosquitto/mosquitto.conf", deb("mosquitto", "2.0.11-1.2+deb12u1")},
+		{"etcd", "3.4.23", "/usr/bin/etcd", "/usr/bin/etcd --name a", deb("etcd-server", "3.4.23-4+b5")},
+		{"consul", "1.19.1", "/usr/bin/consul", "/usr/bin/consul agent -config-dir=/etc/consul.d/", deb("consul", "1.19.1-1")},
+		{"vault", "1.17.3", "/usr/bin/vault", "/usr/bin/vault server -config=/etc/vault.d/vault.hcl", deb("vault", "1.17.3-1")},
+		{"kubelet", "1.30.3", "/usr/bin/kubelet", "/usr/bin/kubelet --kubeconfig=/etc/kubernetes/kubelet.conf", deb("kubelet", "1.30.3-1.1")},
+		{"kube-apiserver", "1.30.3", "/usr/local/bin/kube-apiserver", "kube-apiserver --advertise-address=10.0.0.1", module("k8s.io/kubernetes", "v1.30.3")},
+		{"coredns", "1.11.3", "/usr/local/bin/coredns", "/coredns -conf /etc/coredns/Corefile", module("github.com/coredns/coredns", "v1.11.3")},
+		{"docker", "27.1.2", "/usr/bin/dockerd", "/usr/bin/dockerd -H fd://", deb("docker-ce", "5:27.1.2-1~debian.12~bookworm")},
+		{"containerd", "1.7.20", "/usr/bin/containerd", "/usr/bin/containerd", deb("containerd.io", "1.7.20-1")},
+		{"libvirt", "9.0.0", "/usr/sbin/libvirtd", "/usr/sbin/libvirtd", deb("libvirt-daemon", "9.0.0-4+deb12u1")},
+		{"qemu", "7.2", "/usr/bin/qemu-system-x86_64", "/usr/bin/qemu-system-x86_64 -name guest=a", deb("qemu-system-x86", "1:7.2+dfsg-7+deb12u7")},
+		{"prometheus", "2.42.0", "/usr/bin/prometheus", "/usr/bin/prometheus", deb("prometheus", "2.42.0+ds-5+b5")},
+		{"alertmanager", "0.27.0", "/opt/alertmanager/alertmanager", "./alertmanager --config.file=x.yml", module("github.com/prometheus/alertmanager", "v0.27.0")},
+		{"node-exporter", "1.5.0", "/usr/bin/prometheus-node-exporter", "/usr/bin/prometheus-node-exporter", deb("prometheus-node-exporter", "1.5.0-1+b6")},
+		{"grafana", "11.1.4", "/usr/share/grafana/bin/grafana", "/usr/share/grafana/bin/grafana server", deb("grafana", "11.1.4")},
+		{"influxdb", "1.6.7", "/usr/bin/influxd", "/usr/bin/influxd -config /etc/influxdb/influxdb.conf", deb("influxdb", "1.6.7~rc0-1+b5")},
+		{"zabbix-agent", "6.0.14", "/usr/sbin/zabbix_agentd", "/usr/sbin/zabbix_agentd -c /etc/zabbix/zabbix_agentd.conf", deb("zabbix-agent", "1:6.0.14+dfsg-1+b1")},
+		{"clickhouse", "24.7.3.42", "/usr/bin/clickhouse", "/usr/bin/clickhouse-server --config=/etc/clickhouse-server/config.xml", deb("clickhouse-server", "24.7.3.42")},
+		{"ceph", "16.2.11", "/usr/bin/ceph-osd", "/usr/bin/ceph-osd -f --cluster ceph --id 0", deb("ceph-osd", "16.2.11+ds-2")},
+		{"bind", "9.18.28", "/usr/sbin/named", "/usr/sbin/named -f -u bind", deb("bind9", "1:9.18.28-1~deb12u2")},
+		{"unbound", "1.17.1", "/usr/sbin/unbound", "/usr/sbin/unbound -d -p", deb("unbound", "1.17.1-2+deb12u2")},
+		{"openssh-server", "9.2p1", "/usr/sbin/sshd", "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups", deb("openssh-server", "1:9.2p1-2+deb12u3")},
+		{"postfix", "3.7.11", "/usr/lib/postfix/sbin/master", "/usr/lib/postfix/sbin/master -w", deb("postfix", "3.7.11-0+deb12u1")},
+		{"dovecot", "2.3.19.1", "/usr/sbin/dovecot", "/usr/sbin/dovecot -F", deb("dovecot-core", "1:2.3.19.1+dfsg1-2.1+deb12u1")},
+		{"samba", "4.17.12", "/usr/sbin/smbd", "/usr/sbin/smbd --foreground", deb("samba", "2:4.17.12+dfsg-0+deb12u1")},
+		{"openldap", "2.5.13", "/usr/sbin/slapd", "/usr/sbin/slapd -h ldap:///", deb("slapd", "2.5.13+dfsg-5")},
+		{"chrony", "4.3", "/usr/sbin/chronyd", "/usr/sbin/chronyd -F 1", deb("chrony", "4.3-2+deb12u1")},
+		{"php-fpm", "8.2.20", "/usr/sbin/php-fpm8.2", "php-fpm: master process (/etc/php/8.2/fpm/php-fpm.conf)", deb("php8.2-fpm", "8.2.20-1~deb12u1")},
+		{"gunicorn", "21.2.0", "/usr/bin/python3.11", "/srv/app/venv/bin/python /srv/app/venv/bin/gunicorn app:app", report.Package{Type: "pypi", Name: "gunicorn", Version: "21.2.0"}},
+		{"celery", "5.4.0", "/usr/bin/python3.11", "/srv/app/venv/bin/python /srv/app/venv/bin/celery -A app worker", report.Package{Type: "pypi", Name: "celery", Version: "5.4.0"}},
+		{"puma", "6.4.2", "/usr/bin/ruby3.1", "puma 6.4.2 (tcp://0.0.0.0:3000) [app]", none},
+		{"keepalived", "2.2.7", "/usr/sbin/keepalived", "/usr/sbin/keepalived --dont-fork", deb("keepalived", "1:2.2.7-1+b2")},
+		{"rsyslog", "8.2302.0", "/usr/sbin/rsyslogd", "/usr/sbin/rsyslogd -n -iNONE", deb("rsyslog", "8.2302.0-1")},
+	} {
+		args := strings.Fields(c.args)
+		if strings.Contains(c.args, ": ") || strings.HasPrefix(c.args, "puma ") {
+			args = []string{c.args} // a title of its own
+		}
+		found := probe.Recognise(&probe.Proc{Exe: c.exe, Args: args})
+		version := probe.ProductVersion(found.Name, found.Version, probe.InstalledVersions([]report.Package{c.installed}))
+		if found.Name != c.product || version != c.version {
+			t.Errorf("%s is taken for %q %q, and is %s %s", c.args, found.Name, version, c.product, c.version)
+		}
+	}
+}

@@ -180,13 +180,27 @@ type By struct {
 	Remote string
 }
 
-// note journals an act on credentials; it never carries a secret.
-func (s *Store) note(tx store.Tx, by By, verb, kind, id string, args any) error {
-	raw, err := json.Marshal(args)
-	if err != nil {
-		return fmt.Errorf("encode the audit of %s %s: %w", verb, kind, err)
+// act is what note journals: how it was asked for, and what there was before and
+// after it. None of them ever holds a secret.
+type act struct{ args, before, after any }
+
+// note journals an act on credentials in the transaction that does it.
+func (s *Store) note(tx store.Tx, by By, verb, kind, id string, a act) error {
+	c := event.Command{Verb: verb, Record: kind, ID: id, Actor: by.Actor, Remote: by.Remote}
+	for _, x := range []struct {
+		from any
+		to   *json.RawMessage
+	}{{a.args, &c.Args}, {a.before, &c.Before}, {a.after, &c.After}} {
+		if x.from == nil {
+			continue
+		}
+		raw, err := json.Marshal(x.from)
+		if err != nil {
+			return fmt.Errorf("encode the audit of %s %s: %w", verb, kind, err)
+		}
+		*x.to = raw
 	}
-	ev, err := event.New(&event.Command{Verb: verb, Record: kind, ID: id, Actor: by.Actor, Remote: by.Remote, Args: raw})
+	ev, err := event.New(&c)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func (s *Store) first(ctx context.Context, dir string, b Bootstrap, out *Started
 		if err := s.users.Put(tx, u); err != nil {
 			return err
 		}
-		if err := s.note(tx, by, "create", "user", u.Name, userFact{Role: Admin}); err != nil {
+		if err := s.note(tx, by, "create", "user", u.Name, act{after: userFact{Role: Admin}}); err != nil {
 			return err
 		}
 		for _, t := range tokens {
@@ -156,7 +156,7 @@ func (s *Store) followGiven(ctx context.Context, given string) error {
 			if err := s.tokens.Delete(tx, givenToken); err != nil {
 				return err
 			}
-			if err := s.note(tx, by, "revoke", "token", givenToken, old.Doc.fact()); err != nil {
+			if err := s.note(tx, by, "revoke", "token", givenToken, act{before: old.Doc.fact()}); err != nil {
 				return err
 			}
 		}

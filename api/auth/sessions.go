@@ -106,7 +106,7 @@ func (s *Store) open(ctx context.Context, by By, user, via, code string) (Sessio
 		if err := s.sessions.Put(tx, x); err != nil {
 			return err
 		}
-		return s.note(tx, by, "login", "session", x.ID[:12], map[string]string{"via": via})
+		return s.note(tx, by, "login", "session", x.ID[:12], act{args: map[string]string{"via": via}})
 	})
 	return x, secret, err
 }
@@ -165,7 +165,7 @@ func (s *Store) putLink(tx store.Tx, by By, l link) error {
 	if err := s.links.Put(tx, l); err != nil {
 		return err
 	}
-	return s.note(tx, by, "login-link", "user", l.User, map[string]time.Time{"expires_at": l.ExpiresAt})
+	return s.note(tx, by, "login-link", "user", l.User, act{args: map[string]time.Time{"expires_at": l.ExpiresAt}})
 }
 
 // Browser finds who a session cookie stands for.
@@ -198,7 +198,7 @@ func (s *Store) Logout(ctx context.Context, by By, id string) error {
 		if err := s.sessions.Delete(tx, id); err != nil {
 			return err
 		}
-		return s.note(tx, by, "logout", "session", id[:min(12, len(id))], struct{}{})
+		return s.note(tx, by, "logout", "session", id[:min(12, len(id))], act{})
 	})
 }
 

@@ -121,7 +121,7 @@ func (s *Store) putToken(tx store.Tx, by By, t Token) error {
 	if err := s.tokens.PutIf(tx, t, 0); err != nil {
 		return err
 	}
-	return s.note(tx, by, "create", "token", t.ID, t.fact())
+	return s.note(tx, by, "create", "token", t.ID, act{after: t.fact()})
 }
 
 // TokenFilter selects tokens; at most one field is given.
@@ -164,7 +164,7 @@ func (s *Store) RevokeToken(ctx context.Context, by By, id string) error {
 		if err := s.tokens.Delete(tx, id); err != nil {
 			return err
 		}
-		return s.note(tx, by, "revoke", "token", id, row.Doc.fact())
+		return s.note(tx, by, "revoke", "token", id, act{before: row.Doc.fact()})
 	})
 }
 
@@ -199,7 +199,7 @@ func (s *Store) unbind(tx store.Tx, by By, ci string) error {
 		if err := s.tokens.Delete(tx, row.Doc.ID); err != nil {
 			return err
 		}
-		if err := s.note(tx, by, "revoke", "token", row.Doc.ID, row.Doc.fact()); err != nil {
+		if err := s.note(tx, by, "revoke", "token", row.Doc.ID, act{before: row.Doc.fact()}); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,14 @@ type userFact struct {
 	Password string `json:"password,omitempty"` // "set", never the password
 }
 
+func (u User) fact() userFact {
+	f := userFact{Display: u.Display, Role: u.Role, Disabled: u.Disabled}
+	if u.Password != "" {
+		f.Password = "set"
+	}
+	return f
+}
+
 // CreateUser adds a person, with a password or without.
 func (s *Store) CreateUser(ctx context.Context, by By, u User, password string) (User, error) {
 	u.Name = strings.ToLower(strings.TrimSpace(u.Name))
@@ -40,13 +48,11 @@ func (s *Store) CreateUser(ctx context.Context, by By, u User, password string) 
 	if !u.Role.Human() {
 		return u, fault.Invalidf("role", "want viewer, responder, manager or admin, got %q", u.Role)
 	}
-	fact := userFact{Display: u.Display, Role: u.Role}
 	if password != "" {
 		var err error
 		if u.Password, err = s.hashPassword(ctx, u.Name, password); err != nil {
 			return u, err
 		}
-		fact.Password = "set"
 	}
 	u.CreatedAt, u.CreatedBy = s.o.Now().UTC(), by.Actor
 	err := s.o.DB.Update(ctx, func(tx store.Tx) error {
@@ -58,7 +64,7 @@ func (s *Store) CreateUser(ctx context.Context, by By, u User, password string) 
 		if err := s.users.Put(tx, u); err != nil {
 			return err
 		}
-		return s.note(tx, by, "create", "user", u.Name, fact)
+		return s.note(tx, by, "create", "user", u.Name, act{after: u.fact()})
 	})
 	return u, err
 }
@@ -92,7 +98,9 @@ func (s *Store) EditUser(ctx context.Context, by By, name string, e UserEdit) (U
 		}
 		u = row.Doc
 		before := u
-		fact := userFact{}
+		var changed struct { // what before and after cannot show
+			Password string `json:"password,omitempty"`
+		}
 		if e.Display != nil {
 			u.Display = *e.Display
 		}
@@ -103,12 +111,11 @@ func (s *Store) EditUser(ctx context.Context, by By, name string, e UserEdit) (U
 			u.Disabled = *e.Disabled
 		}
 		if e.Password != nil {
-			u.Password, fact.Password = hashed, "set"
+			u.Password, changed.Password = hashed, "set"
 			if hashed == "" {
-				fact.Password = "removed"
+				changed.Password = "removed"
 			}
 		}
-		fact.Display, fact.Role, fact.Disabled = u.Display, u.Role, u.Disabled
 		if err := s.keepAnAdmin(tx, before, u); err != nil {
 			return err
 		}
@@ -120,7 +127,7 @@ func (s *Store) EditUser(ctx context.Context, by By, name string, e UserEdit) (U
 		if err := s.users.Put(tx, u); err != nil {
 			return err
 		}
-		return s.note(tx, by, "edit", "user", name, fact)
+		return s.note(tx, by, "edit", "user", name, act{args: changed, before: before.fact(), after: u.fact()})
 	})
 	return u, err
 }
@@ -150,7 +157,7 @@ func (s *Store) DeleteUser(ctx context.Context, by By, name string) error {
 		if err := s.users.Delete(tx, name); err != nil {
 			return err
 		}
-		return s.note(tx, by, "delete", "user", name, userFact{Role: row.Doc.Role})
+		return s.note(tx, by, "delete", "user", name, act{before: row.Doc.fact()})
 	})
 }
 

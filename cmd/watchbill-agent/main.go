@@ -28,7 +28,8 @@ import (
 // version is set by the build.
 var version = "dev"
 
-// Exit codes.
+// Exit codes: 2 is for what the call itself says (flags and variables), 1 for all
+// else, a configuration file included; the server has the same rule.
 const (
 	exitFine   = 0
 	exitFailed = 1
@@ -36,17 +37,17 @@ const (
 )
 
 type flags struct {
-	ServerURL  string `name:"server.url" env:"WATCHBILL_SERVER_URL" placeholder:"URL" help:"Address of the Watchbill server, e.g. https://watchbill.example.org:7470."`
-	TokenFile  string `name:"token-file" env:"WATCHBILL_TOKEN_FILE" placeholder:"FILE" help:"File with the join token. It is read when the agent joins, and again if its credential is revoked."`
-	Once       bool   `name:"once" env:"WATCHBILL_ONCE" help:"Take one report and end: print it with --output, or send it to --server.url."`
-	Output     string `name:"output" env:"WATCHBILL_OUTPUT" placeholder:"FILE" help:"With --once: write the report as JSON to this file (\"-\" for standard output) and send nothing."`
-	StateDir   string `name:"state-dir" env:"WATCHBILL_STATE_DIR" default:"/var/lib/watchbill-agent" placeholder:"DIR" help:"Directory for the agent's identity and for reports that wait for the server (${default})."`
-	ConfigFile string `name:"config.file" env:"WATCHBILL_CONFIG_FILE" placeholder:"FILE" help:"Configuration file in YAML: sections, schedule, watched files. Nothing in it is required."`
-	LogLevel   string `name:"log.level" env:"WATCHBILL_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`
-	LogFormat  string `name:"log.format" env:"WATCHBILL_LOG_FORMAT" default:"logfmt" enum:"logfmt,json" placeholder:"FORMAT" help:"logfmt or json (${default})."`
-	CAFile     string `name:"tls.ca-file" env:"WATCHBILL_TLS_CA_FILE" placeholder:"FILE" help:"Trust only these authorities (PEM) for the server's certificate, instead of the system's."`
+	ServerURL  string `name:"server.url" env:"WATCHBILL_AGENT_SERVER_URL,WATCHBILL_SERVER_URL" placeholder:"URL" help:"Address of the Watchbill server, e.g. https://watchbill.example.org:7470."`
+	TokenFile  string `name:"token-file" env:"WATCHBILL_AGENT_TOKEN_FILE,WATCHBILL_TOKEN_FILE" placeholder:"FILE" help:"File with the join token. It is read when the agent joins, and again if its credential is revoked."`
+	Once       bool   `name:"once" env:"WATCHBILL_AGENT_ONCE,WATCHBILL_ONCE" help:"Take one report and end: print it with --output, or send it to --server.url."`
+	Output     string `name:"output" env:"WATCHBILL_AGENT_OUTPUT" placeholder:"FILE" help:"With --once: write the report as JSON to this file (\"-\" for standard output) and send nothing. WATCHBILL_OUTPUT counts too with --once, except table and json, which are the command line's."`
+	StateDir   string `name:"state-dir" env:"WATCHBILL_AGENT_STATE_DIR,WATCHBILL_STATE_DIR" default:"/var/lib/watchbill-agent" placeholder:"DIR" help:"Directory for the agent's identity and for reports that wait for the server (${default})."`
+	ConfigFile string `name:"config.file" env:"WATCHBILL_AGENT_CONFIG_FILE,WATCHBILL_CONFIG_FILE" placeholder:"FILE" help:"Configuration file in YAML: sections, schedule, watched files. Nothing in it is required."`
+	LogLevel   string `name:"log.level" env:"WATCHBILL_AGENT_LOG_LEVEL,WATCHBILL_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"debug, info, warn or error (${default})."`
+	LogFormat  string `name:"log.format" env:"WATCHBILL_AGENT_LOG_FORMAT,WATCHBILL_LOG_FORMAT" default:"logfmt" enum:"logfmt,json" placeholder:"FORMAT" help:"logfmt or json (${default})."`
+	CAFile     string `name:"tls.ca-file" env:"WATCHBILL_AGENT_TLS_CA_FILE,WATCHBILL_TLS_CA_FILE" placeholder:"FILE" help:"Trust only these authorities (PEM) for the server's certificate, instead of the system's."`
 	Version    bool   `name:"version" help:"Print the version and end."`
-	Root       string `name:"root" env:"WATCHBILL_ROOT" hidden:"" help:"Look at the machine whose files lie below this directory."`
+	Root       string `name:"root" env:"WATCHBILL_AGENT_ROOT,WATCHBILL_ROOT" hidden:"" help:"Look at the machine whose files lie below this directory."`
 }
 
 func main() {
@@ -71,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		}
 	}()
 	parser, err := kong.New(&f, kong.Name("watchbill-agent"), kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(ended{code}) }),
-		kong.Description("Discovers the host it runs on and reports it to a Watchbill server. Each flag can be given as WATCHBILL_... in the environment too."))
+		kong.Description("Discovers the host it runs on and reports it to a Watchbill server. Each flag can be given in the environment too: as WATCHBILL_AGENT_..., or, where it is not meant for another program of Watchbill, as WATCHBILL_..."))
 	if err != nil {
 		fmt.Fprintln(stderr, "watchbill-agent:", err)
 		return exitFailed
@@ -83,12 +84,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		fmt.Fprintln(stdout, "watchbill-agent", version)
 		return exitFine
 	}
+	f.sharedOutput()
 	if err := f.check(); err != nil {
 		return usage(stderr, err)
 	}
 	config, err := agent.LoadConfig(f.ConfigFile)
 	if err != nil {
-		return usage(stderr, err)
+		fmt.Fprintf(stderr, "watchbill-agent: %v\n", err)
+		return exitFailed
 	}
 	log := f.logger(stderr)
 	if err := f.do(ctx, config, log, stdout); err != nil {
@@ -110,6 +113,17 @@ func (e usageError) Unwrap() error { return e.error }
 func usage(stderr io.Writer, err error) int {
 	fmt.Fprintf(stderr, "watchbill-agent: %v\nRun \"watchbill-agent --help\" for the flags and what they take.\n", err)
 	return exitUsage
+}
+
+// sharedOutput takes the file from WATCHBILL_OUTPUT where that means one. The command
+// line's variable of the same name says table or json, and whoever has set it for
+// that must not find a report in a file named json instead of at the server.
+func (f *flags) sharedOutput() {
+	switch v := os.Getenv("WATCHBILL_OUTPUT"); {
+	case f.Output != "" || !f.Once || v == "table" || v == "json":
+	default:
+		f.Output = v
+	}
 }
 
 // check finds combinations that make no sense.

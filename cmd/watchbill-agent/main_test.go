@@ -20,14 +20,6 @@ func runWith(t *testing.T, args ...string) (code int, stdout, stderr string) {
 }
 
 func TestWrongUsageNamesFlagAndMend(t *testing.T) {
-	bad := filepath.Join(t.TempDir(), "bad.yml")
-	if err := os.WriteFile(bad, []byte("sections:\n  nonsense: false\n  host: false\nspool_bytes: 3\nwatch_files: [relative]\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	unknown := filepath.Join(t.TempDir(), "unknown.yml")
-	if err := os.WriteFile(unknown, []byte("sektions: {}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		args []string
 		says []string
@@ -38,9 +30,6 @@ func TestWrongUsageNamesFlagAndMend(t *testing.T) {
 		{[]string{"--log.level=loud", "--once", "--output=-"}, []string{"--log.level", "debug"}},
 		{[]string{"--server.url=nonsense", "--state-dir", t.TempDir()}, []string{"--server.url", "https://"}},
 		{[]string{"--server.url=http://127.0.0.1:1", "--tls.ca-file=/x", "--state-dir", t.TempDir()}, []string{"--tls.ca-file", "https"}},
-		{[]string{"--server.url=http://127.0.0.1:1", "--config.file=/does/not/exist"}, []string{"--config.file"}},
-		{[]string{"--server.url=http://127.0.0.1:1", "--config.file=" + bad}, []string{"sections.nonsense", "sections.host", "spool_bytes", "watch_files[0]"}},
-		{[]string{"--server.url=http://127.0.0.1:1", "--config.file=" + unknown}, []string{"sektions"}},
 	} {
 		code, _, stderr := runWith(t, c.args...)
 		if code != exitUsage {
@@ -51,6 +40,63 @@ func TestWrongUsageNamesFlagAndMend(t *testing.T) {
 				t.Errorf("%v: %q does not say %q", c.args, stderr, s)
 			}
 		}
+	}
+}
+
+// What a configuration file says is no mistake of the call: 1, as the server has it.
+func TestWrongConfigurationFile(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.yml")
+	text := "sektions: {}\nsections:\n  nonsense: false\n  host: false\nspool_bytes: 3\nwatch_files: relative\nschedule: {report: 30}\n"
+	if err := os.WriteFile(bad, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, says := range map[string][]string{
+		"/does/not/exist": {"--config.file"},
+		bad:               {`line 1: unknown field "sektions" in the top level`, "sections.nonsense", "sections.host", "spool_bytes", "line 6: watch_files: want a list, got the text `relative`", `line 7: schedule.report: "30" is no time span`},
+	} {
+		code, _, stderr := runWith(t, "--server.url=http://127.0.0.1:1", "--config.file="+file)
+		if code != exitFailed {
+			t.Errorf("%s: exit code %d, want %d", file, code, exitFailed)
+		}
+		for _, s := range says {
+			if !strings.Contains(stderr, s) {
+				t.Errorf("%s: %q does not say %q", file, stderr, s)
+			}
+		}
+		if strings.Contains(stderr, "agent.") || strings.Contains(stderr, "unmarshal") {
+			t.Errorf("words of the inside reach the user: %s", stderr)
+		}
+	}
+}
+
+// A variable that is set for the command line must not turn the agent into something else.
+func TestVariablesOfTheCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	t.Setenv("WATCHBILL_OUTPUT", "json")
+	code, _, stderr := runWith(t, "--once", "--server.url=http://127.0.0.1:1", "--state-dir", filepath.Join(dir, "state"))
+	if _, err := os.Stat("json"); err == nil || code != exitFailed || !strings.Contains(stderr, "--token-file") {
+		t.Errorf("WATCHBILL_OUTPUT=json: exit code %d, %s, %v", code, stderr, err)
+	}
+	// The loop does not take it for a flag that it cannot have.
+	if f := (flags{ServerURL: "http://127.0.0.1:1"}); true {
+		f.sharedOutput()
+		if err := f.check(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Setenv("WATCHBILL_OUTPUT", "report.json")
+	f := flags{Once: true}
+	f.sharedOutput()
+	if f.Output != "report.json" {
+		t.Errorf("a file in WATCHBILL_OUTPUT: %q", f.Output)
+	}
+	// The agent's own variable goes before the one that it shares.
+	t.Setenv("WATCHBILL_OUTPUT", "")
+	t.Setenv("WATCHBILL_CONFIG_FILE", "/of/the/server.yml")
+	t.Setenv("WATCHBILL_AGENT_CONFIG_FILE", "/of/the/agent.yml")
+	if _, _, stderr := runWith(t, "--server.url=http://127.0.0.1:1"); !strings.Contains(stderr, "/of/the/agent.yml") {
+		t.Errorf("read %s", stderr)
 	}
 }
 

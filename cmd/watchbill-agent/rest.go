@@ -10,11 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rest gives memory back before the loop idles: after a report what was garbage of
-// it, and each time the program's own code and constants, of which most is not
+// rest gives memory back before the loop idles: now and then what was garbage of
+// the reports, and each time the program's own code and constants, of which most is not
 // needed for minutes. Those pages are the file's: the kernel keeps them as long as
 // it has room and maps them again when they are touched.
-type rest struct{ program []span }
+type rest struct {
+	program []span
+	reports int
+}
+
+// collected are the reports after which garbage is collected at once: those of the
+// start, which leave most of it, and then every fifth.
+func (r *rest) collected() bool { return r.reports <= 3 || r.reports%5 == 0 }
 
 type span struct{ from, size uintptr }
 
@@ -55,7 +62,9 @@ func programSpan(line, program string) (span, bool) {
 
 func (r *rest) after(report bool) {
 	if report {
-		debug.FreeOSMemory()
+		if r.reports++; r.collected() {
+			debug.FreeOSMemory()
+		}
 	}
 	for _, s := range r.program {
 		_, _, _ = unix.Syscall(unix.SYS_MADVISE, s.from, s.size, unix.MADV_DONTNEED) // advice: its failure changes nothing

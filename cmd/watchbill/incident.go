@@ -1,33 +1,36 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/watchbill/watchbill/api"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 type incidentCmd struct {
-	List        incidentListCmd   `cmd:"" help:"List incidents, newest first."`
-	Show        incidentShowCmd   `cmd:"" help:"Show one incident as a report."`
-	Create      incidentCreateCmd `cmd:"" help:"Open an incident by hand."`
-	Acknowledge ackCmd            `cmd:"" help:"Somebody works on it."`
-	Assign      assignCmd         `cmd:"" help:"Give it to a person or a team."`
-	Hold        holdCmd           `cmd:"" help:"Wait for the caller, a problem, a vendor or a change."`
-	Resume      resumeCmd         `cmd:"" help:"Go on after a hold."`
-	Resolve     resolveCmd        `cmd:"" help:"It works again."`
-	Close       closeCmd          `cmd:"" help:"Nothing is left to do."`
-	Reopen      reopenCmd         `cmd:"" help:"It was not over."`
-	Cancel      cancelCmd         `cmd:"" help:"It was none."`
-	Note        noteCmd           `cmd:"" help:"Write on the timeline."`
-	Merge       mergeCmd          `cmd:"" help:"Another incident takes its alerts over."`
-	Split       splitCmd          `cmd:"" help:"Some of its alerts become an incident of their own."`
+	List        incidentListCmd        `cmd:"" help:"List incidents, newest first."`
+	Show        incidentShowCmd        `cmd:"" help:"Show one incident as a report."`
+	Create      createCmd[newIncident] `cmd:"" help:"Open an incident by hand."`
+	Acknowledge verbCmd[noteFlags]     `cmd:"" help:"Somebody works on it."`
+	Assign      verbCmd[assignFlags]   `cmd:"" help:"Give it to a person or a team."`
+	Hold        verbCmd[holdFlags]     `cmd:"" help:"Wait for the caller, a problem, a vendor or a change."`
+	Resume      verbCmd[noteFlags]     `cmd:"" help:"Go on after a hold."`
+	Resolve     verbCmd[resolveFlags]  `cmd:"" help:"It works again."`
+	Close       verbCmd[noteFlags]     `cmd:"" help:"Nothing is left to do."`
+	Reopen      verbCmd[reasonFlags]   `cmd:"" help:"It was not over."`
+	Cancel      verbCmd[reasonFlags]   `cmd:"" help:"It was none."`
+	Edit        verbCmd[incidentEdit]  `cmd:"" help:"Change title, description, impact or urgency."`
+	Major       verbCmd[majorFlags]    `cmd:"" help:"Declare a major incident, or change who has which role."`
+	Minor       verbCmd[reasonFlags]   `cmd:"" help:"Take the declaration back."`
+	Merge       verbCmd[mergeFlags]    `cmd:"" help:"Another incident takes its alerts over."`
+	Note        noteCmd                `cmd:"" help:"Write on the timeline."`
+	Split       splitCmd               `cmd:"" help:"Some of its alerts become an incident of their own."`
+	Review      reviewCmd              `cmd:"" help:"Show the post-incident review, or its draft; --file finishes it."`
 }
 
 type incidentListCmd struct {
@@ -57,7 +60,7 @@ func cause(i api.Incident) string {
 }
 
 type incidentShowCmd struct {
-	ID string `arg:"" help:"The incident, e.g. INC00000001."`
+	ID recordID `arg:"" help:"The incident, e.g. INC00000001."`
 	show
 	remote
 }
@@ -70,7 +73,7 @@ func (c *incidentShowCmd) Run(io streams) error {
 	}
 	ctx, stop := interrupted()
 	defer stop()
-	path := "/api/v1/incidents/" + url.PathEscape(strings.ToUpper(c.ID))
+	path := "/api/v1/incidents/" + c.ID.path()
 	var raw json.RawMessage
 	if err := cl.call(ctx, http.MethodGet, path, nil, &raw); err != nil {
 		return err
@@ -256,220 +259,103 @@ func summary(a api.Alert) string {
 	return ""
 }
 
-type incidentCreateCmd struct {
-	Title       string `name:"title" required:"" placeholder:"TEXT" help:"What is wrong, in a few words."`
-	Impact      int    `name:"impact" default:"2" placeholder:"1-3" help:"1 high, 2 medium, 3 low (${default})."`
-	Urgency     int    `name:"urgency" default:"2" placeholder:"1-3" help:"1 high, 2 medium, 3 low (${default})."`
-	Description string `name:"description" placeholder:"TEXT" help:"More words."`
-	Assignee    string `name:"assignee" placeholder:"USER" help:"Who works on it."`
-	Team        string `name:"team" placeholder:"TEAM" help:"Which team works on it."`
-	CI          string `name:"ci" placeholder:"ID" help:"The configuration item that it is about."`
-	Service     string `name:"service" placeholder:"NAME" help:"The service that it concerns."`
-	show
-	remote
+type newIncident struct {
+	Title       string `name:"title" json:"title" required:"" placeholder:"TEXT" help:"What is wrong, in a few words."`
+	Impact      int    `name:"impact" json:"impact" default:"2" placeholder:"1-3" help:"1 high, 2 medium, 3 low (${default})."`
+	Urgency     int    `name:"urgency" json:"urgency" default:"2" placeholder:"1-3" help:"1 high, 2 medium, 3 low (${default})."`
+	Description string `name:"description" json:"description,omitempty" placeholder:"TEXT" help:"More words."`
+	Assignee    string `name:"assignee" json:"assignee,omitempty" placeholder:"USER" help:"Who works on it."`
+	Team        string `name:"team" json:"team,omitempty" placeholder:"TEAM" help:"Which team works on it."`
+	CI          string `name:"ci" json:"ci,omitempty" placeholder:"ID" help:"The configuration item that it is about."`
+	Service     string `name:"service" json:"service,omitempty" placeholder:"NAME" help:"The service that it concerns."`
 }
 
-// Run implements kong's command.
-func (c *incidentCreateCmd) Run(io streams) error {
-	for flag, v := range map[string]int{"--impact": c.Impact, "--urgency": c.Urgency} {
-		if v < 1 || v > 3 {
-			return usagef("%s: want 1 (high), 2 or 3 (low), got %d", flag, v)
-		}
-	}
-	return c.write(io, c.show, http.MethodPost, "/api/v1/incidents", api.NewIncident{
-		Title: c.Title, Description: c.Description, Impact: c.Impact, Urgency: c.Urgency, Assignee: c.Assignee, Team: c.Team, CI: c.CI, Service: c.Service,
-	})
-}
-
-// write does one call that answers an incident, and says what it is now.
-func (r remote) write(io streams, s show, method, path string, body any) error {
-	c, err := r.client()
-	if err != nil {
-		return err
-	}
-	ctx, stop := interrupted()
-	defer stop()
-	return writeIncident(ctx, c, io, s, method, path, body)
-}
-
-func writeIncident(ctx context.Context, c *client, io streams, s show, method, path string, body any) error {
-	var raw json.RawMessage
-	if err := c.call(ctx, method, path, body, &raw); err != nil {
-		return err
-	}
-	if s.json() {
-		return writeJSON(io.out, raw)
-	}
-	var i api.Incident
-	if err := json.Unmarshal(raw, &i); err != nil {
-		return fmt.Errorf("read the incident: %w", err)
-	}
-	_, err := fmt.Fprintf(io.out, "%s is %s, priority %d: %s\n", i.ID, i.State, i.Priority, oneLine(i.Title))
-	return err
-}
-
-// ids are the incidents that a verb is done to.
-type ids struct {
-	IDs []string `arg:"" name:"id" help:"One or more incidents, e.g. INC00000001."`
-	show
-	remote
-}
-
-// verb does a verb to each incident; it stops at the first that refuses.
-func (c ids) verb(io streams, name string, args map[string]any) error {
-	for k, v := range args {
-		if v == "" {
-			delete(args, k)
-		}
-	}
-	cl, err := c.client()
-	if err != nil {
-		return err
-	}
-	ctx, stop := interrupted()
-	defer stop()
-	for _, id := range c.IDs {
-		if err := writeIncident(ctx, cl, io, c.show, http.MethodPost, "/api/v1/incidents/"+url.PathEscape(strings.ToUpper(id))+"/"+name, args); err != nil {
-			return err
+func (n newIncident) check() error {
+	for _, f := range []struct {
+		flag string
+		v    int
+	}{{"--impact", n.Impact}, {"--urgency", n.Urgency}} {
+		if f.v < 1 || f.v > 3 {
+			return usagef("%s: want 1 (high), 2 or 3 (low), got %d", f.flag, f.v)
 		}
 	}
 	return nil
 }
 
-type note struct {
-	Note string `name:"note" placeholder:"TEXT" help:"Goes onto the timeline."`
-}
-
-type ackCmd struct {
-	ids
-	note
-}
-
-// Run implements kong's command.
-func (c *ackCmd) Run(io streams) error {
-	return c.verb(io, "acknowledge", map[string]any{"note": c.Note})
-}
-
-type assignCmd struct {
-	ids
-	Assignee string `name:"assignee" placeholder:"USER" help:"Who works on it."`
-	Team     string `name:"team" placeholder:"TEAM" help:"Which team works on it."`
-	note
-}
-
-// Run implements kong's command.
-func (c *assignCmd) Run(io streams) error {
-	if c.Assignee == "" && c.Team == "" {
-		return usagef("assign: give --assignee or --team")
+// What the verbs of an incident take.
+type (
+	holdFlags struct {
+		Reason string `name:"reason" json:"reason" required:"" enum:"caller,problem,vendor,change" placeholder:"REASON" help:"caller, problem, vendor or change."`
+		noteFlags
 	}
-	return c.verb(io, "assign", map[string]any{"assignee": c.Assignee, "team": c.Team, "note": c.Note})
-}
-
-type holdCmd struct {
-	ids
-	Reason string `name:"reason" required:"" enum:"caller,problem,vendor,change" placeholder:"REASON" help:"caller, problem, vendor or change."`
-	note
-}
-
-// Run implements kong's command.
-func (c *holdCmd) Run(io streams) error {
-	return c.verb(io, "hold", map[string]any{"reason": c.Reason, "note": c.Note})
-}
-
-type resumeCmd struct {
-	ids
-	note
-}
-
-// Run implements kong's command.
-func (c *resumeCmd) Run(io streams) error {
-	return c.verb(io, "resume", map[string]any{"note": c.Note})
-}
-
-type resolveCmd struct {
-	ids
-	Resolution string `name:"resolution" placeholder:"TEXT" help:"What mended it."`
-	note
-}
-
-// Run implements kong's command.
-func (c *resolveCmd) Run(io streams) error {
-	return c.verb(io, "resolve", map[string]any{"resolution": c.Resolution, "note": c.Note})
-}
-
-type closeCmd struct {
-	ids
-	note
-}
-
-// Run implements kong's command.
-func (c *closeCmd) Run(io streams) error {
-	return c.verb(io, "close", map[string]any{"note": c.Note})
-}
-
-type reason struct {
-	Reason string `name:"reason" placeholder:"TEXT" help:"Why."`
-}
-
-type reopenCmd struct {
-	ids
-	reason
-	note
-}
-
-// Run implements kong's command.
-func (c *reopenCmd) Run(io streams) error {
-	return c.verb(io, "reopen", map[string]any{"reason": c.Reason, "note": c.Note})
-}
-
-type cancelCmd struct {
-	ids
-	reason
-	note
-}
-
-// Run implements kong's command.
-func (c *cancelCmd) Run(io streams) error {
-	return c.verb(io, "cancel", map[string]any{"reason": c.Reason, "note": c.Note})
-}
-
-type noteCmd struct {
-	ID   string   `arg:"" help:"The incident."`
-	Text []string `arg:"" help:"What to write."`
-	show
-	remote
-}
-
-// Run implements kong's command.
-func (c *noteCmd) Run(io streams) error {
-	return ids{[]string{c.ID}, c.show, c.remote}.verb(io, "notes", map[string]any{"note": strings.Join(c.Text, " ")})
-}
-
-type mergeCmd struct {
-	ids
-	Into    string `name:"into" required:"" placeholder:"ID" help:"The incident that takes over."`
-	NoTeach bool   `name:"no-teach" help:"Only this once: later failures like the two are grouped as before."`
-	reason
-}
-
-// Run implements kong's command.
-func (c *mergeCmd) Run(io streams) error {
-	return c.verb(io, "merge", map[string]any{"into": strings.ToUpper(c.Into), "reason": c.Reason, "teach": !c.NoTeach})
-}
+	resolveFlags struct {
+		Resolution string `name:"resolution" json:"resolution,omitempty" placeholder:"TEXT" help:"What mended it."`
+		noteFlags
+	}
+	incidentEdit struct {
+		Title       string `name:"title" json:"title,omitempty" placeholder:"TEXT" help:"What is wrong, in a few words."`
+		Description string `name:"description" json:"description,omitempty" placeholder:"TEXT" help:"More words."`
+		Impact      int    `name:"impact" json:"impact,omitempty" placeholder:"1-3" help:"1 high, 2 medium, 3 low; wants --reason."`
+		Urgency     int    `name:"urgency" json:"urgency,omitempty" placeholder:"1-3" help:"1 high, 2 medium, 3 low; wants --reason."`
+		reasonFlags
+	}
+	majorFlags struct {
+		Roles map[string]string `name:"role" json:"roles,omitempty" placeholder:"ROLE=WHO" help:"commander, communications, operations, planning, scribe or liaison; may be repeated. ROLE= frees it."`
+		reasonFlags
+	}
+	mergeFlags struct {
+		Into   recordID `name:"into" json:"into" required:"" placeholder:"ID" help:"The incident that takes over."`
+		Reason string   `name:"reason" json:"reason,omitempty" placeholder:"TEXT" help:"Why."`
+		Teach  bool     `name:"teach" json:"teach" default:"true" negatable:"" help:"--no-teach: only this once; later failures like the two are grouped as before."`
+	}
+)
 
 type splitCmd struct {
-	ID      string   `arg:"" help:"The incident."`
-	Alerts  []string `arg:"" name:"alert" help:"The alerts that leave, e.g. ALT00000001."`
-	NoTeach bool     `name:"no-teach" help:"Only this once: later alerts like these are grouped as before."`
-	reason
+	ID     recordID   `arg:"" help:"The incident."`
+	Alerts []recordID `arg:"" name:"alert" help:"The alerts that leave, e.g. ALT00000001."`
+	Reason string     `name:"reason" placeholder:"TEXT" help:"Why."`
+	Teach  bool       `name:"teach" default:"true" negatable:"" help:"--no-teach: only this once; later alerts like these are grouped as before."`
 	show
 	remote
 }
 
 // Run implements kong's command.
 func (c *splitCmd) Run(io streams) error {
-	for i := range c.Alerts {
-		c.Alerts[i] = strings.ToUpper(c.Alerts[i])
+	return c.act(io, c.show, "incidents", "split", []recordID{c.ID}, map[string]any{"alerts": c.Alerts, "reason": c.Reason, "teach": c.Teach})
+}
+
+type reviewCmd struct {
+	ID   recordID `arg:"" help:"The incident."`
+	File string   `name:"file" placeholder:"FILE" help:"Markdown that becomes the review (- for standard input); the incident must be over."`
+	show
+	remote
+}
+
+// Run implements kong's command.
+func (c *reviewCmd) Run(s streams) error {
+	path := "/api/v1/incidents/" + c.ID.path() + "/review"
+	if c.File != "" {
+		in, err := opened(c.File, s)
+		if err != nil {
+			return fmt.Errorf("--file: %w", err)
+		}
+		defer in.Close()
+		text, err := io.ReadAll(in)
+		if err != nil {
+			return fmt.Errorf("--file: %w", err)
+		}
+		cl, err := c.client()
+		if err != nil {
+			return err
+		}
+		ctx, stop := interrupted()
+		defer stop()
+		if err := cl.call(ctx, http.MethodPut, path, api.ReviewText{Text: string(text)}, nil); err != nil {
+			return err
+		}
 	}
-	return ids{[]string{c.ID}, c.show, c.remote}.verb(io, "split", map[string]any{"alerts": c.Alerts, "reason": c.Reason, "teach": !c.NoTeach})
+	return showOne(c.remote, c.show, s, path, func(r itsm.Review) error {
+		_, err := fmt.Fprint(s.out, clean(strings.TrimRight(r.Text, "\n")+"\n"))
+		return err
+	})
 }

@@ -22,16 +22,20 @@ type cli struct {
 	Server serverCmd `cmd:"" group:"server" help:"Run the server."`
 	Demo   demoCmd   `cmd:"" group:"server" help:"Play a recorded storm through the real engine in a throw-away directory and show its pages."`
 
-	Incident incidentCmd `cmd:"" group:"records" help:"Incidents: list, show, and every verb."`
-	Alert    alertCmd    `cmd:"" group:"records" help:"Received alerts with their fate."`
-	Problem  problemCmd  `cmd:"" group:"records" help:"Problems: what makes incidents come back."`
-	Service  serviceCmd  `cmd:"" group:"records" help:"Services with their health."`
-	CI       ciCmd       `cmd:"" name:"ci" group:"records" help:"Configuration items: list, show, history, graph, impact."`
-	Teach    teachCmd    `cmd:"" group:"records" help:"Teach the correlator: not related, related, always page; list and withdraw."`
-	Software softwareCmd `cmd:"" group:"records" help:"Installed products, versions and where they are."`
+	Incident    incidentCmd    `cmd:"" group:"records" help:"Incidents: list, show, and every verb."`
+	Alert       alertCmd       `cmd:"" group:"records" help:"Received alerts with their fate."`
+	Problem     problemCmd     `cmd:"" group:"records" help:"Problems: what makes incidents come back; list, show, and every verb."`
+	Maintenance maintenanceCmd `cmd:"" group:"records" help:"Maintenance windows: plan, end, extend."`
+	Service     serviceCmd     `cmd:"" group:"records" help:"Services with their health."`
+	KPI         kpiCmd         `cmd:"" name:"kpi" group:"records" help:"KPIs of a span of time, as a table, JSON or CSV."`
+	CI          ciCmd          `cmd:"" name:"ci" group:"records" help:"Configuration items: list, show, history, graph, impact."`
+	Teach       teachCmd       `cmd:"" group:"records" help:"Teach the correlator: not related, related, always page; list and withdraw."`
+	Software    softwareCmd    `cmd:"" group:"records" help:"Installed products, versions and where they are."`
 
+	User      userCmd      `cmd:"" group:"access" help:"People who log in: list, create, edit, delete."`
 	Token     tokenCmd     `cmd:"" group:"access" help:"Tokens: list, create, revoke."`
 	Source    sourceCmd    `cmd:"" group:"access" help:"Senders of alerts with their health."`
+	Audit     auditCmd     `cmd:"" group:"access" help:"Who did what, when, from where: list, export."`
 	LoginLink loginLinkCmd `cmd:"" name:"login-link" group:"access" help:"Make a one-time login link for a user of a running server."`
 
 	Backup      backupCmd    `cmd:"" group:"operations" help:"Copy everything of a running server into a file."`

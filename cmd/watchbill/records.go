@@ -16,6 +16,22 @@ import (
 type alertCmd struct {
 	List alertListCmd `cmd:"" help:"List every received alert with its fate, newest first."`
 	Show alertShowCmd `cmd:"" help:"Show one alert: binding, fate, evidence."`
+
+	Quarantine quarantineCmd `cmd:"" help:"What was received and could not be read, newest first."`
+}
+
+type quarantineCmd struct {
+	listFlags
+	show
+	remote
+}
+
+// Run implements kong's command.
+func (c *quarantineCmd) Run(io streams) error {
+	return showList(c.remote, c.show, io, "/api/v1/quarantine", c.listFlags, []string{"AGE", "SOURCE", "REASON", "RECEIVED"},
+		func(q api.Quarantined) []string {
+			return []string{age(q.At), q.Source, cut(q.Reason, 80), cut(q.Raw, 60)}
+		})
 }
 
 type alertListCmd struct {
@@ -41,14 +57,14 @@ func (c *alertListCmd) Run(io streams) error {
 }
 
 type alertShowCmd struct {
-	ID string `arg:"" help:"The alert, e.g. ALT00000001."`
+	ID recordID `arg:"" help:"The alert, e.g. ALT00000001."`
 	show
 	remote
 }
 
 // Run implements kong's command.
 func (c *alertShowCmd) Run(io streams) error {
-	return showOne(c.remote, c.show, io, "/api/v1/alerts/"+url.PathEscape(strings.ToUpper(c.ID)), func(a api.Alert) error {
+	return showOne(c.remote, c.show, io, "/api/v1/alerts/"+c.ID.path(), func(a api.Alert) error {
 		r := &report{w: io.out}
 		r.printf("%s  %s\n\n", a.ID, a.Name)
 		r.field("status", "%s", string(a.Status))
@@ -107,77 +123,6 @@ func pairs(r *report, title string, m map[string]string) {
 	for _, k := range keys {
 		r.printf("  %s = %s\n", k, m[k])
 	}
-}
-
-type problemCmd struct {
-	List problemListCmd `cmd:"" help:"List problems, newest first."`
-	Show problemShowCmd `cmd:"" help:"Show one problem with its incidents."`
-}
-
-type problemListCmd struct {
-	listFlags
-	show
-	remote
-}
-
-// Run implements kong's command.
-func (c *problemListCmd) Run(io streams) error {
-	return showList(c.remote, c.show, io, "/api/v1/problems", c.listFlags, []string{"ID", "PRIORITY", "STATE", "INCIDENTS", "LAST", "KNOWN", "TITLE"},
-		func(p api.ProblemRecord) []string {
-			known := "-"
-			if p.KnownError {
-				known = "yes"
-			}
-			return []string{p.ID, fmt.Sprint(p.Priority), string(p.State), fmt.Sprint(p.Incidents), age(p.LastAt), known, cut(p.Title, 60)}
-		})
-}
-
-type problemShowCmd struct {
-	ID string `arg:"" help:"The problem, e.g. PRB00000001."`
-	show
-	remote
-}
-
-// Run implements kong's command.
-func (c *problemShowCmd) Run(io streams) error {
-	path := "/api/v1/problems/" + url.PathEscape(strings.ToUpper(c.ID))
-	return showOne(c.remote, c.show, io, path, func(p api.ProblemRecord) error {
-		r := &report{w: io.out}
-		r.printf("%s  %s\n\n", p.ID, p.Title)
-		r.field("state", "%s", string(p.State))
-		r.field("priority", "%d", p.Priority)
-		r.field("opened", "%s by %s%s", stamp(p.OpenedAt), p.OpenedBy, prefixed(": ", p.Why))
-		r.field("assigned to", "%s", strings.Trim(p.Assignee+", "+p.Team, ", "))
-		r.field("root cause", "%s", p.RootCause)
-		r.field("workaround", "%s", p.Workaround)
-		r.field("fix", "%s", p.Fix)
-		r.field("resolved", "%s", stampOf(p.ResolvedAt))
-		r.field("closed", "%s", stampOf(p.ClosedAt))
-		r.field("possible now", "%s", strings.Join(p.Legal, ", "))
-		cl, err := c.client()
-		if err != nil {
-			return err
-		}
-		ctx, stop := interrupted()
-		defer stop()
-		incidents, err := list[api.Incident](ctx, cl, path+"/incidents", nil, 20)
-		if err != nil {
-			return err
-		}
-		timeline, err := list[api.TimelineEntry](ctx, cl, path+"/timeline", nil, 0)
-		if err != nil {
-			return err
-		}
-		r.printf("\nIncidents: %d\n", p.Incidents)
-		for _, i := range incidents.Items {
-			r.printf("  %s  %s  %s  %s\n", i.ID, stamp(i.OpenedAt), i.State, i.Title)
-		}
-		r.printf("\nTimeline\n")
-		for _, e := range timeline.Items {
-			r.printf("  %s  %-13s %s: %s\n", stamp(e.At), e.Kind, e.Actor, e.Text)
-		}
-		return r.err
-	})
 }
 
 type serviceCmd struct {

@@ -14,7 +14,8 @@ import (
 // Entry is one change of one field of one item, with who said so. Fields are
 // attribute names; "label.NAME", "ci.name", "ci.tags", "ci.aliases" and the like
 // for the rest of the document; "software:TYPE/NAME" for installed versions;
-// "relation:TYPE" for edges that came or went; "liveness".
+// "relation:TYPE" for edges that came or went; "change:TYPE" for what was told
+// (a deployment, a reboot); "liveness".
 type Entry struct {
 	ID     string    `json:"id"`
 	CI     string    `json:"ci"`
@@ -33,9 +34,13 @@ const (
 )
 
 func (b *batch) log(ci, field string, old, new any, source string) {
+	b.logAt(b.now, ci, field, old, new, source)
+}
+
+func (b *batch) logAt(at time.Time, ci, field string, old, new any, source string) {
 	// The id sorts an item's entries by time, then by order of writing.
-	id := fmt.Sprintf("%s %016x%08x", ci, b.now.UnixMilli(), b.inv.seq.Add(1)&0xffffffff)
-	e := Entry{ID: id, CI: ci, At: event.Instant(b.now), Field: field, Old: old, New: new, Source: source}
+	id := fmt.Sprintf("%s %016x%08x", ci, at.UnixMilli(), b.inv.seq.Add(1)&0xffffffff)
+	e := Entry{ID: id, CI: ci, At: event.Instant(at), Field: field, Old: old, New: new, Source: source}
 	b.write(func(tx store.Tx) error { return b.inv.cols.history.Put(tx, e) })
 }
 

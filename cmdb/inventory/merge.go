@@ -459,6 +459,7 @@ func takeBack(c *cmdb.CI, e *Entry, software map[string]string, relations map[st
 		if text != "" {
 			relations[rest+" "+text] = true
 		}
+	case kind+":" == changePrefix: // it says what was done, and alters nothing here
 	case e.Field == "liveness":
 		c.Liveness = cmdb.Liveness(text)
 	case strings.HasPrefix(e.Field, "label."):

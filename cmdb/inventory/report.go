@@ -428,6 +428,9 @@ func (b *batch) changes(c, old *cmdb.CI, in incoming, was previous, diff package
 				ref = b.childRef(c, unitKey(x.Object))
 			}
 			tell(ref, x.Type, x.Summary, x.Version)
+			if !strings.HasPrefix(x.Type, "package_") { // those stand there by product
+				b.log(ref.ID, changePrefix+x.Type, nil, worded(x.Summary, x.Version), "agent")
+			}
 		}
 	}
 	for _, x := range diff.facts() {

@@ -55,9 +55,9 @@ func cell(c *cmdb.CI, column string) string {
 	return c.Attributes.Text(column)
 }
 
-// harmless keeps a spreadsheet from running what a host was named: a cell that
+// PlainCell keeps a spreadsheet from running what a host was named: a cell that
 // begins like a formula gets an apostrophe, which spreadsheets drop.
-func harmless(s string) string {
+func PlainCell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s
 	}
@@ -100,7 +100,7 @@ func (inv *Inventory) ExportCSV(ctx context.Context, w io.Writer, query, sort st
 	row := make([]string, len(columns))
 	err := inv.Walk(ctx, query, sort, func(c *cmdb.CI) error {
 		for i, col := range columns {
-			row[i] = harmless(cell(c, col))
+			row[i] = PlainCell(cell(c, col))
 		}
 		return out.Write(row)
 	})
@@ -252,7 +252,7 @@ func (inv *Inventory) importLine(ctx context.Context, head, record []string, o I
 	cells := map[string]string{}
 	for i, v := range record {
 		v = strings.TrimSpace(v)
-		if len(v) > 1 && v[0] == '\'' && harmless(v[1:]) != v[1:] {
+		if len(v) > 1 && v[0] == '\'' && PlainCell(v[1:]) != v[1:] {
 			v = v[1:] // an export's own apostrophe
 		}
 		if v != "" {

@@ -260,7 +260,7 @@ type Connection struct {
 	Namespace    string    `json:"namespace,omitempty"` // network namespace, when not the host's
 	Count        int       `json:"count"`               // sockets folded into it in the newest sample
 	Samples      int       `json:"samples,omitempty"`   // samples in which it was seen
-	Evidence     string    `json:"evidence,omitempty"`  // how the direction is known: "listener", "no_listener", "port_range"
+	Evidence     string    `json:"evidence,omitempty"`  // how the direction is known: "listener", "no_listener", "port_range", "shared_port"
 	FirstSeen    time.Time `json:"first_seen"`
 	LastSeen     time.Time `json:"last_seen"`
 }
@@ -345,7 +345,7 @@ type Peer struct {
 }
 
 // Section carries one section's hash and problems and, where the server may not
-// have it, its data. The hash covers the problems too.
+// have it, its data. The hash covers the problems too, which go with the data.
 type Section struct {
 	Hash     string          `json:"hash"`
 	Data     json.RawMessage `json:"data,omitempty"`

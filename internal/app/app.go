@@ -12,11 +12,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
@@ -43,10 +45,12 @@ type Options struct {
 	ListenAddress string // host:port
 	StoragePath   string
 	WebConfigFile string // TLS, in the format of Prometheus' exporter-toolkit
-	AdminToken    string // the first admin's token; "" has one made
-	Version       string
-	Logger        *slog.Logger
-	Out           io.Writer // words for the person who starts it
+	// TrustedProxies are whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	AdminToken     string // the first admin's token; "" has one made
+	Version        string
+	Logger         *slog.Logger
+	Out            io.Writer // words for the person who starts it
 }
 
 // server is what runs between start and stop.
@@ -65,12 +69,14 @@ type server struct {
 	auth      *auth.Store
 	collector *collector.Collector
 	api       *api.API
-	reload    chan chan error
-	space     *room
-	metrics   *api.Metrics
-	tell      teller
-	tls       bool
-	url       string
+	reload    chan chan reloaded
+	// How long the journal and records are kept, in nanoseconds.
+	retention, records atomic.Int64
+	space              *room
+	metrics            *api.Metrics
+	tell               teller
+	tls                bool
+	url                string
 }
 
 // Run serves until ctx ends, then stops in order. hup, where not nil, asks for a
@@ -85,7 +91,7 @@ func Run(ctx context.Context, o Options, hup <-chan os.Signal) (err error) {
 }
 
 func newServer(o Options, now func() time.Time) *server {
-	return &server{o: o, now: now, log: o.Logger, life: &lifecycle{log: o.Logger}, failed: make(chan error, 8), reload: make(chan chan error)}
+	return &server{o: o, now: now, log: o.Logger, life: &lifecycle{log: o.Logger}, failed: make(chan error, 8), reload: make(chan chan reloaded)}
 }
 
 // wait serves until ctx ends or a part fails.
@@ -98,27 +104,23 @@ func (s *server) wait(ctx context.Context, hup <-chan os.Signal) error {
 		case err := <-s.failed:
 			return err
 		case <-hup:
-			if err := s.load(ctx); err != nil {
+			if _, err := s.load(ctx); err != nil {
 				s.log.Error("the configuration was not reloaded: the old one stays in force", "err", err)
 			}
 		case answer := <-s.reload:
-			answer <- s.load(ctx)
+			later, err := s.load(ctx)
+			answer <- reloaded{later, err}
 		}
 	}
 }
 
 func (s *server) open(ctx context.Context) (err error) {
-	if s.cfg, err = config.Load(s.o.ConfigFile); err != nil {
+	loaded, err := Load(s.o.ConfigFile)
+	if err != nil {
 		return err
 	}
-	rules, err := Rules(s.cfg)
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.o.ConfigFile, err)
-	}
-	items, err := CMDBRules(s.cfg, filepath.Dir(s.o.ConfigFile))
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.o.ConfigFile, err)
-	}
+	s.cfg = loaded.Config
+	rules, items := loaded.Rules, loaded.Items
 	if err := s.checkWeb(); err != nil {
 		return err
 	}
@@ -136,7 +138,7 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}
-	s.space = &room{dir: s.o.StoragePath, watermark: uint64(s.cfg.Storage.FreeSpaceWatermarkMiB) << 20, now: s.now}
+	s.space = &room{dir: s.o.StoragePath, now: s.now}
 	if s.journal, err = journal.Open(ctx, s.db, s.now); err != nil {
 		return err
 	}
@@ -147,9 +149,9 @@ func (s *server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.collector = collector.New(collector.Options{
-		Journal: s.journal, Quarantine: s.engine.Records(), Lag: s.engine.Lag, Room: s.space.check, Now: s.now, Find: s.inventory.Find, Logger: s.log,
-		MaxBody: s.cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(s.cfg.Ingest.MaxBacklog),
+		Journal: s.journal, Quarantine: s.engine.Records(), Lag: s.engine.Lag, Room: s.space.check, Now: s.now, Items: s.inventory, Logger: s.log,
 	})
+	s.limit(s.cfg)
 	if err := s.openTeller(ctx); err != nil {
 		return err
 	}
@@ -252,12 +254,12 @@ func (s *server) housekeeping(ctx context.Context) error {
 			}
 			giveBack()
 		case <-rarely.C:
-			if n, err := s.engine.Trim(ctx, s.now().Add(-s.cfg.Storage.JournalRetention.Std())); err != nil && ctx.Err() == nil {
+			if n, err := s.engine.Trim(ctx, s.now().Add(-time.Duration(s.retention.Load()))); err != nil && ctx.Err() == nil {
 				s.log.Error("the journal could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("journal trimmed", "events", n)
 			}
-			if n, err := s.engine.TrimRecords(ctx, s.now().Add(-s.cfg.Storage.RecordRetention.Std())); err != nil && ctx.Err() == nil {
+			if n, err := s.engine.TrimRecords(ctx, s.now().Add(-time.Duration(s.records.Load()))); err != nil && ctx.Err() == nil {
 				s.log.Error("old records could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("records trimmed", "rows", n)
@@ -286,53 +288,74 @@ func (s *server) watchLiveness(ctx context.Context) error {
 	}
 }
 
-// load reads the configuration again: all of it takes effect, or none.
-func (s *server) load(ctx context.Context) error {
-	cfg, err := config.Load(s.o.ConfigFile)
+// load reads the configuration again: all of it takes effect, or none. It returns
+// the settings that were changed and are read at a start only.
+func (s *server) load(ctx context.Context) (later []string, err error) {
+	loaded, err := Load(s.o.ConfigFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	rules, err := Rules(cfg)
-	if err != nil {
-		return err
-	}
-	items, err := CMDBRules(cfg, filepath.Dir(s.o.ConfigFile))
-	if err != nil {
-		return err
-	}
-	if cfg.Storage != s.cfg.Storage || cfg.Ingest != s.cfg.Ingest {
-		s.log.Warn("changes to storage and ingest take effect with the next start")
-	}
+	cfg := loaded.Config
 	receivers, err := s.loadReceivers(cfg.Notifications)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := s.engine.Reload(ctx, rules); err != nil {
-		return err
+	if err := s.engine.Reload(ctx, loaded.Rules); err != nil {
+		return nil, err
 	}
-	if err := s.inventory.Reload(items); err != nil {
-		return err
+	if err := s.inventory.Reload(loaded.Items); err != nil {
+		return nil, err
 	}
 	s.retell(receivers)
-	cfg.Storage, cfg.Ingest = s.cfg.Storage, s.cfg.Ingest
+	s.limit(cfg)
+	was, now := &s.cfg.Notifications, &cfg.Notifications
+	if was.ExternalURL != now.ExternalURL {
+		later = append(later, "notifications.external_url")
+	}
+	if was.HeartbeatURL != now.HeartbeatURL {
+		later = append(later, "notifications.heartbeat_url")
+	}
+	if was.HeartbeatInterval != now.HeartbeatInterval {
+		later = append(later, "notifications.heartbeat_interval")
+	}
+	// What is in force stays known, so that the next reload tells of it again.
+	now.ExternalURL, now.HeartbeatURL, now.HeartbeatInterval = was.ExternalURL, was.HeartbeatURL, was.HeartbeatInterval
 	s.cfg = cfg
 	s.log.Info("configuration reloaded", "file", s.o.ConfigFile)
-	return nil
+	if len(later) > 0 {
+		s.log.Warn("some changes take effect with the next start only", "settings", strings.Join(later, ", "))
+	}
+	return later, nil
+}
+
+// limit puts the bounds of a configuration into force.
+func (s *server) limit(cfg config.Config) {
+	s.space.set(uint64(cfg.Storage.FreeSpaceWatermarkMiB) << 20)
+	s.collector.Limit(collector.Limits{MaxBody: cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(cfg.Ingest.MaxBacklog)})
+	s.retention.Store(int64(cfg.Storage.JournalRetention))
+	s.records.Store(int64(cfg.Storage.RecordRetention))
+}
+
+// reloaded is the answer of a reload.
+type reloaded struct {
+	later []string
+	err   error
 }
 
 // Reload asks the running server to load its configuration again, for POST /-/reload.
-func (s *server) Reload(ctx context.Context) error {
-	answer := make(chan error, 1)
+// It returns the settings that need a restart.
+func (s *server) Reload(ctx context.Context) ([]string, error) {
+	answer := make(chan reloaded, 1)
 	select {
 	case s.reload <- answer:
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	select {
-	case err := <-answer:
-		return err
+	case x := <-answer:
+		return x.later, x.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 }
 

@@ -127,7 +127,7 @@ func TestBadDeskIsNamed(t *testing.T) {
 	for _, x := range []struct{ text, want string }{
 		{"desk: {slas: [{name: a, clock: resolution, target: 4h, start: [in_progress], pause: [on_hold/vendor]}]}", "desk.slas[0].pause[0]"},
 		{"desk: {slas: [{name: a, clock: resolution, target: soon}]}", `want a duration such as 90s, 4h or 30d, got "soon"`},
-		{"desk: {sla: []}", `unknown field "sla"`},
+		{"desk: {sla: []}", `desk.sla: unknown field`},
 		{"desk: {calendars: {c: {open: [{weekdays: ['someday']}]}}}", "someday"},
 		{"notifications: {external_url: watchbill}", "notifications.external_url"},
 		{"notifications: {receivers: x}", `"receivers"`},

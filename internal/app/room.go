@@ -10,13 +10,20 @@ import (
 // room watches free disk space: Badger dies of SIGBUS on a full disk, so writes
 // are refused before.
 type room struct {
-	dir       string
-	watermark uint64 // bytes
-	now       func() time.Time
+	dir string
+	now func() time.Time
 
-	mu   sync.Mutex
-	at   time.Time
-	last error
+	mu        sync.Mutex
+	watermark uint64 // bytes
+	at        time.Time
+	last      error
+}
+
+// set puts another watermark into force, from the next look on.
+func (r *room) set(watermark uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watermark, r.at = watermark, time.Time{}
 }
 
 // roomFor is how long one look at the disk is good for.
@@ -24,11 +31,11 @@ const roomFor = 500 * time.Millisecond
 
 // check returns an error while free space is below the watermark.
 func (r *room) check() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.watermark == 0 {
 		return nil
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	now := r.now()
 	if !r.at.IsZero() && now.Sub(r.at) < roomFor {
 		return r.last

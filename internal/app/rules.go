@@ -1,10 +1,17 @@
 package app
 
 import (
-	"bytes"
+	"encoding"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 
+	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine/fold"
@@ -73,33 +80,130 @@ func Rules(c config.Config) (fold.Rules, error) {
 		}
 		x.Rules = append(x.Rules, z)
 	}
-	if err := x.Validate(); err != nil {
-		return r, under("correlation", err)
-	}
 	r.AutoClose = correlator.Duration(c.Incidents.AutoClose)
 	r.Archive = correlator.Duration(c.Incidents.Archive)
-	if err := desk(c, &r.Desk); err != nil {
-		return r, err
+	wrong := desk(c, &r.Desk)
+	if err := r.Correlation.Validate(); err != nil {
+		wrong = append(wrong, under("correlation", err)...)
 	}
-	return r, r.Validate()
+	return r, wrong.Err()
 }
 
 // desk reads the desk's section over its defaults; errors carry their path in the file.
-func desk(c config.Config, r *itsm.Rules) error {
+func desk(c config.Config, r *itsm.Rules) (wrong fault.List) {
 	raw, err := c.Desk.JSON()
 	if err != nil {
-		return fault.Invalidf("desk", "%v", err)
+		return fault.List{fault.Invalidf("desk", "%v", err)}
 	}
 	if raw != nil {
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.DisallowUnknownFields()
-		if err := d.Decode(r); err != nil {
-			return fault.Invalidf("desk", "%s", strings.TrimPrefix(err.Error(), "json: "))
+		var doc any
+		if err := json.Unmarshal(raw, &doc); err != nil {
+			return fault.List{fault.Invalidf("desk", "%v", err)}
+		}
+		wrong = strangers("desk", doc, reflect.TypeFor[itsm.Rules]())
+		if err := json.Unmarshal(raw, r); err != nil {
+			f := fault.JSON("", err)
+			f.Field = strings.TrimSuffix("desk."+f.Field, ".")
+			return append(wrong, f)
 		}
 	}
 	r.Notify.Enabled = c.Notifications.ReceiversFile != ""
 	if err := r.Validate(); err != nil {
-		return under("desk", err)
+		wrong = append(wrong, under("desk", err)...)
 	}
-	return nil
+	return wrong
+}
+
+// strangers finds every member of a decoded JSON document that a type does not
+// have. The decoder would tell the first alone, without its path.
+func strangers(path string, doc any, t reflect.Type) (l fault.List) {
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) || reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return nil
+	}
+	switch d := doc.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(d)) {
+			at := path + "." + name
+			switch t.Kind() {
+			case reflect.Pointer:
+				return strangers(path, doc, t.Elem())
+			case reflect.Map:
+				l = append(l, strangers(at, d[name], t.Elem())...)
+			case reflect.Struct:
+				if f, ok := memberNamed(t, name); ok {
+					l = append(l, strangers(at, d[name], f)...)
+				} else {
+					l = append(l, fault.Invalidf(at, "unknown field"))
+				}
+			}
+		}
+	case []any:
+		if t.Kind() == reflect.Slice || t.Kind() == reflect.Array {
+			for i, x := range d {
+				l = append(l, strangers(fmt.Sprintf("%s[%d]", path, i), x, t.Elem())...)
+			}
+		}
+	}
+	return l
+}
+
+func memberNamed(t reflect.Type, name string) (reflect.Type, bool) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous && tag == "" && f.Type.Kind() == reflect.Struct {
+			if m, ok := memberNamed(f.Type, name); ok {
+				return m, true
+			}
+		}
+		if strings.EqualFold(tag, name) && tag != "-" && tag != "" {
+			return f.Type, true
+		}
+	}
+	return nil, false
+}
+
+// Loaded is a configuration file with what the parts decide by.
+type Loaded struct {
+	Config config.Config
+	Rules  fold.Rules
+	Items  inventory.Rules
+}
+
+// Load reads a configuration file, "" gives the defaults, and checks all of it: the
+// error names every mistake that there is, whoever found it.
+func Load(file string) (Loaded, error) {
+	var x Loaded
+	var wrong fault.List
+	told := map[string]bool{}
+	add := func(err error) error {
+		var l fault.List
+		if err != nil && !errors.As(err, &l) {
+			return err
+		}
+		for _, f := range l {
+			if f.Field == "" || !told[f.Field] { // who decides by a value checks it again
+				wrong = append(wrong, f)
+			}
+			told[f.Field] = true
+		}
+		return nil
+	}
+	var err error
+	x.Config, err = config.Load(file)
+	if err := add(err); err != nil {
+		return x, err
+	}
+	x.Rules, err = Rules(x.Config)
+	if err := add(err); err != nil {
+		return x, err
+	}
+	x.Items, err = CMDBRules(x.Config, filepath.Dir(file))
+	if err := add(err); err != nil {
+		return x, err
+	}
+	if len(wrong) > 0 {
+		return x, fmt.Errorf("%s:\n%w", file, wrong)
+	}
+	return x, nil
 }

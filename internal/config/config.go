@@ -56,7 +56,7 @@ func ParseDuration(s string) (Duration, error) {
 func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	v, err := ParseDuration(n.Value)
 	if err != nil {
-		// Of this type the decoder collects errors; another would hide the rest.
+		// This type of error lets the decoder go on to the mistakes after it.
 		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %v", n.Line, err)}}
 	}
 	*d = v
@@ -179,7 +179,7 @@ func Default() Config {
 		Ingest:    Ingest{MaxBodyMiB: 32, MaxBacklog: 2000},
 		Incidents: Incidents{AutoClose: Duration(7 * day), Archive: Duration(30 * day)},
 		Agents: Agents{
-			SampleInterval: Duration(15 * time.Second), ReportInterval: Duration(time.Minute), FullInterval: Duration(time.Hour),
+			SampleInterval: Duration(30 * time.Second), ReportInterval: Duration(time.Minute), FullInterval: Duration(6 * time.Hour),
 			StaleAfter: Duration(day), GoneAfter: Duration(60 * day),
 		},
 		Notifications: Notifications{HeartbeatInterval: Duration(time.Minute)},
@@ -203,22 +203,33 @@ func Load(path string) (Config, error) {
 	return c, nil
 }
 
-// Parse reads a configuration. The error is a fault.List with every mistake.
+// Parse reads a configuration. The error is a fault.List with every mistake, and
+// the configuration holds what could be read beside them, so that others can check
+// what is theirs of it.
 func Parse(r io.Reader) (Config, error) {
 	c := Default()
 	b, err := io.ReadAll(r)
 	if err != nil {
 		return c, fmt.Errorf("read the configuration: %w", err)
 	}
+	var wrong fault.List
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, explain(err, b)
+		wrong = Explain(b, err, sectionName)
+		var readable *yaml.TypeError
+		if !errors.As(err, &readable) {
+			return c, wrong // not YAML: nothing of it was read
+		}
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return c, fault.List{fault.Invalidf("", "the file holds more than one document: keep one")}
+		wrong = append(wrong, fault.Invalidf("", "the file holds more than one document: keep one"))
 	}
-	return c, c.Validate()
+	var values fault.List
+	if errors.As(c.Validate(), &values) {
+		wrong = append(wrong, values...)
+	}
+	return c, wrong.Err()
 }
 
 // sectionName is how people call the part of the file that a type reads.

@@ -41,10 +41,12 @@ type Relation struct {
 
 // Change says that something changed on a configuration item.
 type Change struct {
-	CI      Ref    `json:"ci"`
-	Type    string `json:"type"` // package_upgraded, config_changed, deployed, rebooted, ...
-	Summary string `json:"summary"`
-	Version string `json:"version,omitempty"`
+	// At is when it happened, where that is known; otherwise when it was told.
+	At      time.Time `json:"at,omitzero"`
+	CI      Ref       `json:"ci"`
+	Type    string    `json:"type"` // package_upgraded, config_changed, deployed, rebooted, ...
+	Summary string    `json:"summary"`
+	Version string    `json:"version,omitempty"`
 }
 
 // Maintenance announces a planned window.
@@ -80,6 +82,10 @@ type Command struct {
 	Actor  string          `json:"actor"`            // who, as the credential says
 	Remote string          `json:"remote,omitempty"` // address the call came from
 	Args   json.RawMessage `json:"args,omitempty"`
+	// Before and After are what an act that was done elsewhere found and left, in the
+	// transaction that journals it; nil where the engine does the act itself.
+	Before json.RawMessage `json:"before,omitempty"`
+	After  json.RawMessage `json:"after,omitempty"`
 }
 
 // Config puts the rules into force that decisions after it follow.

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Weighs watchbill-agent beside node_exporter and the inventory agents that
-# Debian packages, in one run on this machine. Missing peers are installed when
+# Compares a report with the machine's own tools, then weighs watchbill-agent beside
+# node_exporter and the inventory agents that Debian packages, in one run on this machine. Missing peers are installed when
 # that is possible, and skipped loudly when it is not.
 #
 #   test/bench/agent.sh [seconds]     how long the loops run (default 120)
@@ -24,4 +24,8 @@ fi
 
 CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$out/watchbill-agent" ./cmd/watchbill-agent
 go build -o "$out/bench" ./test/bench/agent
+go build -o "$out/truth" ./test/bench/truth
+echo "## What is found, against the machine's own tools"
+"$out/truth" "$out/watchbill-agent" || echo "NOTE: the report and the tools differ; a busy machine's processes and sockets may" >&2
+echo "## What it weighs"
 exec "$out/bench" -agent "$out/watchbill-agent" -seconds "$seconds"

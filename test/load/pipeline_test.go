@@ -47,7 +47,7 @@ func open(b *testing.B) *house {
 		b.Fatal(err)
 	}
 	go func() { h.done <- h.engine.Run(h.ctx) }()
-	h.c = collector.New(collector.Options{Journal: j, Lag: h.engine.Lag, Room: func() error { return nil }, Now: time.Now, MaxLag: 1 << 40})
+	h.c = collector.New(collector.Options{Journal: j, Lag: h.engine.Lag, Room: func() error { return nil }, Now: time.Now, Limits: collector.Limits{MaxLag: 1 << 40}})
 	return h
 }
 

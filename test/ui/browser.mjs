@@ -73,9 +73,21 @@ export async function settled(page) {
   await page.evaluate(() => document.fonts.ready);
 }
 
-/** axe's findings on the page as it stands, as lines. */
-export async function axe(page) {
+/** axe's findings on the page as it stands, as lines; only of the named rules, if any. */
+export async function axe(page, ...rules) {
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axeSource);
-  const r = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+  const r = await page.evaluate((rules) => window.axe.run(document, { resultTypes: ['violations'], runOnly: rules.length ? rules : ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }), rules);
   return r.violations.map((v) => `${v.id} (${v.impact}): ${v.nodes.slice(0, 3).map((n) => n.target.join(' ') + ' — ' + (n.any[0]?.message ?? n.failureSummary ?? '')).join(' | ')}`);
+}
+
+/** axe's findings in both themes: the page is the same, so of the second only what colours decide. Leaves the light one. */
+export async function axeInBothThemes(page) {
+  const found = await axe(page);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.locator('html[data-mantine-color-scheme="dark"]').waitFor();
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  for (const f of await axe(page, 'color-contrast', 'link-in-text-block')) found.push(`dark: ${f}`);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.locator('html[data-mantine-color-scheme="light"]').waitFor();
+  return found;
 }

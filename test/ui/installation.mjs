@@ -105,6 +105,12 @@ export async function installation() {
         if (!r.ok) throw new Error(`ingest: ${r.status} ${await r.text()}`);
       }
     },
+    /** Joins a machine as its agent would. */
+    enroll: async (request) => {
+      const r = await fetch(`${url}/api/v1/agent/enroll`, { method: 'POST', headers: { Authorization: `Bearer ${readFileSync(join(dir, 'data/bootstrap/join-token'), 'utf8').trim()}`, 'Content-Type': 'application/json' }, body: JSON.stringify(request) });
+      if (!r.ok) throw new Error(`enroll: ${r.status} ${await r.text()}`);
+      return r.json();
+    },
     /** Posts one firing alert as an Alertmanager would. */
     alert: async (labels, summary) => {
       const secret = readFileSync(join(dir, 'data/bootstrap/alertmanager.yml'), 'utf8').match(/credentials:\s*"?([^\s"]+)/)[1];

@@ -16,6 +16,7 @@ export async function pages(admin) {
     review: incident && `/incidents/${incident}/review`,
     alerts: '/alerts?show=all',
     alert: alert && `/alerts/${alert}`,
+    teachings: '/teachings?all=1',
     sources: '/sources',
     inventory: '/inventory',
     items: '/inventory?class=all',

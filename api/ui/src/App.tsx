@@ -12,6 +12,7 @@ const Incidents = lazy(() => import('./pages/Incidents'));
 const Incident = lazy(() => import('./pages/Incident'));
 const Alerts = lazy(() => import('./pages/Alerts'));
 const Alert = lazy(() => import('./pages/Alert'));
+const Teachings = lazy(() => import('./pages/Teachings'));
 const Sources = lazy(() => import('./pages/Sources'));
 const Inventory = lazy(() => import('./pages/Inventory'));
 const Ci = lazy(() => import('./pages/Ci'));
@@ -49,6 +50,7 @@ export function App() {
           <Route path="/incidents/:id/review">{(p) => <Review key={p.id} id={decodeURIComponent(p.id)} />}</Route>
           <Route path="/alerts" component={Alerts} />
           <Route path="/alerts/:id">{(p) => <Alert key={p.id} id={decodeURIComponent(p.id)} />}</Route>
+          <Route path="/teachings" component={Teachings} />
           <Route path="/sources" component={Sources} />
           <Route path="/inventory" component={Inventory} />
           <Route path="/inventory/:id/:tab?">{(p) => <Ci key={p.id} id={decodeURIComponent(p.id)} tab={p.tab} />}</Route>

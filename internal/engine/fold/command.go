@@ -56,6 +56,7 @@ func (s *State) command(c *event.Command) {
 		row.Before = nil
 	} else {
 		row.Record = id
+		row.After = c.After
 		if doc != nil {
 			a.Result = mustJSON(doc)
 			row.After = a.Result
@@ -67,6 +68,9 @@ func (s *State) command(c *event.Command) {
 
 // before is the record as the command found it, for the audit.
 func (s *State) before(c *event.Command) json.RawMessage {
+	if noted(c.Record) {
+		return c.Before
+	}
 	switch c.Record {
 	case "incident":
 		if x := s.incidents.Get(c.ID); x != nil {
@@ -88,7 +92,7 @@ func (s *State) before(c *event.Command) json.RawMessage {
 // the fold only puts them into the audit.
 func noted(record string) bool {
 	switch record {
-	case "token", "user", "session", "ci", "task":
+	case "token", "user", "session", "ci", "task", "server", "audit":
 		return true
 	default:
 		return false

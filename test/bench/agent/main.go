@@ -7,8 +7,10 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -26,6 +28,7 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/cluster"
 	"github.com/watchbill/watchbill/internal/config"
 )
 
@@ -35,6 +38,7 @@ func main() {
 	processes := flag.Int("processes", 300, "processes of the load")
 	sockets := flag.Int("sockets", 2000, "sockets of the load")
 	many := flag.Int("many", 50000, "sockets of the heavy load; 0 for none")
+	members := flag.Int("mesh", 50, "members of the mesh that a second agent is weighed in; 0 for none")
 	hold := flag.Int("hold", 0, "open so many sockets, say so, and hold them until standard input ends (for the bench's own use)")
 	flag.Parse()
 	if *hold > 0 {
@@ -44,13 +48,13 @@ func main() {
 		}
 		return
 	}
-	if err := run(*agent, time.Duration(*seconds)*time.Second, *processes, *sockets, *many); err != nil {
+	if err := run(*agent, time.Duration(*seconds)*time.Second, *processes, *sockets, *many, *members); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(agent string, span time.Duration, processes, sockets, many int) error {
+func run(agent string, span time.Duration, processes, sockets, many, members int) error {
 	work, err := os.MkdirTemp("", "agent-bench")
 	if err != nil {
 		return err
@@ -90,7 +94,7 @@ func run(agent string, span time.Duration, processes, sockets, many int) error {
 	}
 	fmt.Printf("\npackages found: %d without, %d with language packages\n", debs, all)
 
-	if err := loops(agent, work, span); err != nil {
+	if err := loops(agent, work, span, members); err != nil {
 		return err
 	}
 	if many > 0 {
@@ -328,7 +332,7 @@ func (c *counter) Read(p []byte) (int, error) {
 // loops runs the agent on its default schedule beside node_exporter, scraped as
 // Prometheus does, and weighs both over the same time. The first rounds are
 // weighed apart: they are what a start costs.
-func loops(agent, work string, span time.Duration) error {
+func loops(agent, work string, span time.Duration, members int) error {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -363,6 +367,16 @@ func loops(agent, work string, span time.Duration) error {
 	if err := start("watchbill-agent", agent, "--server.url", "http://"+l.Addr().String(), "--token-file", token, "--state-dir", filepath.Join(work, "state"), "--log.level", "error"); err != nil {
 		return err
 	}
+	if members > 0 {
+		stop, config, err := mesh(work, members)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		if err := start(fmt.Sprintf("watchbill-agent in a mesh of %d", members+1), agent, "--server.url", "http://"+l.Addr().String(), "--token-file", token, "--state-dir", filepath.Join(work, "meshed"), "--config.file", config, "--log.level", "error"); err != nil {
+			return err
+		}
+	}
 	scrape := ""
 	for _, name := range []string{"prometheus-node-exporter", "node_exporter"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -396,6 +410,38 @@ func loops(agent, work string, span time.Duration) error {
 		fmt.Printf("\nschedule: %+v\nsent: first report %d B; %d reports in all; unchanged ones %v B, with HTTP's headers %v B\n", taken.schedule, taken.sizes[0], len(taken.sizes), taken.plain, taken.wire)
 	}
 	return nil
+}
+
+// mesh starts members in this process, each on an address of its own, and writes a
+// configuration for an agent that joins them.
+func mesh(work string, members int) (stop func(), file string, err error) {
+	key := bytes.Repeat([]byte("k"), 32)
+	var all []*cluster.Mesh
+	stop = func() {
+		for _, m := range all {
+			_ = m.Kill()
+		}
+	}
+	address := func(n int) string { return fmt.Sprintf("127.77.%d.%d:7471", n/250, n%250+1) }
+	for n := range members {
+		o := cluster.Options{Name: fmt.Sprintf("member-%d", n), Site: "bench", Key: key, Bind: address(n)}
+		if n > 0 {
+			o.Join = []string{address(n / 2)}
+		}
+		m, err := cluster.New(o)
+		if err != nil {
+			stop()
+			return nil, "", err
+		}
+		all = append(all, m)
+	}
+	keyFile, file := filepath.Join(work, "mesh.key"), filepath.Join(work, "mesh.yml")
+	err = errors.Join(os.WriteFile(keyFile, []byte(base64.StdEncoding.EncodeToString(key)), 0o600),
+		os.WriteFile(file, []byte(fmt.Sprintf("mesh: {site: bench, key_file: %s, join: [%q], listen: %q}\n", keyFile, address(0), address(members))), 0o600))
+	if err != nil {
+		stop()
+	}
+	return stop, file, err
 }
 
 type watched struct {

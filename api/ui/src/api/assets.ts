@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, faultOf, must, type Schemas } from './client';
-import { usePaged, type List } from './queries';
+import { usePaged } from './queries';
 
 // What asset managers ask and do beside lists of items.
 
@@ -88,4 +88,3 @@ export function useWindowAct<A>(act: (a: A) => Promise<Maintenance>, done?: (m: 
     },
   });
 }
-export type { List };

@@ -115,7 +115,7 @@ export interface paths {
         };
         /**
          * List every received alert with its fate
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: attached_at (time); binding.ci; binding.class; binding.everywhere (yes or no); binding.evidence; binding.label; binding.name; binding.score; binding.value; bound (yes or no); canonical; ci (id or name); clamped (yes or no); ends_at (time); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); final_fate (incident, duplicate, resolve, suppressed, held, invalid); final_why; fingerprint; first_received (time); generator_url; held (yes: waits now); id; incident; last_received (time); name (alertname); onset (time); receipts; received (time of the last receipt); severity (critical, error, warning, info); source; started (time); starts_at (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; annotations.NAME; label.NAME; labels.NAME.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: attached_at (time); binding.ci; binding.class; binding.everywhere (yes or no); binding.evidence; binding.label; binding.name; binding.score; binding.value; bound (yes or no); canonical; ci (id or name); clamped (yes or no); end_why; ends_at (time); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); final_fate (incident, duplicate, resolve, suppressed, held, invalid); final_why; fingerprint; first_received (time); generator_url; held (yes: waits now); id; incident; last_received (time); name (alertname); onset (time); receipts; received (time of the last receipt); severity (critical, error, warning, info); source; started (time); starts_at (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; annotations.NAME; label.NAME; labels.NAME.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it -id.
          *
@@ -409,7 +409,7 @@ export interface paths {
         };
         /**
          * What changed on an item, newest first
-         * @description Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness.
+         * @description Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; change:TYPE for what was told (deployed, rebooted); liveness.
          *
          *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: at (time); ci; field; id; new; old; source.
          *
@@ -677,7 +677,7 @@ export interface paths {
         };
         /**
          * List incidents
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); acknowledged_at (time); acknowledged_by; active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); cis; closed (time); closed_at (time); derivation; description; entries; handoffs; hold (caller, problem, vendor, change); hold_reason; id; impact; known_error (yes or no); major (yes or no); merged_into; onset (time); opened (time); opened_at (time); opened_by; overridden (yes or no); priority (1 critical to 5 planning); problem; recurred (yes or no); reopened; resolution; resolved (time); resolved_at (time); resolved_by; responded_at (time); responded_by; restored_at (time); revision; seen_before (yes, no or an incident); service; services; severity (critical, error, warning, info); state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; titled (yes or no); urgency; work_started_at (time); workaround; roles.NAME.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); acknowledged_at (time); acknowledged_by; active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); cis; closed (time); closed_at (time); derivation; description; entries; handoffs; hold (caller, problem, vendor, change); hold_reason; id; impact; known_error (yes or no); major (yes or no); merged_into; onset (time); opened (time); opened_at (time); opened_by; overridden (yes or no); page; page_why; priority (1 critical to 5 planning); problem; recurred (yes or no); reopened; resolution; resolved (time); resolved_at (time); resolved_by; responded_at (time); responded_by; restored_at (time); revision; seen_before (yes, no or an incident); service; services; severity (critical, error, warning, info); state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; titled (yes or no); urgency; work_started_at (time); workaround; roles.NAME.
          *
          *     Order (sort): a field of the list, attention; a minus turns it round. Without it -opened.
          *
@@ -1105,7 +1105,7 @@ export interface paths {
         put?: never;
         /**
          * Receive Alertmanager's webhook, version 4
-         * @description Wants a token of role ingest; what it brings belongs to that token's source. 200 only after all of it is synced to disk. 400: the body is no webhook, and is kept in quarantine. 503: overloaded or the disk is full; Alertmanager tries again.
+         * @description Wants a token of role ingest; what it brings belongs to that token's source. 200 only after all of it is synced to disk. 400: the body is no webhook, 413: it is too large; its begin is kept in quarantine, and Alertmanager does not try again. 503: overloaded or the disk is full; Alertmanager tries again. The body is read as JSON whatever Content-Type says: a wrong header must not cost an alert.
          *
          *     Role: ingest.
          */
@@ -1127,7 +1127,7 @@ export interface paths {
         put?: never;
         /**
          * Receive deployments and other changes
-         * @description One object or an array of them: {"ci": {"id"} or {"class", "name"}, "type": "deployed", "summary", "version"}. All are taken, or none.
+         * @description One object or an array of them: {"ci": {"id"} or {"class", "name"}, "type": "deployed", "summary", "version", "at"}. Without at it happened now. Where one is wrong none is taken. They stand in their item's history as change:TYPE, and explain incidents for six hours. What names no item of the inventory is told under unknown and not kept.
          *
          *     Role: ingest.
          */
@@ -1286,6 +1286,28 @@ export interface paths {
          *     Role: responder.
          */
         post: operations["cancel-maintenance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance/{id}/cover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * More items are worked on
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["cover-maintenance"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1955,7 +1977,7 @@ export interface paths {
         };
         /**
          * Senders of alerts with their health
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: last_heard_at (time); source; state (never, healthy, silent).
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: clamped_alerts; last_heard_at (time); source; stale_alerts; state (never, healthy, silent); truncated_alerts; why.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it source.
          *
@@ -2024,7 +2046,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What the inventory saw and does not decide alone: clones, conflicts, proposals
+         * What the inventory saw and does not decide alone: clones, conflicts, proposals, agents that are gone
          * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: ci; count; done; done_at (time); evidence.ci; evidence.cloned; evidence.outcome; evidence.reimaged (yes or no); evidence.rule; id; kind; last_at (time); opened_at (time); others; seen.addresses; seen.agent_id; seen.cloud; seen.container (yes or no); seen.container_id; seen.disks; seen.fqdn; seen.hostname; seen.machine_id; seen.macs; seen.parent_hint; seen.product_uuid; seen.serial; seen.vendor; summary.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it id.
@@ -2055,6 +2077,58 @@ export interface paths {
          */
         post: operations["close-task"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teachings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What people taught, newest first
+         * @description Merging and splitting incidents teaches too, unless `teach` is false. Each teaching changes later decisions, whose reasons name it, until it is withdrawn. Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: a.cause; a.cause_name; at (time); b.cause; b.cause_name; by; from; id; kind; last_used_at (time); reason; text; uses; withdrawn_at (time); withdrawn_by.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -id.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-teachings"];
+        put?: never;
+        /**
+         * Teach: not related, related, or always page
+         * @description Role: responder.
+         */
+        post: operations["create-teaching"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teachings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One teaching, with how often it was used
+         * @description Role: viewer.
+         */
+        get: operations["get-teaching"];
+        put?: never;
+        post?: never;
+        /**
+         * Take a teaching back: later decisions are as without it
+         * @description Role: responder.
+         */
+        delete: operations["withdraw-teaching"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2555,6 +2629,11 @@ export interface components {
             /** Format: double */
             total: number;
         };
+        CoverArgs: {
+            /** @description Further items that are worked on, by id or class:name */
+            cis: string[];
+            reason?: string;
+        };
         Coverage: {
             /** Format: int64 */
             covered: number;
@@ -2810,6 +2889,8 @@ export interface components {
             opened_at: string;
             opened_by: string;
             overridden?: boolean;
+            page?: string;
+            page_why?: string;
             /** Format: int64 */
             priority: number;
             problem?: string;
@@ -3008,6 +3089,8 @@ export interface components {
             /** @description Id of the incident that takes over */
             into: string;
             reason?: string;
+            /** @description false: only this once; without it, failures like the two are brought together later (see /api/v1/teachings) */
+            teach?: boolean;
         };
         MergeWish: {
             /** @description The one that stays; of two of which one reports, that one does */
@@ -3047,7 +3130,7 @@ export interface components {
             cis?: string[];
             /** Format: date-time */
             ends_at: string;
-            /** @description Items that match this query now are covered too */
+            /** @description Items that match this query are covered too, also those that come to match it before the window ends */
             query?: string;
             /** @description Services that are worked on, by name */
             services?: string[];
@@ -3088,6 +3171,22 @@ export interface components {
             /** @description Its name in alerts; give an existing one for the other half of a pair */
             source?: string;
         };
+        NewTeaching: {
+            /** @description The alert that it is about: alerts of its name about its item are meant */
+            alert?: string;
+            /** @description not_related, related: the incident that shows the other kind; without it the alert's own */
+            incident?: string;
+            /**
+             * @description not_related: such alerts are not grouped with failures of the other kind; related: they are one where they come together; always_page: such alerts are never held and people are told whatever the hour
+             * @enum {string}
+             */
+            kind: "not_related" | "related" | "always_page";
+            /** @description Instead of an alert: matchers in Alertmanager's syntax, all of which must fit */
+            match?: string[];
+            reason?: string;
+            /** @description Instead of an incident: matchers of the other kind of alerts */
+            with?: string[];
+        };
         NewToken: {
             /**
              * Format: date-time
@@ -3125,6 +3224,17 @@ export interface components {
         NoteArgs: {
             /** @description Goes onto the timeline */
             note?: string;
+        };
+        Noted: {
+            /**
+             * Format: int64
+             * @description Changes that stand in the history of their item now
+             */
+            accepted: number;
+            /** @enum {string} */
+            status: "ok";
+            /** @description Changes that name no item of the inventory: they are not kept */
+            unknown?: components["schemas"]["Unknown"][];
         };
         PageAlert: {
             items: components["schemas"]["Alert"][];
@@ -3208,6 +3318,11 @@ export interface components {
         };
         PageTask: {
             items: components["schemas"]["Task"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageTeaching: {
+            items: components["schemas"]["Teaching"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
@@ -3378,6 +3493,12 @@ export interface components {
             /** @description runs_on, depends_on, member_of, ...; /api/v1/classes lists them */
             type: string;
         };
+        Reloaded: {
+            /** @description Settings that were changed and take effect with the next start only */
+            needs_restart?: string[];
+            /** @enum {string} */
+            status: "reloaded";
+        };
         Report: {
             by?: string;
             /** Format: date-time */
@@ -3463,6 +3584,11 @@ export interface components {
             state: "ok" | "degraded" | "down";
             team?: string;
         };
+        Side: {
+            alerts?: string[][];
+            cause?: string;
+            cause_name?: string;
+        };
         SinglePoint: {
             class: string;
             criticality?: string;
@@ -3486,22 +3612,41 @@ export interface components {
             };
         };
         Source: {
+            /**
+             * Format: int64
+             * @description Alerts whose starts_at lay in the future or too far back so far: a clock may be wrong
+             */
+            clamped_alerts: number;
             /** Format: date-time */
             last_heard_at?: string;
             /** @description Its name in alerts */
             source: string;
             /**
-             * @description never heard since it exists, heard of late, or silent for longer than an alert may go unmentioned
+             * Format: int64
+             * @description Its alerts that nobody has spoken of for too long
+             */
+            stale_alerts: number;
+            /**
+             * @description never heard since it exists, heard of late, or silent: for longer than an alert may go unmentioned, or its watchdog is missing, or its alerts are stale
              * @enum {string}
              */
             state: "never" | "healthy" | "silent";
             /** @description The credentials it may use; empty: all were revoked */
             tokens: components["schemas"]["Token"][];
+            /**
+             * Format: int64
+             * @description Alerts that it left out of its bodies so far (max_alerts): they were never received
+             */
+            truncated_alerts: number;
+            /** @description What speaks for silent */
+            why?: string;
         };
         SplitArgs: {
             /** @description Ids of the alerts that leave */
             alerts: string[];
             reason?: string;
+            /** @description false: only this once; without it, alerts like these are kept apart from failures like this one later (see /api/v1/teachings) */
+            teach?: boolean;
         };
         State: {
             status: string;
@@ -3556,8 +3701,16 @@ export interface components {
             version?: string;
         };
         Taken: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Alerts that were taken
+             */
             accepted: number;
+            /**
+             * Format: int64
+             * @description Objects that could not be read; /api/v1/quarantine has them with the reason
+             */
+            quarantined?: number;
             /** @enum {string} */
             status: "ok";
         };
@@ -3578,6 +3731,25 @@ export interface components {
             others?: string[];
             seen: components["schemas"]["Identifiers"];
             summary: string;
+        };
+        Teaching: {
+            a: components["schemas"]["Side"];
+            /** Format: date-time */
+            at: string;
+            b?: components["schemas"]["Side"];
+            by: string;
+            from?: string;
+            id: string;
+            kind: string;
+            /** Format: date-time */
+            last_used_at?: string;
+            reason?: string;
+            text: string;
+            /** Format: int64 */
+            uses: number;
+            /** Format: date-time */
+            withdrawn_at?: string;
+            withdrawn_by?: string;
         };
         TextArgs: {
             note: string;
@@ -3630,6 +3802,11 @@ export interface components {
             done_at?: string;
             id: string;
             step: string;
+        };
+        Unknown: {
+            /** @description Which change of the body */
+            field: string;
+            message: string;
         };
         User: {
             /** Format: date-time */
@@ -3774,7 +3951,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["State"];
+                    "application/json": components["schemas"]["Reloaded"];
                 };
             };
             /** @description A problem */
@@ -5738,7 +5915,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Taken"];
+                    "application/json": components["schemas"]["Noted"];
                 };
             };
             /** @description A problem */
@@ -6010,6 +6187,45 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["WhyArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Maintenance"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "cover-maintenance": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CoverArgs"];
             };
         };
         responses: {
@@ -7458,6 +7674,143 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Task"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-teachings": {
+        parameters: {
+            query?: {
+                /** @description Also what was withdrawn */
+                all?: boolean;
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageTeaching"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-teaching": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTeaching"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Teaching"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-teaching": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Teaching"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "withdraw-teaching": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Teaching"];
                 };
             };
             /** @description A problem */

@@ -8,7 +8,7 @@ import { cared, label, parse, show } from '../lib/attributes';
 import { count } from '../lib/text';
 import { localInput, Time } from '../lib/time';
 import { useUrlState } from '../lib/url';
-import { Availability } from '../pages/Services';
+import { Availability } from './Availability';
 import { Card, CiLink } from './bits';
 import { CiPicker, type Picked } from './CiPicker';
 import { Failed, Loading, State } from './State';

@@ -26,8 +26,9 @@ const places: Place[] = [
   { to: '/maintenance', label: 'Maintenance', icon: 'maintenance', keys: 'g m', wide: true },
   { to: '/kpis', label: 'KPIs', icon: 'kpis', keys: 'g k' },
 ];
-/** Reached from the inventory, and by the palette. */
+/** Reached from the page that they stand under, and by the palette. */
 const hidden: Place[] = [
+  { to: '/teachings', label: 'Teachings: what people taught the correlator', icon: 'help' },
   { to: '/tasks', label: 'Inventory tasks', icon: 'inventory' },
   { to: '/quality', label: 'Inventory quality', icon: 'inventory' },
   { to: '/endings', label: 'What ends: warranties, certificates', icon: 'inventory' },
@@ -40,7 +41,7 @@ const settings: Place[] = [
 ];
 
 /** The pages that stand under another one. */
-const under: Record<string, string[]> = { '/': ['/incidents'], '/inventory': ['/tasks', '/quality', '/endings'] };
+const under: Record<string, string[]> = { '/': ['/incidents'], '/alerts': ['/teachings'], '/inventory': ['/tasks', '/quality', '/endings'] };
 
 function here(path: string, to: string) {
   return (to === '/' ? path === '/' : path.startsWith(to)) || (under[to] ?? []).some((p) => path.startsWith(p));

@@ -5,7 +5,8 @@ import { layered } from '../lib/layout';
 import { words } from '../lib/text';
 import { useWidth } from '../lib/width';
 
-const size = { width: 134, height: 38, gapX: 10, gapY: 34 };
+// Three stand side by side in the narrow column beside an incident.
+const size = { width: 110, height: 38, gapX: 8, gapY: 32 };
 
 /** A picture of a small part of the estate: what needs others stands above what it needs. */
 export function Topology({ graph, causes, affected, self, label }: { graph: Graph; causes?: Set<string>; affected?: Set<string>; self?: string; label: string }) {
@@ -54,11 +55,10 @@ export function Topology({ graph, causes, affected, self, label }: { graph: Grap
               <title>{n.name}</title>
             </rect>
             <text x={p.x + dx + 8} y={p.y + 16}>
-              {short(n.name, 17)}
+              {short(n.name, 15)}
             </text>{' '}
             <text className="cls" x={p.x + dx + 8} y={p.y + 30}>
-              {n.class.replaceAll('_', ' ')}
-              {kind === 'cause' ? ' · suspected' : kind === 'affected' ? ' · affected' : ''}
+              {role(n.class.replaceAll('_', ' '), kind)}
             </text>
           </a>
         );
@@ -66,6 +66,13 @@ export function Topology({ graph, causes, affected, self, label }: { graph: Grap
     </svg>
     </div>
   );
+}
+
+/** What an item is and its part in the failure, as far as it fits: colour alone does not say it to everybody. */
+function role(cls: string, kind: string) {
+  const part = kind === 'cause' ? 'suspected' : kind;
+  const both = part ? `${cls} · ${part}` : cls;
+  return both.length <= 20 || !part ? both : part;
 }
 
 /** The two ends of a long name say more than its beginning. */

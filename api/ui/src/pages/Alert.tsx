@@ -8,6 +8,7 @@ import { count } from '../lib/text';
 import { Time } from '../lib/time';
 import { useTitle } from '../lib/title';
 import { alertColumns } from './Alerts';
+import { Teach } from './Teachings';
 
 const columns = alertColumns.filter((c) => ['status', 'name', 'fate', 'incident', 'started'].includes(c.id)).map((c) => ({ ...c, sort: undefined }));
 
@@ -24,6 +25,7 @@ export default function Alert({ id }: { id: string }) {
       <div className="headline">
         <Severity value={a.severity} />
         <h1>{a.name}</h1>
+        <div className="actions"><Teach a={a} /></div>
       </div>
       <div className="meta">
         <code>{a.id}</code>

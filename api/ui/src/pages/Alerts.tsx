@@ -58,6 +58,7 @@ export default function Alerts() {
             {s.alerts_stale > 0 && <span>{s.alerts_stale.toLocaleString()} stale</span>}
             <span>{s.alerts_held.toLocaleString()} held</span>
             <span title={Object.entries(s.alert_fates).map(([f, n]) => `${f} ${n}`).join(', ')}>{s.alerts_received.toLocaleString()} received in all</span>
+            <Link href="/teachings">Teachings</Link>
             <Link href="/sources">Sources</Link>
           </p>
         )}

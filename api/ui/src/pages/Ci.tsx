@@ -17,10 +17,10 @@ import { alertColumns } from './Alerts';
 import { incidentColumns } from './Incidents';
 import { useKeys } from '../lib/keys';
 import { Liveness } from './Inventory';
-import { Plan } from './Maintenances';
+import { Plan } from './Plan';
 
 /** What others are composed of, and whose health is theirs. */
-const business = new Set(['service', 'application', 'business_service', 'application_service']);
+const business = new Set(['service', 'application', 'business_service']);
 
 /** A host's tabs beyond the facts, by the report's section. */
 const sections: [string, string][] = [

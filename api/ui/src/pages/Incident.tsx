@@ -310,14 +310,14 @@ function AffectedTopology({ i }: { i: Doc }) {
   const graph = useGraph(centre ?? '', 4, !!centre);
   const part = useMemo(() => {
     if (!graph.data || !centre) return undefined;
-    const keep = between(centre, [...(i.cis ?? []), ...i.causes.slice(0, 3).map((c) => c.ci)], graph.data.nodes, graph.data.edges, 14);
+    const keep = between(centre, [...(i.cis ?? []), ...i.causes.slice(0, 3).map((c) => c.ci)], graph.data.nodes, graph.data.edges, 16);
     const nodes = graph.data.nodes.filter((n) => keep.has(n.id));
     return { nodes, edges: graph.data.edges.filter((e) => keep.has(e.from) && keep.has(e.to)) };
   }, [graph.data, centre, i]);
   if (!part || part.nodes.length < 2) return null;
   return (
     <Card title="Affected part of the estate" flush id="topology">
-      <div style={{ padding: 14 }}>
+      <div style={{ padding: '14px 8px' }}>
         <Topology graph={part} label="Topology around the suspected cause" causes={new Set(i.causes.slice(0, 1).map((c) => c.ci))} affected={new Set(i.cis ?? [])} />
       </div>
       <div className="legend">

@@ -7,7 +7,7 @@ import { Failed, Loading, State } from '../components/State';
 import { Table } from '../components/Table';
 import { Timeline } from '../components/Timeline';
 import { useTitle } from '../lib/title';
-import { Time } from '../lib/time';
+import { known, Time } from '../lib/time';
 import { useKeys } from '../lib/keys';
 import { count } from '../lib/text';
 import { incidentColumns } from './Incidents';
@@ -41,7 +41,7 @@ export default function Problem({ id }: { id: string }) {
         <StateChip state={p.state} />
         {p.known_error && <span className="chip warn">known error</span>}
         <span>
-          {count(p.incidents, 'incident')}, the last <Time at={p.last_incident_at} />
+          {count(p.incidents, 'incident')}{known(p.last_incident_at) && <>, the last <Time at={p.last_incident_at} /></>}
         </span>
         <span>
           opened <Time at={p.opened_at} /> by {p.opened_by}

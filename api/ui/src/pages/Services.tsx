@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import { useAssetAct, useProposals, useServices, type Service } from '../api/assets';
 import { api, Fault, must, type Schemas } from '../api/client';
 import { useKpis, useMay } from '../api/queries';
-import { Card, Priority, Toggle } from '../components/bits';
+import { Priority, Toggle } from '../components/bits';
 import { CiPicker, type Picked } from '../components/CiPicker';
 import { State } from '../components/State';
 import { Table, type Column } from '../components/Table';
@@ -166,24 +166,5 @@ function Compose({ from, close }: { from: Partial<Schemas['Proposal']>; close: (
         </div>
       </form>
     </Modal>
-  );
-}
-
-/** Small availability facts for a service's own page. */
-export function Availability({ name }: { name: string }) {
-  const kpis = useKpis(useMemo(() => daysAgo(30), []), 'service');
-  const a = kpis.data?.services?.find((s) => s.service === name);
-  if (!a) return null;
-  return (
-    <Card title="Availability, 30 days" id="availability">
-      <dl className="facts">
-        <dt>Available</dt>
-        <dd>{a.availability === undefined ? 'nothing to count' : `${(a.availability * 100).toFixed(3)} %`}{a.objective ? <span className="muted"> of {(a.objective * 100).toFixed(2)} %</span> : null}</dd>
-        <dt>Down</dt>
-        <dd>{duration(a.downtime_seconds)} in {count(a.failures, 'failure')}</dd>
-        {a.mtbf_seconds !== undefined && <><dt>MTBF</dt><dd>{duration(a.mtbf_seconds)}</dd></>}
-      </dl>
-      <p className="small muted" style={{ marginTop: 8 }}>1 − union of unplanned outages / agreed time</p>
-    </Card>
   );
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/watchbill/watchbill/cmdb/report"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/event"
-	"github.com/watchbill/watchbill/internal/store"
 )
 
 // Inventory is what the API needs of the configuration items.
@@ -172,11 +170,11 @@ func (a *API) inventoryRoutes() {
 
 func (a *API) historyOrder(id string, h inventory.HistoryQuery) order[inventory.Entry] {
 	return order[inventory.Entry]{
-		natural: []string{"-at"},
-		keys:    map[string]func(inventory.Entry) []byte{"at": func(e inventory.Entry) []byte { return store.Key(e.ID) }},
+		natural: []string{"-at", "at"},
 		id:      func(e inventory.Entry) string { return e.ID },
 		lang:    filter.Record[inventory.Entry](),
-		fetch: func(ctx context.Context, q filter.Query[inventory.Entry], _ string, at engine.Range) (engine.Page[inventory.Entry], error) {
+		fetch: func(ctx context.Context, q filter.Query[inventory.Entry], natural string, at engine.Range) (engine.Page[inventory.Entry], error) {
+			h.Oldest = natural == "at"
 			return kept(q, at, func(at engine.Range) ([]inventory.Entry, string, error) {
 				h.Cursor, h.Limit = at.Cursor, at.Limit
 				return a.o.Inventory.History(ctx, id, h)
@@ -201,8 +199,9 @@ var softwareLanguage = filter.Language[inventory.Product]{
 
 func (a *API) softwareOrder(s inventory.SoftwareQuery) order[inventory.Product] {
 	return order[inventory.Product]{
-		natural: []string{"name"}, id: func(p inventory.Product) string { return p.Name + " " + p.Type }, lang: softwareLanguage,
-		fetch: func(ctx context.Context, q filter.Query[inventory.Product], _ string, at engine.Range) (engine.Page[inventory.Product], error) {
+		natural: []string{"name", "-name", "hosts", "-hosts"}, id: func(p inventory.Product) string { return p.Name + " " + p.Type }, lang: softwareLanguage,
+		fetch: func(ctx context.Context, q filter.Query[inventory.Product], natural string, at engine.Range) (engine.Page[inventory.Product], error) {
+			s.Sort = natural
 			if word, ok := q.Word(); ok { // the inventory finds it sooner
 				s.Name, q = word, filter.Query[inventory.Product]{}
 			}
@@ -412,99 +411,4 @@ func (a *API) noteChange(ctx context.Context, verb, kind, id string, args, befor
 	}
 	_, err = a.o.Journal.Write(ctx, ev)
 	return err
-}
-
-// Service is what people call one thing, with its health.
-type Service struct {
-	Name        string   `json:"name"`
-	ID          string   `json:"id,omitempty" doc:"Its configuration item, where it has one"`
-	Class       string   `json:"class,omitempty"`
-	Owner       string   `json:"owner,omitempty"`
-	Team        string   `json:"team,omitempty"`
-	Criticality string   `json:"criticality,omitempty"`
-	Objective   float64  `json:"availability_objective,omitempty"`
-	State       string   `json:"state" enum:"ok,degraded,down" doc:"down: an open incident of priority 1 or 2; degraded: any other open one"`
-	Open        int      `json:"open_incidents"`
-	Priority    int      `json:"priority,omitempty" doc:"The gravest of its open incidents"`
-	Incidents   []string `json:"incidents" nullable:"false" doc:"The newest of its open incidents, at most 20"`
-}
-
-// servicesMost bounds the items that a list of services looks at.
-const servicesMost = 1000
-
-func (a *API) services(ctx context.Context) ([]Service, error) {
-	byName := map[string]*Service{}
-	at := func(name string) *Service {
-		if byName[name] == nil {
-			byName[name] = &Service{Name: name, State: "ok", Incidents: []string{}}
-		}
-		return byName[name]
-	}
-	for _, s := range a.o.Engine.Rules().Desk.Services {
-		x := at(s.Name)
-		x.Owner, x.Team, x.Objective = s.Owner, s.Team, s.Availability
-	}
-	p, err := a.o.Inventory.List(ctx, inventory.ListQuery{Query: "class:business_service or class:application or (class:service criticality:*)", Limit: servicesMost})
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range p.Items {
-		x := at(c.Name)
-		x.ID, x.Class, x.Criticality = c.ID, c.Class, c.Attributes.Text("criticality")
-		if x.Owner == "" {
-			x.Owner = c.Attributes.Text("owner")
-		}
-		if x.Team == "" {
-			x.Team = c.Attributes.Text("team")
-		}
-	}
-	open, err := a.openIncidents(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range open {
-		for _, name := range i.Services {
-			x := at(name)
-			x.Open++
-			if x.Priority == 0 || i.Priority < x.Priority {
-				x.Priority = i.Priority
-			}
-			if len(x.Incidents) < 20 {
-				x.Incidents = append(x.Incidents, i.ID)
-			}
-		}
-	}
-	out := make([]Service, 0, len(byName))
-	for _, s := range byName {
-		switch {
-		case s.Open == 0:
-		case s.Priority <= 2:
-			s.State = "down"
-		default:
-			s.State = "degraded"
-		}
-		out = append(out, *s)
-	}
-	slices.SortFunc(out, func(x, y Service) int { return strings.Compare(x.Name, y.Name) })
-	return out, nil
-}
-
-var serviceLanguage = filter.Language[Service]{
-	Free: func(s Service) []string { return []string{s.Name, s.Owner, s.Team} },
-}.With(filter.Record[Service]())
-
-func servicesOf(all []Service) order[Service] {
-	return wholeList("name", serviceLanguage, func(s Service) string { return s.Name }, all)
-}
-
-func (a *API) serviceRoutes() {
-	handle(a, describedAs(op(http.MethodGet, "/api/v1/services", "list-services", "inventory", "Services with their health"),
-		"Configured services, items of class business_service and application, services with a criticality, and what open incidents name.\n\n"+servicesOf(nil).doc()),
-		func(ctx context.Context, in *Listing) (*reply[Page[Service]], error) {
-			all, err := a.services(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return page(ctx, a, servicesOf(all), *in, asKept)
-		})
 }

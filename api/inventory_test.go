@@ -312,3 +312,72 @@ func TestBackupAndExport(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// TestServicesAreAList: configured or composed, they take q, sort, limit and cursor
+// like every list.
+func TestServicesAreAList(t *testing.T) {
+	h := build(t)
+	var members []string
+	for i, name := range []string{"pay", "shop", "mail"} {
+		a := h.call(auth.Manager, "POST", "/api/v1/cis", map[string]any{"class": "business_service", "name": name, "attributes": map[string]any{"team": fmt.Sprintf("team-%d", i%2), "criticality": []string{"high", "low", "critical"}[i]}})
+		var c CIDetail
+		h.must(json.Unmarshal([]byte(a.body), &c))
+		members = append(members, c.ID)
+	}
+	if a := h.call(auth.Manager, "POST", "/api/v1/services", map[string]any{"name": "front", "members": members[:2]}); a.status != http.StatusCreated {
+		t.Fatalf("compose: %d %s", a.status, a.body)
+	}
+	names := func(query string) string {
+		t.Helper()
+		var out []string
+		cursor := ""
+		for {
+			p := get[Page[Service]](h, auth.Viewer, "/api/v1/services?limit=2&"+query+cursor)
+			for _, s := range p.Items {
+				out = append(out, s.Name)
+			}
+			if p.Next == nil {
+				return strings.Join(out, " ")
+			}
+			cursor = "&cursor=" + *p.Next
+		}
+	}
+	for query, want := range map[string]string{
+		"": "front mail pay shop", "sort=-name": "shop pay mail front", "sort=criticality": "mail pay shop front", "q=team:team-0": "mail pay",
+		"q=state:ok+not+ai": "front pay shop", "q=criticality:high,low&sort=-name": "shop pay",
+	} {
+		if got := names(query); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	for query, says := range map[string]string{"sort=age": "want one of", "q=colour:red": "at character 1", "cursor=%21": "begin again", "limit=0": "expected number >= 1", "limit=1001": "expected number <= 1000"} {
+		if a := h.call(auth.Viewer, "GET", "/api/v1/services?"+query, nil); a.status != http.StatusBadRequest || !strings.Contains(a.body, says) {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
+}
+
+// TestHistoryOfARemovedItemStays: it is read in both directions, narrowed by text,
+// and outlives its item; an item that never was has none.
+func TestHistoryOfARemovedItemStays(t *testing.T) {
+	h := build(t)
+	var c CIDetail
+	h.must(json.Unmarshal([]byte(h.call(auth.Manager, "POST", "/api/v1/cis", map[string]any{"class": "rack", "name": "r1", "attributes": map[string]any{"location": "Cellar"}}).body), &c))
+	h.clock.add(time.Hour)
+	h.call(auth.Manager, "PATCH", "/api/v1/cis/"+c.ID, map[string]any{"attributes": map[string]any{"location": "Attic"}})
+	if a := h.call(auth.Manager, "DELETE", "/api/v1/cis/"+c.ID, nil); a.status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	path := "/api/v1/cis/" + c.ID + "/history"
+	newest, oldest := get[Page[inventory.Entry]](h, auth.Viewer, path), get[Page[inventory.Entry]](h, auth.Viewer, path+"?sort=at")
+	n := len(newest.Items)
+	if n < 3 || len(oldest.Items) != n || newest.Items[0].Field != "removed" || oldest.Items[0] != newest.Items[n-1] {
+		t.Errorf("newest first %+v\noldest first %+v", newest.Items, oldest.Items)
+	}
+	if p := get[Page[inventory.Entry]](h, auth.Viewer, path+"?q=attic&field=location"); len(p.Items) != 1 || p.Items[0].Old != "Cellar" {
+		t.Errorf("narrowed: %+v", p.Items)
+	}
+	if a := h.call(auth.Viewer, "GET", "/api/v1/cis/CI9999/history", nil); a.status != http.StatusNotFound {
+		t.Errorf("of an item that never was: %d %s", a.status, a.body)
+	}
+}

@@ -113,6 +113,11 @@ var hostFields = []Field{
 	{Name: "cloud_region", Type: Text}, {Name: "cloud_zone", Type: Text}, {Name: "cloud_type", Type: Text},
 }
 
+// deviceFields belong to what stands in a rack and runs no agent.
+var deviceFields = append(required("owner", "location"), []Field{
+	{Name: "serial_number", Type: Text}, {Name: "vendor", Type: Text}, {Name: "product", Type: Text}, {Name: "macs", Type: Texts}, {Name: "os_version", Type: Text, Description: "firmware"},
+}...)
+
 var serviceFields = []Field{
 	{Name: "ports", Type: Numbers}, {Name: "unit", Type: Text}, {Name: "process", Type: Text},
 	{Name: "product", Type: Text}, {Name: "version", Type: Text}, {Name: "state", Type: Text},
@@ -133,11 +138,16 @@ var builtinClasses = []Class{
 	{Name: "virtual_machine", Description: "a virtual machine as its hypervisor knows it", Fields: hostFields},
 	{Name: "hypervisor", Description: "a machine that runs virtual machines", Fields: hostFields},
 	{Name: "container", Description: "a container on a host", Fields: []Field{{Name: "image", Type: Text}, {Name: "runtime", Type: Text}, {Name: "container_id", Type: Text}}},
-	{Name: "operating_system", Description: "an installed operating system"},
-	{Name: "software", Description: "a product that is installed or licensed", Fields: append(required("owner"), Field{Name: "version", Type: Text})},
+	{Name: "operating_system", Description: "an installed operating system", Fields: []Field{
+		{Name: "version", Type: Text}, {Name: "codename", Type: Text}, {Name: "kernel", Type: Text}, {Name: "arch", Type: Text}, {Name: "family", Type: Text}, {Name: "installed", Type: Date}}},
+	{Name: "software", Description: "a product that is installed or licensed", Fields: append(required("owner"),
+		Field{Name: "version", Type: Text}, Field{Name: "vendor", Type: Text}, Field{Name: "purl", Type: Text, Description: "package URL"},
+		Field{Name: "license", Type: Text}, Field{Name: "licenses_bought", Type: Number}, Field{Name: "license_end", Type: Date})},
 	{Name: "service", Description: "a program that others use", Fields: serviceFields},
-	{Name: "process", Description: "a running program"},
-	{Name: "listener", Description: "an open port"},
+	{Name: "process", Description: "a running program", Fields: []Field{
+		{Name: "executable", Type: Text}, {Name: "user", Type: Text}, {Name: "unit", Type: Text}, {Name: "product", Type: Text}, {Name: "version", Type: Text}, {Name: "count", Type: Number, Counter: true}}},
+	{Name: "listener", Description: "an open port", Fields: []Field{
+		{Name: "protocol", Type: Enum, Values: []string{"tcp", "tcp6", "udp", "udp6", "sctp"}}, {Name: "port", Type: Number}, {Name: "process", Type: Text}, {Name: "unit", Type: Text}}},
 	{Name: "database", Description: "a database server", Fields: serviceFields},
 	{Name: "cache", Description: "a cache server", Fields: serviceFields},
 	{Name: "queue", Description: "a message broker", Fields: serviceFields},
@@ -146,22 +156,27 @@ var builtinClasses = []Class{
 	{Name: "certificate", Description: "an X.509 certificate", Fields: []Field{
 		{Name: "fingerprint", Type: Text}, {Name: "subject", Type: Text}, {Name: "issuer", Type: Text}, {Name: "serial", Type: Text},
 		{Name: "dns_names", Type: Texts}, {Name: "not_before", Type: Date}, {Name: "not_after", Type: Date, Required: true}, {Name: "owner", Type: Text, Required: true}}},
-	{Name: "interface", Description: "a network interface"},
-	{Name: "disk", Description: "a disk"},
-	{Name: "rack", Description: "a rack", Fields: required("location")},
-	{Name: "site", Description: "a place with racks"},
-	{Name: "switch", Description: "a network switch", Fields: required("owner", "location")},
-	{Name: "pdu", Description: "a power unit", Fields: required("owner", "location")},
-	{Name: "cluster", Description: "machines that act as one", Fields: required("owner", "team")},
+	{Name: "interface", Description: "a network interface", Fields: []Field{
+		{Name: "mac", Type: Text}, {Name: "speed_mbps", Type: Number}, {Name: "mtu", Type: Number}, {Name: "vlan", Type: Number}, {Name: "state", Type: Text}}},
+	{Name: "disk", Description: "a disk", Fields: []Field{
+		{Name: "serial_number", Type: Text}, {Name: "vendor", Type: Text}, {Name: "model", Type: Text}, {Name: "disk_bytes", Type: Number},
+		{Name: "kind", Type: Text, Description: "ssd, hdd, nvme, virtual, ..."}}},
+	{Name: "rack", Description: "a rack", Fields: append(required("location"), Field{Name: "height_units", Type: Number}, Field{Name: "serial_number", Type: Text})},
+	{Name: "site", Description: "a place with racks", Fields: []Field{{Name: "address", Type: Text}, {Name: "country", Type: Text, Description: "ISO 3166-1 code"}, {Name: "timezone", Type: Text}}},
+	{Name: "switch", Description: "a network switch", Fields: deviceFields},
+	{Name: "pdu", Description: "a power unit", Fields: append([]Field{{Name: "capacity_watts", Type: Number}}, deviceFields...)},
+	{Name: "cluster", Description: "machines that act as one", Fields: append(required("owner", "team"),
+		Field{Name: "kind", Type: Text, Description: "kubernetes, postgresql, proxmox, ..."}, Field{Name: "version", Type: Text})},
 	{Name: "namespace", Description: "a part of a cluster", Fields: required("team")},
-	{Name: "workload", Description: "a deployment, stateful set, daemon set or scheduled job", Fields: required("team")},
-	{Name: "pod", Description: "one instance of a workload"},
+	{Name: "workload", Description: "a deployment, stateful set, daemon set or scheduled job", Fields: append(required("team"),
+		Field{Name: "kind", Type: Text, Description: "deployment, statefulset, daemonset, job, ..."}, Field{Name: "replicas", Type: Number}, Field{Name: "image", Type: Text})},
+	{Name: "pod", Description: "one instance of a workload", Fields: []Field{{Name: "image", Type: Text}, {Name: "state", Type: Text}, {Name: "pod_ip", Type: Addresses}}},
 	{Name: "external", Description: "an endpoint outside of what is inventoried", Fields: []Field{{Name: "prefix", Type: Text}}},
 	{Name: "application", Description: "an application that people know by name", Fields: append(required("owner", "team"), Field{Name: "criticality", Type: Enum, Values: Criticalities, Required: true})},
 	{Name: "business_service", Description: "what the organisation offers", Fields: append(required("owner", "team"), Field{Name: "criticality", Type: Enum, Values: Criticalities, Required: true})},
 	{Name: "person", Description: "a person", Fields: []Field{{Name: "email", Type: Text, Required: true}, {Name: "phone", Type: Text}}},
-	{Name: "team", Description: "people who run something together", Fields: []Field{{Name: "email", Type: Text}}},
-	{Name: "location", Description: "an address or room"},
+	{Name: "team", Description: "people who run something together", Fields: []Field{{Name: "email", Type: Text}, {Name: "chat", Type: Text}, {Name: "manager", Type: Text}}},
+	{Name: "location", Description: "an address or room", Fields: []Field{{Name: "address", Type: Text}, {Name: "room", Type: Text}, {Name: "country", Type: Text}, {Name: "timezone", Type: Text}}},
 }
 
 var builtinRelations = []RelationType{

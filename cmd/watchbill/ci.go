@@ -51,8 +51,8 @@ func (i item) find(ctx context.Context, c *client) (string, error) {
 	return "", usagef("%q is the name of several items: give one of the ids %s", i.ID, strings.Join(names, ", "))
 }
 
-// ask finds the item and reads one document about it.
-func ask[T any](i item, io streams, path string, query url.Values, text func(ctx context.Context, c *client, id string, x T) error) error {
+// on finds the item and does something with it.
+func (i item) on(f func(ctx context.Context, c *client, id string) error) error {
 	c, err := i.client()
 	if err != nil {
 		return err
@@ -63,11 +63,22 @@ func ask[T any](i item, io streams, path string, query url.Values, text func(ctx
 	if err != nil {
 		return err
 	}
+	return f(ctx, c, id)
+}
+
+// ask finds the item and reads one document about it.
+func ask[T any](i item, io streams, path string, query url.Values, text func(ctx context.Context, c *client, id string, x T) error) error {
+	return i.on(func(ctx context.Context, c *client, id string) error {
+		return tell(ctx, c, i.show, io, id, path, query, text)
+	})
+}
+
+func tell[T any](ctx context.Context, c *client, s show, io streams, id, path string, query url.Values, text func(ctx context.Context, c *client, id string, x T) error) error {
 	var raw json.RawMessage
 	if err := c.call(ctx, http.MethodGet, "/api/v1/cis/"+url.PathEscape(id)+path+"?"+query.Encode(), nil, &raw); err != nil {
 		return err
 	}
-	if i.json() {
+	if s.json() {
 		return writeJSON(io.out, raw)
 	}
 	var x T
@@ -167,6 +178,10 @@ func lines3[T any](ctx context.Context, c *client, path string, line func(T) str
 type ciHistoryCmd struct {
 	item
 	Field string `name:"field" placeholder:"NAME" help:"Only this field."`
+	Text  string `name:"text" placeholder:"TEXT" help:"Only what has this text in the field, the values or the source."`
+	Since string `name:"since" placeholder:"TIME" help:"Only what changed at or after: 2026-01-31, an RFC 3339 time, or an age such as 7d."`
+	Until string `name:"until" placeholder:"TIME" help:"Only what changed before."`
+	Sort  string `name:"sort" enum:"-at,at" default:"-at" placeholder:"ORDER" help:"-at: the newest first; at: as it happened (${default})."`
 	Limit int    `name:"limit" default:"50" placeholder:"N" help:"Most rows (${default})."`
 }
 
@@ -175,9 +190,17 @@ func (c *ciHistoryCmd) Run(io streams) error {
 	if c.Limit < 1 || c.Limit > 1000 {
 		return usagef("--limit: want 1 to 1000, got %d", c.Limit)
 	}
-	q := url.Values{"limit": {fmt.Sprint(c.Limit)}}
+	q := url.Values{"limit": {fmt.Sprint(c.Limit)}, "sort": {c.Sort}}
 	if c.Field != "" {
 		q.Set("field", c.Field)
+	}
+	if c.Text != "" {
+		q.Set("q", `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(c.Text)+`"`)
+	}
+	for k, v := range map[string]string{"since": c.Since, "until": c.Until} {
+		if err := setInstant(q, k, v); err != nil {
+			return err
+		}
 	}
 	return ask(c.item, io, "/history", q, func(_ context.Context, _ *client, _ string, p listed[inventory.Entry]) error {
 		t := newTable(io.out, "AT", "FIELD", "OLD", "NEW", "SOURCE")

@@ -26,11 +26,13 @@ type cli struct {
 	Alert       alertCmd       `cmd:"" group:"records" help:"Received alerts with their fate."`
 	Problem     problemCmd     `cmd:"" group:"records" help:"Problems: what makes incidents come back; list, show, and every verb."`
 	Maintenance maintenanceCmd `cmd:"" group:"records" help:"Maintenance windows: plan, end, extend."`
-	Service     serviceCmd     `cmd:"" group:"records" help:"Services with their health."`
+	Service     serviceCmd     `cmd:"" group:"records" help:"Services: health, parts, composing them."`
 	KPI         kpiCmd         `cmd:"" name:"kpi" group:"records" help:"KPIs of a span of time, as a table, JSON or CSV."`
-	CI          ciCmd          `cmd:"" name:"ci" group:"records" help:"Configuration items: list, show, history, graph, impact."`
+	CI          ciCmd          `cmd:"" name:"ci" group:"records" help:"Configuration items: list, show, edit, import, history, graph, impact, quality."`
 	Teach       teachCmd       `cmd:"" group:"records" help:"Teach the correlator: not related, related, always page; list and withdraw."`
 	Software    softwareCmd    `cmd:"" group:"records" help:"Installed products, versions and where they are."`
+	View        viewCmd        `cmd:"" group:"records" help:"Saved lists of items."`
+	Task        taskCmd        `cmd:"" group:"records" help:"What the inventory leaves to people: clones, conflicts, proposals."`
 
 	User      userCmd      `cmd:"" group:"access" help:"People who log in: list, create, edit, delete."`
 	Token     tokenCmd     `cmd:"" group:"access" help:"Tokens: list, create, revoke."`

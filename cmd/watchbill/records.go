@@ -125,34 +125,13 @@ func pairs(r *report, title string, m map[string]string) {
 	}
 }
 
-type serviceCmd struct {
-	List serviceListCmd `cmd:"" help:"List services with their health."`
-}
-
-type serviceListCmd struct {
-	listFlags
-	show
-	remote
-}
-
-// Run implements kong's command.
-func (c *serviceListCmd) Run(io streams) error {
-	return showList(c.remote, c.show, io, "/api/v1/services", c.listFlags, []string{"NAME", "STATE", "OPEN", "PRIORITY", "CRITICALITY", "OWNER", "TEAM"},
-		func(s api.Service) []string {
-			priority := "-"
-			if s.Priority > 0 {
-				priority = fmt.Sprint(s.Priority)
-			}
-			return []string{cut(s.Name, 40), s.State, fmt.Sprint(s.Open), priority, or(s.Criticality), or(s.Owner), or(s.Team)}
-		})
-}
-
 type softwareCmd struct {
 	List softwareListCmd `cmd:"" help:"List installed products with versions and numbers of hosts."`
 }
 
 type softwareListCmd struct {
 	Name  string `arg:"" optional:"" help:"Part of the product's name, or a pattern with *."`
+	Sort  string `name:"sort" enum:",name,-name,hosts,-hosts" default:"" placeholder:"ORDER" help:"name, -name, hosts (the rarest first) or -hosts."`
 	Type  string `name:"type" placeholder:"TYPE" help:"Ecosystem: deb, rpm, npm, ..."`
 	CIs   string `name:"cis" placeholder:"QUERY" help:"Only hosts that match this query of items."`
 	Limit int    `name:"limit" default:"50" placeholder:"N" help:"Most products; 0 shows all (${default})."`
@@ -163,7 +142,7 @@ type softwareListCmd struct {
 // Run implements kong's command.
 func (c *softwareListCmd) Run(io streams) error {
 	q := url.Values{}
-	for k, v := range map[string]string{"q": c.Name, "type": c.Type, "cis": c.CIs} {
+	for k, v := range map[string]string{"q": c.Name, "type": c.Type, "cis": c.CIs, "sort": c.Sort} {
 		if v != "" {
 			q.Set(k, v)
 		}
@@ -182,8 +161,30 @@ type ciCmd struct {
 	List    ciListCmd    `cmd:"" help:"List configuration items, e.g. watchbill ci list class:host os:debian."`
 	Show    ciShowCmd    `cmd:"" help:"Show one item: attributes, packages, services, listeners."`
 	History ciHistoryCmd `cmd:"" help:"What changed on an item, newest first."`
+	Past    ciPastCmd    `cmd:"" help:"An item as it was at a time."`
+	Diff    ciDiffCmd    `cmd:"" help:"What differs between two items, or an item now and then."`
 	Graph   ciGraphCmd   `cmd:"" help:"What is around an item."`
 	Impact  ciImpactCmd  `cmd:"" help:"What fails with an item."`
+	Points  ciPointsCmd  `cmd:"" name:"single-points" help:"What an item needs and has only once."`
+	Health  ciHealthCmd  `cmd:"" help:"How an item stands by what it needs, and why."`
+	SBOM    ciSBOMCmd    `cmd:"" name:"sbom" help:"The software bill of a host or a service, CycloneDX."`
+
+	Create  ciCreateCmd  `cmd:"" help:"Record an item by hand."`
+	Edit    ciEditCmd    `cmd:"" help:"Change fields, labels, tags or the name of one item."`
+	Delete  ciDeleteCmd  `cmd:"" help:"Remove an item with what was found on it; its history stays."`
+	Relate  ciRelateCmd  `cmd:"" help:"Record that one item needs another, or take it back."`
+	Bulk    ciBulkCmd    `cmd:"" name:"edit-all" help:"Change everything that a query matches; without --yes only tell what would change."`
+	Import  ciImportCmd  `cmd:"" help:"Read items from CSV, line by line; with --dry-run only tell what would happen."`
+	Export  ciExportCmd  `cmd:"" help:"Write everything that a query matches, as CSV or JSON lines."`
+	Merge   ciMergeCmd   `cmd:"" help:"Make two items one."`
+	Unmerge ciUnmergeCmd `cmd:"" help:"Take a merge back."`
+	Merges  ciMergesCmd  `cmd:"" help:"List what was merged."`
+
+	Classes  ciClassesCmd  `cmd:"" help:"List classes, or the fields of one."`
+	Quality  ciQualityCmd  `cmd:"" help:"How well the inventory is kept, by class and owner."`
+	Endings  ciEndingsCmd  `cmd:"" help:"What ends when: warranties, support, certificates, contracts."`
+	Costs    ciCostsCmd    `cmd:"" help:"Purchase prices added up by a field and currency."`
+	Coverage ciCoverageCmd `cmd:"" help:"Machines and ports that no Prometheus target or rule watches."`
 }
 
 type ciListCmd struct {

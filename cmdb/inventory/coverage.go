@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/watchbill/watchbill/cmdb"
@@ -74,9 +77,29 @@ func (p *Prometheus) Targets(ctx context.Context) ([]cmdb.Target, error) {
 	}
 	out := make([]cmdb.Target, 0, len(data.ActiveTargets))
 	for _, t := range data.ActiveTargets {
-		out = append(out, cmdb.Target{Job: t.Labels["job"], Instance: t.Labels["instance"], Address: t.DiscoveredLabels["__address__"], Up: t.Health == "up"})
+		out = append(out, cmdb.Target{Job: t.Labels["job"], Instance: t.Labels["instance"], Address: p.placed(t.DiscoveredLabels["__address__"]), Up: t.Health == "up"})
 	}
 	return out, nil
+}
+
+// placed turns a loopback address, which means Prometheus' own machine, into one by
+// which the inventory may know that machine.
+func (p *Prometheus) placed(address string) string {
+	loopback := func(host string) bool {
+		ip, err := netip.ParseAddr(host)
+		return host == "localhost" || err == nil && ip.IsLoopback()
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || !loopback(host) {
+		return address
+	}
+	own := p.base.Hostname()
+	if loopback(own) {
+		if own, err = os.Hostname(); err != nil {
+			return address
+		}
+	}
+	return net.JoinHostPort(own, port)
 }
 
 // Rules lists the alerting rules.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,15 @@ func TestCoverageAgainstPrometheus(t *testing.T) {
 	}
 }
 
+func atoi(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 func gaps(c cmdb.Coverage) []string {
 	var out []string
 	for _, g := range c.Gaps {
@@ -131,11 +141,17 @@ scrape_configs:
 	defer func() { stop(); _ = cmd.Wait() }()
 
 	l := newLab(t)
+	here, err := os.Hostname() // a loopback target is on Prometheus' machine: this one
+	if err != nil {
+		t.Fatal(err)
+	}
 	shop, batch, db := l.box("shop-1", 1), l.box("batch-1", 2), l.box("db-1", 3)
 	shop.rep.Interfaces[0].Addresses = []string{"192.0.2.1/24"}
 	shop.rep.Host.FQDN = "127.0.0.1" // it is scraped by this name
 	batch.rep.Host.FQDN = "localhost"
-	for _, b := range []*box{shop, batch, db} {
+	own := l.box(here, 4)
+	own.rep.Listeners = []report.Listener{{Protocol: "tcp", Address: "127.0.0.1", Port: atoi(t, port), Process: "shop", Unit: "shop.service"}}
+	for _, b := range []*box{shop, batch, db, own} {
 		b.enroll().send()
 	}
 	p, err := NewPrometheus("http://"+at, http.DefaultClient)
@@ -151,7 +167,7 @@ scrape_configs:
 	deadline := time.After(60 * time.Second)
 	for {
 		c, err := l.Coverage(context.Background(), "")
-		if err == nil && slices.Equal(gaps(c), want) && c.Covered == 1 && len(c.UnknownTargets) == 0 {
+		if err == nil && slices.Equal(gaps(c), want) && c.Covered == 3 && len(c.UnknownTargets) == 0 {
 			break // Prometheus has scraped
 		}
 		select {

@@ -68,24 +68,23 @@ func (b *batch) remember(old, doc *cmdb.CI, source string) {
 	}
 }
 
-// HistoryQuery selects entries of an item's history, newest first.
+// HistoryQuery selects entries of an item's history.
 type HistoryQuery struct {
 	Field  string    // only this field; empty: all
+	Oldest bool      // as it happened; without it the newest come first
 	Since  time.Time // only entries at or after
 	Until  time.Time // only entries before; zero: no bound
 	Cursor string
 	Limit  int // 0: 100; at most 1000
 }
 
-// History lists what changed on an item, newest first.
+// History lists what changed on an item. That of a removed one stays; an item that
+// never was is fault.NotFound.
 func (inv *Inventory) History(ctx context.Context, id string, q HistoryQuery) ([]Entry, string, error) {
-	if inv.resolve(id) == "" {
-		return nil, "", fault.NotFoundf("configuration item %q does not exist", id)
-	}
 	if q.Limit <= 0 || q.Limit > 1000 {
 		q.Limit = 100
 	}
-	sq := store.Query[Entry]{Prefix: []byte(id + " "), Reverse: true, Cursor: q.Cursor, Limit: q.Limit}
+	sq := store.Query[Entry]{Prefix: []byte(id + " "), Reverse: !q.Oldest, Cursor: q.Cursor, Limit: q.Limit}
 	if !q.Since.IsZero() {
 		sq.From = fmt.Appendf(nil, "%s %016x", id, q.Since.UnixMilli())
 	}
@@ -104,6 +103,13 @@ func (inv *Inventory) History(ctx context.Context, id string, q HistoryQuery) ([
 			out = append(out, row.Doc)
 		}
 		next = page.Next
+		if err != nil || len(out) > 0 || inv.resolve(id) != "" {
+			return err
+		}
+		any, err := inv.cols.history.List(r, store.Query[Entry]{Prefix: sq.Prefix, Limit: 1})
+		if err == nil && len(any.Rows) == 0 {
+			err = fault.NotFoundf("configuration item %q does not exist", id)
+		}
 		return err
 	})
 	return out, next, err

@@ -3,6 +3,8 @@ package inventory
 import (
 	"context"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -90,7 +92,21 @@ func TestAnAssetsLifeIsToldByItsHistory(t *testing.T) {
 			t.Errorf("on %s: %v %v, want %s", day, s.CI.Attributes, err, want)
 		}
 	}
-	t.Log("\n" + told)
+	// docs/cmdb.md shows what this test's history tells.
+	shown := regexp.MustCompile(`^\S+ (created|lifecycle|cost|location|owner|os|software:\S+|liveness): `)
+	page, err := os.ReadFile("../../docs/cmdb.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var story []string
+	for _, l := range lines {
+		if shown.MatchString(l) {
+			story = append(story, "    "+l)
+		}
+	}
+	if text := strings.Join(story, "\n"); !strings.Contains(string(page), text) {
+		t.Errorf("docs/cmdb.md does not tell this life as it was:\n%s", text)
+	}
 }
 
 // TestTwoIdentitiesInOneReportAreQuarantined: nothing is changed, a task shows why.

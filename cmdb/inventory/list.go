@@ -185,32 +185,25 @@ func (inv *Inventory) find(q ListQuery) (ids, keys []string, total int, err erro
 	if field == "name" {
 		return inv.byNames(set, down, q.Cursor != "", after, afterID, q.Limit+1, total)
 	}
-	key, err := inv.sortKey(field)
-	if err != nil {
-		return nil, nil, 0, err
-	}
-	// Keep the best Limit+1 after the cursor in a bounded heap: sorting all matches
-	// would make a page cost what the whole list costs.
-	order := func(a, b sortItem) int {
-		if (a.key == "") != (b.key == "") { // what lacks the field comes last either way
-			if a.key == "" {
-				return 1
-			}
-			return -1
-		}
-		c := strings.Compare(a.key, b.key)
-		if down {
-			c = -c
-		}
-		return cmp.Or(c, strings.Compare(a.id, b.id))
-	}
 	from := sortItem{after, afterID}
-	top := newTop(q.Limit+1, order)
-	for it := set.Iterator(); it.HasNext(); {
-		o := it.Next()
-		x := sortItem{key(o), m.entries[o].id}
-		if q.Cursor == "" || order(x, from) > 0 {
-			top.add(x)
+	var top *top[sortItem]
+	order := sortOrder(down)
+	if col := m.columns[columnOf(field)]; col != nil && len(col.values) <= fewValues {
+		top = m.byValues(set, col, order, q.Limit+1, q.Cursor != "", from)
+	} else {
+		key, err := inv.sortKey(field)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		// Keep the best Limit+1 after the cursor in a bounded heap: sorting all matches
+		// would make a page cost what the whole list costs.
+		top = newTop(q.Limit+1, order)
+		for it := set.Iterator(); it.HasNext(); {
+			o := it.Next()
+			x := sortItem{key(o), m.entries[o].id}
+			if q.Cursor == "" || order(x, from) > 0 {
+				top.add(x)
+			}
 		}
 	}
 	for _, x := range top.sorted() {
@@ -252,105 +245,6 @@ func (inv *Inventory) byNames(set *roaring.Bitmap, down, resume bool, after, aft
 		take(i)
 	}
 	return ids, keys, total, nil
-}
-
-type sortItem struct{ key, id string }
-
-// sortKey returns what items sort by: a text whose order is the field's.
-func (inv *Inventory) sortKey(field string) (func(uint32) string, error) {
-	m := inv.mem
-	stamp := func(n int64) string { return fmt.Sprintf("%020d", n) }
-	switch field {
-	case "class":
-		return func(o uint32) string { return m.classes[m.entries[o].class] }, nil
-	case "seen", "last_seen":
-		return func(o uint32) string { return stamp(m.entries[o].lastSeen) }, nil
-	case "first_seen":
-		return func(o uint32) string { return stamp(m.entries[o].firstSeen) }, nil
-	case "liveness":
-		return func(o uint32) string { return string(livenessNames[m.entries[o].live]) }, nil
-	}
-	if a, ok := fieldAliases[field]; ok {
-		field = a
-	}
-	col := m.columns[field]
-	if col == nil {
-		if inv.knownField(field) {
-			return func(uint32) string { return "" }, nil
-		}
-		return nil, fault.Invalidf("sort", "no item has a field %q%s", field, inv.suggest(field))
-	}
-	keys := map[uint32]string{} // few values stand on many items: each is written once
-	return func(o uint32) string {
-		id, ok := m.valueOf(o, col)
-		if !ok {
-			return ""
-		}
-		v := &col.values[id]
-		if !v.is {
-			return v.text
-		}
-		k, ok := keys[id]
-		if !ok {
-			k = sortable(v.num)
-			keys[id] = k
-		}
-		return k
-	}, nil
-}
-
-// sortable writes a number so that text order is number order.
-func sortable(f float64) string {
-	if f < 0 {
-		return fmt.Sprintf("-%030.6f", 1e22+f)
-	}
-	return fmt.Sprintf("0%030.6f", f)
-}
-
-// top keeps the first n of what is added, by order.
-type top struct {
-	n     int
-	order func(a, b sortItem) int
-	items []sortItem // a heap whose root is the last of the kept
-}
-
-func newTop(n int, order func(a, b sortItem) int) *top { return &top{n: n, order: order} }
-
-func (t *top) add(x sortItem) {
-	if len(t.items) == t.n {
-		if t.order(x, t.items[0]) >= 0 {
-			return
-		}
-		t.items[0] = x
-		for i := 0; ; {
-			c := 2*i + 1
-			if c >= len(t.items) {
-				return
-			}
-			if c+1 < len(t.items) && t.order(t.items[c+1], t.items[c]) > 0 {
-				c++
-			}
-			if t.order(t.items[c], t.items[i]) <= 0 {
-				return
-			}
-			t.items[i], t.items[c] = t.items[c], t.items[i]
-			i = c
-		}
-	}
-	t.items = append(t.items, x)
-	for i := len(t.items) - 1; i > 0; {
-		p := (i - 1) / 2
-		if t.order(t.items[i], t.items[p]) <= 0 {
-			return
-		}
-		t.items[i], t.items[p] = t.items[p], t.items[i]
-		i = p
-	}
-}
-
-func (t *top) sorted() []sortItem {
-	slices.SortFunc(t.items, t.order)
-	return t.items
 }
 
 func (inv *Inventory) knownField(name string) bool {

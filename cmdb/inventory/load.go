@@ -2,7 +2,7 @@ package inventory
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,85 +11,25 @@ import (
 	"github.com/watchbill/watchbill/internal/store"
 )
 
-// load reads the database into memory, what does not depend on each other side
-// by side: decoding is most of a cold start. A row that cannot be read is logged
-// and left out: one damaged item must not keep the others from being served.
+// load reads the database into memory: what a start needs of it, decoded on all
+// processors, and what touches other parts of the memory at the same time.
 func (inv *Inventory) load(ctx context.Context) error {
-	m := inv.mem
-	type machine struct {
-		id    string
-		state *hostState
-		keys  []string
-	}
-	var hosts []machine
-	var orphans, told []*cmdb.CI
-	err := inv.beside(ctx, func(r store.Reader) error {
-		if err := each(inv, r, inv.cols.host, func(d *hostDoc) {
-			hosts = append(hosts, machine{d.CI, d.state(nil), d.Ident.Keys()})
-			if m := inv.watch.join(d.CI, d.AgentID, d.Site); m != nil && d.Lost != "" {
-				m.verdict, m.since = d.Lost, d.LostAt
-			}
-		}); err != nil {
-			return err
-		}
-		return each(inv, r, inv.cols.pkg, func(p *packageDoc) {
-			n, err := strconv.ParseUint(p.ID, 16, 32)
-			if err != nil {
-				return
-			}
-			for uint64(len(inv.soft.rows)) < n {
-				inv.soft.rows = append(inv.soft.rows, installed{}) // a number that was never committed
-			}
-			inv.soft.add(p.Package, packageKey(&p.Package))
-		})
-	}, func(r store.Reader) error {
-		return each(inv, r, inv.cols.ci, func(c *cmdb.CI) {
-			if c.MergedInto != "" {
-				inv.merged[c.ID] = c.MergedInto
-				return
-			}
-			if _, ok := m.byID[c.Parent]; c.Parent != "" && !ok {
-				orphans = append(orphans, &cmdb.CI{ID: c.ID, Parent: c.Parent})
-			}
-			m.put(c)
-			if c.Source != cmdb.SourceAgent {
-				told = append(told, c.Clone())
-			}
-		})
-	})
-	if err != nil {
+	if err := inv.beside(ctx, steps(inv.loadPackages), steps(inv.loadCIs, inv.loadHosts)); err != nil {
 		return err
 	}
-	for _, c := range orphans {
-		if p, ok := m.byID[c.Parent]; ok {
-			o := m.byID[c.ID]
-			m.entries[o].parent = p + 1
-			m.entries[p].children = append(m.entries[p].children, o)
-		}
-	}
-	for _, h := range hosts {
-		if o, ok := m.byID[h.id]; ok {
-			m.entries[o].host = h.state
-			m.addKeys(o, h.keys)
-		}
-	}
-	for _, c := range told {
-		m.addKeys(m.byID[c.ID], inv.recordedKeys(c))
-	}
-	m.sort()
-	return inv.beside(ctx, inv.loadSections, func(r store.Reader) error {
-		if err := each(inv, r, inv.cols.relation, inv.loadRelation); err != nil {
-			return err
-		}
-		if err := each(inv, r, inv.cols.site, func(s *siteDoc) { inv.watch.site(s.Name).cut = s.Since }); err != nil {
-			return err
-		}
-		return each(inv, r, inv.cols.seen, func(s *seenDoc) {
-			if e := m.at(s.CI); e != nil {
-				e.lastSeen = max(e.lastSeen, s.At)
+	inv.mem.sort()
+	return inv.beside(ctx, steps(inv.loadSections), steps(inv.loadRelations, inv.loadSites, inv.loadSeen))
+}
+
+func steps(fs ...func(store.Reader) error) func(store.Reader) error {
+	return func(r store.Reader) error {
+		for _, f := range fs {
+			if err := f(r); err != nil {
+				return err
 			}
-		})
-	})
+		}
+		return nil
+	}
 }
 
 // beside runs readers at the same time, each on its own view. Nothing writes yet.
@@ -107,86 +47,220 @@ func (inv *Inventory) beside(ctx context.Context, fs ...func(store.Reader) error
 	return first
 }
 
-func (inv *Inventory) loadRelation(x *cmdb.Relation) {
-	m := inv.mem
-	from, okFrom := m.byID[x.From]
-	to, okTo := m.byID[x.To]
-	if !okFrom || !okTo {
-		return
-	}
-	kind := m.kind(x.Type)
-	m.link(from, kind, to)
-	if !x.Unseen.IsZero() {
-		inv.unseen[x.ID()] = x.Unseen
-	}
-	for _, s := range x.Sources {
-		if id, ok := strings.CutPrefix(s, "agent:"); ok {
-			if e := m.at(id); e != nil && e.host != nil {
-				e.host.asserted = append(e.host.asserted, edge{from, to, kind})
-			}
+func (inv *Inventory) loadPackages(r store.Reader) error {
+	return decodeAll(inv, r, inv.cols.pkg, func(p *packageDoc) {
+		n, err := strconv.ParseUint(p.ID, 16, 32)
+		if err != nil {
+			return
 		}
-	}
+		for uint64(len(inv.soft.rows)) < n {
+			inv.soft.rows = append(inv.soft.rows, installed{}) // a number that was never committed
+		}
+		inv.soft.add(p.Package, packageKey(&p.Package))
+	})
 }
 
-// loadSections reads what must be resident of the machines' sections: who talks
-// to whom, and which packages they have.
-func (inv *Inventory) loadSections(r store.Reader) error {
-	for o := range inv.mem.entries {
-		e := &inv.mem.entries[o]
-		if e.host == nil {
-			continue
+func (inv *Inventory) loadCIs(r store.Reader) error {
+	m := inv.mem
+	type orphan struct{ id, parent string }
+	var orphans []orphan
+	var told []string
+	err := decodeAll(inv, r, inv.cols.ci, func(d *loadedCI) {
+		if d.MergedInto != "" {
+			inv.merged[d.ID] = d.MergedInto
+			return
 		}
-		if d, ok, err := inv.cols.section.Find(r, e.id+" "+report.SectionPackages); err != nil {
-			inv.log.Error("a package list cannot be read", "ci", e.id, "error", err)
-		} else if ok {
-			for _, n := range unpackNumbers(d.Doc.Packed) {
-				if int(n) < len(inv.soft.rows) {
-					inv.soft.rows[n].hosts.add(uint32(o))
-				}
-			}
+		if _, ok := m.byID[d.Parent]; d.Parent != "" && !ok {
+			orphans = append(orphans, orphan{d.ID, d.Parent})
 		}
-		if e.host.hashes[sectionNumber(report.SectionConnections)] == 0 {
-			continue
+		x := d.index()
+		m.keep(&x)
+		if d.Source != cmdb.SourceAgent {
+			told = append(told, d.ID)
 		}
-		d, ok, err := inv.cols.section.Find(r, e.id+" "+report.SectionConnections)
-		if err != nil || !ok {
-			continue
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range orphans {
+		if p, ok := m.byID[c.parent]; ok {
+			o := m.byID[c.id]
+			m.entries[o].parent = p + 1
+			m.entries[p].children = append(m.entries[p].children, o)
 		}
-		list, err := unpack[[]report.Connection](&d.Doc)
+	}
+	for _, id := range told {
+		row, err := inv.cols.ci.Get(r, id)
 		if err != nil {
-			inv.log.Error("connections cannot be read", "ci", e.id, "error", err)
+			inv.log.Error("what identifies an item cannot be read", "ci", id, "error", err)
 			continue
 		}
-		e.host.conns, e.host.talks = inv.compact(list), true
-		for _, c := range e.host.conns {
-			p := inv.peers[c.peer]
-			if p == nil {
-				p = &posting{}
-				inv.peers[c.peer] = p
-			}
-			p.add(uint32(o))
-		}
+		m.addKeys(m.byID[id], inv.recordedKeys(&row.Doc))
 	}
 	return nil
 }
 
-// each walks a whole collection.
-func each[T any](inv *Inventory, r store.Reader, c *store.Collection[T], f func(*T)) error {
-	cursor := ""
-	for {
-		page, err := c.List(r, store.Query[T]{Cursor: cursor, Limit: 10_000})
-		if err != nil {
-			return fmt.Errorf("read inventory: %w", err)
+func (inv *Inventory) loadHosts(r store.Reader) error {
+	m := inv.mem
+	return decodeAll(inv, r, inv.cols.host, func(d *loadedHost) {
+		if m := inv.watch.join(d.CI, strings.Clone(d.AgentID), strings.Clone(d.Site)); m != nil && d.Lost != "" {
+			m.verdict, m.since = d.Lost, d.LostAt
 		}
-		for _, bad := range page.Unreadable {
-			inv.log.Error("a row of the inventory cannot be read and is left out", "error", bad)
+		o, ok := m.byID[d.CI]
+		if !ok {
+			return
 		}
-		for i := range page.Rows {
-			f(&page.Rows[i].Doc)
+		h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages)}
+		for i := range d.Sections {
+			h.hashes[i] = d.Sections[i].Hash
 		}
-		if cursor = page.Next; cursor == "" {
-			return nil
+		m.entries[o].host = h
+		m.addKeys(o, d.Ident.Keys())
+	})
+}
+
+func (inv *Inventory) loadSites(r store.Reader) error {
+	return decodeAll(inv, r, inv.cols.site, func(s *siteDoc) { inv.watch.site(s.Name).cut = s.Since })
+}
+
+func (inv *Inventory) loadSeen(r store.Reader) error {
+	return decodeAll(inv, r, inv.cols.seen, func(s *seenDoc) {
+		if e := inv.mem.at(s.CI); e != nil {
+			e.lastSeen = max(e.lastSeen, s.At)
 		}
+	})
+}
+
+func (inv *Inventory) loadRelations(r store.Reader) error {
+	m := inv.mem
+	return decodeAll(inv, r, inv.cols.relation, func(x *loadedRelation) {
+		from, okFrom := m.byID[x.From]
+		to, okTo := m.byID[x.To]
+		if !okFrom || !okTo {
+			return
+		}
+		kind := m.kind(x.Type)
+		m.link(from, kind, to)
+		if !x.Unseen.IsZero() {
+			inv.unseen[relationID(m, from, kind, to)] = x.Unseen
+		}
+		for _, s := range x.Sources {
+			if id, ok := strings.CutPrefix(s, "agent:"); ok {
+				if e := m.at(id); e != nil && e.host != nil {
+					e.host.asserted = append(e.host.asserted, edge{from, to, kind})
+				}
+			}
+		}
+	})
+}
+
+// loadedSections are what must be resident of some machines' sections.
+type loadedSections struct {
+	// installed pairs a package's number with a machine's, sorted: all machines that
+	// have a package are put into its set together.
+	installed []uint64
+	talks     []loadedConnections
+}
+
+type loadedConnections struct {
+	ord   uint32
+	conns []report.Connection
+}
+
+// loadSections reads who talks to whom, and which packages the machines have.
+func (inv *Inventory) loadSections(r store.Reader) error {
+	type stored struct {
+		ord                   uint32
+		id                    string
+		packages, connections []byte
+	}
+	get := func(id, name string) ([]byte, error) {
+		d, ok, err := inv.cols.section.Find(r, id+" "+name)
+		if err != nil || !ok {
+			return nil, err
+		}
+		return d.Doc.Packed, nil
+	}
+	read := func(yield func(stored, error) bool) {
+		for o := range inv.mem.entries {
+			e := &inv.mem.entries[o]
+			if e.host == nil {
+				continue
+			}
+			s := stored{ord: uint32(o), id: e.id}
+			var err error
+			if s.packages, err = get(e.id, report.SectionPackages); err != nil {
+				inv.log.Error("a package list cannot be read", "ci", e.id, "error", err)
+			}
+			if e.host.hashes[sectionNumber(report.SectionConnections)] != 0 {
+				if s.connections, err = get(e.id, report.SectionConnections); err != nil {
+					inv.log.Error("connections cannot be read", "ci", e.id, "error", err)
+				}
+			}
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
+	// Who talks to whom touches nothing that the packages do: beside them.
+	conns := make(chan []loadedConnections, 8)
+	joined := make(chan struct{})
+	go func() {
+		defer close(joined)
+		for list := range conns {
+			for _, x := range list {
+				inv.applyConnections(x.ord, x.conns)
+			}
+		}
+	}()
+	defer func() { close(conns); <-joined }()
+	return inOrder(chunks(read, loadChunk), func(list []stored) (out loadedSections) {
+		for _, s := range list {
+			for _, n := range unpackNumbers(s.packages) {
+				out.installed = append(out.installed, uint64(n)<<32|uint64(s.ord))
+			}
+			if s.connections == nil {
+				continue
+			}
+			conns, err := unpack[[]report.Connection](s.connections)
+			if err != nil {
+				inv.log.Error("connections cannot be read", "ci", s.id, "error", err)
+				continue
+			}
+			out.talks = append(out.talks, loadedConnections{s.ord, conns})
+		}
+		slices.Sort(out.installed)
+		return out
+	}, func(x loadedSections) {
+		conns <- x.talks
+		inv.applyPackages(x.installed)
+	})
+}
+
+func (inv *Inventory) applyPackages(installed []uint64) {
+	var ords []uint32
+	for len(installed) > 0 {
+		row := installed[0] >> 32
+		ords = ords[:0]
+		for len(installed) > 0 && installed[0]>>32 == row {
+			ords, installed = append(ords, uint32(installed[0])), installed[1:]
+		}
+		if row < uint64(len(inv.soft.rows)) {
+			inv.soft.rows[row].hosts.addMany(ords)
+		}
+	}
+}
+
+func (inv *Inventory) applyConnections(ord uint32, list []report.Connection) {
+	h := inv.mem.entries[ord].host
+	h.conns, h.talks = inv.compact(list), true
+	for _, c := range h.conns {
+		p := inv.peers[c.peer]
+		if p == nil {
+			p = &posting{}
+			inv.peers[c.peer] = p
+		}
+		p.add(ord)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -82,14 +83,14 @@ type column struct {
 	ids    map[string]uint32
 	values []value
 	free   []uint32
-	sorted []uint32 // value ids in order of text; rebuilt when fresh is false
-	fresh  bool
+	hay    *haystack // of the columns that a bare word is looked for in
 }
 
 type value struct {
 	text string
 	num  float64
-	is   bool // text is a number
+	is   bool   // text is a number
+	at   uint32 // where it stands in the column's haystack
 	post posting
 }
 
@@ -117,9 +118,50 @@ func (m *memory) at(id string) *entry {
 	return nil
 }
 
+// indexed is what the memory keeps of a document.
+type indexed struct {
+	id, class, name, parent, key string
+	firstSeen, lastSeen, missing int64 // Unix seconds
+	live                         liveness
+	complete, told               bool
+	pairs                        []pair
+}
+
+// pair is a field and a text by which the item can be found.
+type pair struct{ column, text string }
+
+// indexOf takes out of a document what is indexed of it.
+func indexOf(c *cmdb.CI) indexed {
+	x := indexed{
+		id: c.ID, class: c.Class, name: c.Name, parent: c.Parent, key: c.Key,
+		firstSeen: c.FirstSeen.Unix(), lastSeen: c.LastSeen.Unix(), live: livenessOf(string(c.Liveness)),
+		complete: len(c.Incomplete) == 0, told: c.Source != cmdb.SourceAgent || len(c.Heard) > 0,
+	}
+	if !c.Missing.IsZero() {
+		x.missing = c.Missing.Unix()
+	}
+	for k, v := range c.Attributes {
+		x.attribute(k, v)
+	}
+	for k, v := range c.Labels {
+		x.add("label."+k, v)
+	}
+	x.rest(c.Name, c.Class, c.Source, c.Tags, c.Aliases, c.Incomplete)
+	return x
+}
+
+func livenessOf(s string) liveness {
+	return liveness(max(0, slices.Index(livenessNames[:], cmdb.Liveness(s))))
+}
+
 // put indexes a document; runtime state of a known item is kept.
 func (m *memory) put(c *cmdb.CI) uint32 {
-	o, known := m.byID[c.ID]
+	x := indexOf(c)
+	return m.keep(&x)
+}
+
+func (m *memory) keep(x *indexed) uint32 {
+	o, known := m.byID[x.id]
 	if !known {
 		if n := len(m.free); n > 0 {
 			o, m.free = m.free[n-1], m.free[:n-1]
@@ -127,37 +169,36 @@ func (m *memory) put(c *cmdb.CI) uint32 {
 			o = uint32(len(m.entries))
 			m.entries = append(m.entries, entry{})
 		}
-		m.entries[o] = entry{id: c.ID}
-		m.byID[c.ID] = o
+		id := strings.Clone(x.id) // part of a document it would keep the whole alive
+		m.entries[o] = entry{id: id}
+		m.byID[id] = o
 		m.all.Add(o)
 	}
 	e := &m.entries[o]
-	if !known || e.name != c.Name {
+	if !known || e.name != x.name {
 		if known {
 			m.unorder(o)
 		}
-		e.name = c.Name
+		e.name = strings.Clone(x.name)
 		m.reorder(o)
 	}
-	e.class, e.key = m.class(c.Class), c.Key
-	if parent, ok := m.byID[c.Parent]; ok && e.parent != parent+1 {
+	e.class = m.class(x.class)
+	if e.key != x.key {
+		e.key = unique.Make(x.key).Value() // unit names repeat from machine to machine
+	}
+	if parent, ok := m.byID[x.parent]; ok && e.parent != parent+1 {
 		m.unparent(o)
 		e.parent = parent + 1
 		m.entries[parent].children = append(m.entries[parent].children, o)
-	} else if c.Parent == "" {
+	} else if x.parent == "" {
 		m.unparent(o)
 	}
-	e.firstSeen, e.missing = c.FirstSeen.Unix(), 0
-	if !c.Missing.IsZero() {
-		e.missing = c.Missing.Unix()
+	e.firstSeen, e.missing = x.firstSeen, x.missing
+	if !known || x.lastSeen > e.lastSeen {
+		e.lastSeen = x.lastSeen
 	}
-	if !known || c.LastSeen.Unix() > e.lastSeen {
-		e.lastSeen = c.LastSeen.Unix()
-	}
-	e.live = liveness(max(0, slices.Index(livenessNames[:], c.Liveness)))
-	e.complete = len(c.Incomplete) == 0
-	e.told = c.Source != cmdb.SourceAgent || len(c.Heard) > 0
-	m.reterm(o, c)
+	e.live, e.complete, e.told = x.live, x.complete, x.told
+	m.reterm(o, x.pairs)
 	return o
 }
 
@@ -252,56 +293,60 @@ func (m *memory) unlink(from uint32, kind uint8, to uint32) {
 // indexed values longer than this are for reading, not for finding.
 const maxIndexed = 200
 
-// eachTerm walks what an item can be found by.
-func eachTerm(c *cmdb.CI, f func(column, text string)) {
-	add := func(column, text string) {
-		if text != "" && len(text) <= maxIndexed {
-			f(column, text)
-		}
-	}
-	for k, v := range c.Attributes {
-		switch x := v.(type) {
-		case []string:
-			for _, s := range x {
-				add(k, s)
-			}
-		case []float64:
-			for _, n := range x {
-				add(k, cmdb.TextOf(n))
-			}
-		default:
-			add(k, cmdb.TextOf(v))
-		}
-	}
-	for k, v := range c.Labels {
-		add("label."+k, v)
-	}
-	for _, t := range c.Tags {
-		add("tag", t)
-	}
-	for _, a := range c.Aliases {
-		add("alias", a)
-	}
-	f("name", c.Name) // whatever its length: imports find items by it
-	add("class", c.Class)
-	add("source", c.Source)
-	for _, s := range c.Incomplete {
-		add("incomplete", s)
+// add lists a text by which the item can be found.
+func (x *indexed) add(column, text string) {
+	if text != "" && len(text) <= maxIndexed {
+		x.pairs = append(x.pairs, pair{column, text})
 	}
 }
 
-func (m *memory) reterm(o uint32, c *cmdb.CI) {
+// attribute lists a value, a list by its elements.
+func (x *indexed) attribute(name string, v any) {
+	switch v := v.(type) {
+	case []string:
+		for _, s := range v {
+			x.add(name, s)
+		}
+	case []float64:
+		for _, n := range v {
+			x.add(name, cmdb.TextOf(n))
+		}
+	default:
+		x.add(name, cmdb.TextOf(v))
+	}
+}
+
+// rest lists what every item has.
+func (x *indexed) rest(name, class, source string, tags, aliases, incomplete []string) {
+	for _, t := range tags {
+		x.add("tag", t)
+	}
+	for _, a := range aliases {
+		x.add("alias", a)
+	}
+	x.pairs = append(x.pairs, pair{"name", name}) // whatever its length: imports find items by it
+	x.add("class", class)
+	x.add("source", source)
+	for _, s := range incomplete {
+		x.add("incomplete", s)
+	}
+}
+
+func (m *memory) reterm(o uint32, pairs []pair) {
 	e := &m.entries[o]
-	next := make([]term, 0, len(e.terms))
-	eachTerm(c, func(name, text string) {
-		col := m.columns[name]
+	next := make([]term, 0, len(pairs))
+	for _, p := range pairs {
+		col := m.columns[p.column]
 		if col == nil {
-			col = &column{name: strings.Clone(name), number: uint16(len(m.order)), ids: map[string]uint32{}}
+			col = &column{name: strings.Clone(p.column), number: uint16(len(m.order)), ids: map[string]uint32{}}
+			if slices.Contains(searched, p.column) {
+				col.hay = &haystack{}
+			}
 			m.columns[col.name] = col
 			m.order = append(m.order, col.name)
 		}
-		next = append(next, term{col.number, col.intern(strings.ToLower(text))})
-	})
+		next = append(next, term{col.number, col.intern(strings.ToLower(p.text))})
+	}
 	slices.SortFunc(next, compareTerms)
 	next = slices.Compact(next)
 	for _, t := range next {
@@ -327,9 +372,12 @@ func (m *memory) drop(o uint32, t term) {
 	v.post.remove(o)
 	if v.post.len() == 0 {
 		delete(col.ids, v.text)
+		at, length := v.at, len(v.text)
 		*v = value{}
 		col.free = append(col.free, t.value)
-		col.fresh = false
+		if col.hay != nil {
+			col.hay.drop(at, length, col.values)
+		}
 	}
 }
 
@@ -349,7 +397,9 @@ func (c *column) intern(text string) uint32 {
 		c.values = append(c.values, v)
 	}
 	c.ids[text] = id
-	c.fresh = false
+	if c.hay != nil {
+		c.values[id].at = c.hay.add(id, text)
+	}
 	return id
 }
 

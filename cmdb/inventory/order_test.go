@@ -54,6 +54,13 @@ func TestOrderAndRepetitionDoNotMatter(t *testing.T) {
 					b.rep.Listeners = b.rep.Listeners[:1]
 				}
 				b.rep.Packages[0].Version = fmt.Sprintf("3.0.%d", rapid.IntRange(1, 4).Draw(rt, "version"))
+				b.rep.OS.Kernel = fmt.Sprintf("6.1.0-%d", rapid.IntRange(1, 3).Draw(rt, "kernel"))
+				if rapid.Bool().Draw(rt, "renamed") {
+					b.rep.Host.Hostname = fmt.Sprintf("m-%d-%d", i, step)
+				}
+				if rapid.Bool().Draw(rt, "moved by DHCP") {
+					b.rep.Interfaces[0].Addresses = []string{fmt.Sprintf("10.1.%d.%d/16", i, step+1)}
+				}
 				b.sent = map[string]string{} // every envelope is whole: what is lost on the way is the wire's matter
 				script = append(script, sent{i, b.envelope()})
 			}
@@ -92,4 +99,22 @@ func TestOrderAndRepetitionDoNotMatter(t *testing.T) {
 			rt.Fatalf("in another order:\n%s\n\nwant:\n%s", got, want)
 		}
 	})
+}
+
+// TestASlowClockDoesNotSilenceAnAgent: what a machine reports after its enrolment is
+// newer than what it enrolled with, whatever its clock says.
+func TestASlowClockDoesNotSilenceAnAgent(t *testing.T) {
+	l := newLab(t)
+	a := l.box("web-1", 1).enroll()
+	a.send()
+	l.pass(time.Minute)
+	a.rep.Host.Hostname, a.rep.OS.Kernel = "shop-1", "6.1.0-99"
+	env := a.envelope()
+	env.TakenAt = l.now().Add(-3 * time.Hour)
+	if r, err := l.Report(context.Background(), a.ci, env); err != nil || len(r.Want) > 0 {
+		t.Fatal(r, err)
+	}
+	if c := l.get(a.ci); c.Name != "shop-1" || c.Attributes.Text("hostname") != "shop-1" || c.Attributes.Text("kernel") != "6.1.0-99" {
+		t.Errorf("%s is told as %v", c.Name, c.Attributes)
+	}
 }

@@ -29,6 +29,21 @@ func (p *posting) add(n uint32) {
 	}
 }
 
+// addMany adds sorted numbers.
+func (p *posting) addMany(ns []uint32) {
+	if p.many == nil && len(p.few)+len(ns) > fewMax {
+		p.many = roaring.BitmapOf(p.few...)
+		p.few = nil
+	}
+	if p.many != nil {
+		p.many.AddMany(ns)
+		return
+	}
+	for _, n := range ns {
+		p.add(n)
+	}
+}
+
 func (p *posting) remove(n uint32) {
 	if p.many != nil {
 		p.many.Remove(n)

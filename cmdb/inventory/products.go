@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -37,23 +38,26 @@ type SoftwareQuery struct {
 	Name string
 	Type string // ecosystem; empty: all
 	// CIs limits to machines that match this query of items; empty: all.
-	CIs    string
+	CIs string
+	// Sort is "name" (the default) or "hosts", "-" before it turns the order.
+	Sort   string
 	Cursor string
 	Limit  int // 0: 100; at most 1000
 }
 
-// Software lists installed products by name, with versions and numbers of machines.
+// Software lists installed products with versions and numbers of machines.
 func (inv *Inventory) Software(ctx context.Context, q SoftwareQuery) ([]Product, string, error) {
 	if q.Limit <= 0 {
 		q.Limit = 100
 	}
 	q.Limit = min(q.Limit, maxLimit)
-	after, afterType := "", ""
-	if q.Cursor != "" {
-		var err error
-		if after, afterType, err = decodeCursor(q.Cursor); err != nil {
-			return nil, "", err
-		}
+	by, down := strings.CutPrefix(cmp.Or(q.Sort, "name"), "-")
+	if by != "name" && by != "hosts" {
+		return nil, "", fault.Invalidf("sort", "want name, -name, hosts or -hosts, got %q", q.Sort)
+	}
+	after, err := productAfter(q.Cursor, by == "hosts")
+	if err != nil {
+		return nil, "", err
 	}
 	inv.soft.sort(inv)
 	inv.mu.RLock()
@@ -61,33 +65,143 @@ func (inv *Inventory) Software(ctx context.Context, q SoftwareQuery) ([]Product,
 	s := inv.soft
 	var within *roaring.Bitmap
 	if q.CIs != "" {
-		var err error
 		if within, err = inv.matching(q.CIs); err != nil {
 			return nil, "", err
 		}
 	}
 	want := strings.ToLower(q.Name)
-	start, _ := slices.BinarySearch(s.names, after)
-	var out []Product
-	for _, name := range s.names[start:] {
-		if strings.Contains(want, "*") && !glob(want, name) || !strings.Contains(want, "*") && !strings.Contains(name, want) {
-			continue
+	means := func(name string) bool {
+		if strings.Contains(want, "*") {
+			return glob(want, name)
 		}
-		if ctx.Err() != nil {
-			return nil, "", ctx.Err()
-		}
-		for _, p := range s.products(name, q.Type, within) {
-			if name == after && p.Type <= afterType {
+		return strings.Contains(name, want)
+	}
+	places := func(yield func(productPlace) bool) {
+		names := s.names
+		for i := range names {
+			name := names[i]
+			if by == "name" && down {
+				name = names[len(names)-1-i]
+			}
+			if !means(name) {
 				continue
 			}
-			if len(out) == q.Limit {
-				last := out[len(out)-1]
-				return out, encodeCursor(strings.ToLower(last.Name), last.Type), nil
+			if ctx.Err() != nil {
+				return
 			}
-			out = append(out, p)
+			for _, p := range s.places(name, q.Type, within, by == "hosts", down) {
+				if !yield(p) {
+					return
+				}
+			}
 		}
 	}
-	return out, "", nil
+	order := productOrder(by == "hosts", down)
+	var page []productPlace
+	if by == "name" { // they come in order: the page ends the walk
+		for p := range places {
+			if q.Cursor != "" && order(p, after) <= 0 {
+				continue
+			}
+			if page = append(page, p); len(page) > q.Limit {
+				break
+			}
+		}
+	} else {
+		top := newTop(q.Limit+1, order)
+		for p := range places {
+			if q.Cursor == "" || order(p, after) > 0 {
+				top.add(p)
+			}
+		}
+		page = top.sorted()
+	}
+	if ctx.Err() != nil {
+		return nil, "", ctx.Err()
+	}
+	next := ""
+	if len(page) > q.Limit {
+		page = page[:q.Limit]
+		last := page[q.Limit-1]
+		next = encodeCursor(fmt.Sprintf("%012d\x00%s", last.hosts, last.name), last.typ)
+		if by == "name" {
+			next = encodeCursor(last.name, last.typ)
+		}
+	}
+	out := make([]Product, 0, len(page))
+	for _, p := range page {
+		out = append(out, s.products(p.name, p.typ, within)...)
+	}
+	return out, next, nil
+}
+
+// productPlace is a product's place in the order of a list.
+type productPlace struct {
+	name, typ string // the name in lower case
+	hosts     int    // 0 where the order does not ask
+}
+
+func productOrder(hosts, down bool) func(a, b productPlace) int {
+	return func(a, b productPlace) int {
+		named := cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.typ, b.typ))
+		switch {
+		case hosts && down:
+			return cmp.Or(cmp.Compare(b.hosts, a.hosts), named)
+		case hosts:
+			return cmp.Or(cmp.Compare(a.hosts, b.hosts), named)
+		case down:
+			return -named
+		}
+		return named
+	}
+}
+
+func productAfter(cursor string, hosts bool) (p productPlace, err error) {
+	if cursor == "" {
+		return p, nil
+	}
+	if p.name, p.typ, err = decodeCursor(cursor); err != nil || !hosts {
+		return p, err
+	}
+	n, name, ok := strings.Cut(p.name, "\x00")
+	p.name = name
+	if p.hosts, err = strconv.Atoi(n); err != nil || !ok {
+		return p, fault.Invalidf("cursor", "is not one that this list gave; begin again without it")
+	}
+	return p, nil
+}
+
+// places lists the products of one name that some machine has, one per ecosystem.
+func (s *software) places(name, typ string, within *roaring.Bitmap, count, down bool) []productPlace {
+	byType := map[string][]uint32{}
+	for _, n := range s.byName[name] {
+		r := &s.rows[n]
+		if (typ == "" || r.pkg.Type == typ) && r.hosts.len() > 0 {
+			byType[r.pkg.Type] = append(byType[r.pkg.Type], n)
+		}
+	}
+	var out []productPlace
+	for t, rows := range byType {
+		p := productPlace{name: name, typ: t}
+		if count || within != nil {
+			all := roaring.New()
+			for _, n := range rows {
+				s.rows[n].hosts.into(all)
+			}
+			if within != nil {
+				all.And(within)
+			}
+			if p.hosts = int(all.GetCardinality()); p.hosts == 0 {
+				continue
+			}
+		}
+		if !count {
+			p.hosts = 0
+		}
+		out = append(out, p)
+	}
+	slices.SortFunc(out, productOrder(false, down))
+	return out
 }
 
 // sort rebuilds the order of names when products came.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,12 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 	if len(env.Changes) > maxChanges {
 		return report.Reply{}, fault.Invalidf("changes", "more than %d in one report", maxChanges)
 	}
+	if len(env.Sections) > maxSections {
+		return report.Reply{}, fault.Invalidf("sections", "more than %d in one report", maxSections)
+	}
+	if why := shortFields("agent", reflect.ValueOf(env.Agent)); why != "" {
+		return report.Reply{}, fault.Invalidf("agent", "%s", why)
+	}
 	inv.watch.hear(id, &env, inv.now())
 	if inv.unchanged(id, &env) {
 		inv.stats.reports.Add(1)
@@ -39,10 +46,10 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 	hashes := inv.hashesOf(id)
 	for name, s := range env.Sections {
 		n := sectionNumber(name)
-		if n >= 0 && (len(s.Data) == 0 || string(s.Data) == "null" && s.Hash == "") {
+		if n >= 0 && s.Wrong == "" && (len(s.Data) == 0 || string(s.Data) == "null" && s.Hash == "") {
 			continue
 		}
-		if n >= 0 && hashes[n] == hashOf(s.Hash) {
+		if n >= 0 && s.Wrong == "" && hashes[n] == hashOf(s.Hash) {
 			continue // we have it; sending it again changes nothing
 		}
 		c, err := decodeSection(name, s)
@@ -187,7 +194,7 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(in.fresh)) {
 		if values := attributesOf(in.fresh[name].value); values != nil {
-			b.sayHost(c, values, taken)
+			b.sayHost(c, values, now) // which section is newer is decided by sequence: an agent whose clock is slow must not lose to its own enrolment
 		}
 	}
 	if h := in.fresh[report.SectionHost]; h != nil {

@@ -160,7 +160,7 @@ func (inv *Inventory) evalTerm(t *cmdb.Term, now time.Time) (*roaring.Bitmap, er
 	case "":
 		for _, name := range searched {
 			if col := m.columns[name]; col != nil {
-				col.match(func(v *value) bool { return strings.Contains(v.text, t.Values[0]) }, out)
+				col.hay.find(t.Values[0], col.values, func(v *value) { v.post.into(out) })
 			}
 		}
 		return out, nil

@@ -2,9 +2,11 @@ package inventory
 
 import (
 	stdjson "encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -29,7 +31,9 @@ const (
 	maxSection  = 8 << 20
 	maxPacked   = 2 << 20
 	maxElements = 100_000
+	maxName     = 1024 // of what becomes a name, an identity or a field
 	maxText     = 16 << 10
+	maxSections = 64 // of one report, known or not
 )
 
 func sectionNumber(name string) int { return slices.Index(sectionNames, name) }
@@ -65,17 +69,20 @@ func decodeSection(name string, s report.Section) (*content, error) {
 	if len(s.Data) > maxSection {
 		return nil, fmt.Errorf("has %d bytes, more than %d", len(s.Data), maxSection)
 	}
+	if s.Wrong != "" {
+		return nil, fmt.Errorf("is no section: %s", s.Wrong)
+	}
 	c := &content{name: name, number: n, hash: hashOf(s.Hash), raw: s.Data, probs: s.Problems}
 	var err error
 	switch name {
 	case report.SectionAgent:
-		c.value, err = decode[report.Agent](s.Data)
+		c.value, err = one[report.Agent](s.Data)
 	case report.SectionHost:
-		c.value, err = decode[report.Host](s.Data)
+		c.value, err = one[report.Host](s.Data)
 	case report.SectionOS:
-		c.value, err = decode[report.OS](s.Data)
+		c.value, err = one[report.OS](s.Data)
 	case report.SectionHardware:
-		c.value, err = decode[report.Hardware](s.Data)
+		c.value, err = one[report.Hardware](s.Data)
 	case report.SectionInterfaces:
 		c.value, err = list(s.Data, func(x *report.Interface) string {
 			for _, a := range x.Addresses {
@@ -83,33 +90,37 @@ func decodeSection(name string, s report.Section) (*content, error) {
 					return fmt.Sprintf("addresses: want CIDR notation, got %.60q", a)
 				}
 			}
-			return named("name", x.Name)
+			return named("name", x.Name) + short("mac", x.MAC) + short("permanent_mac", x.PermanentMAC)
 		})
 	case report.SectionRoutes:
 		c.value, err = list[report.Route](s.Data, nil)
 	case report.SectionDisks:
-		c.value, err = list(s.Data, func(x *report.Disk) string { return named("name", x.Name) })
+		c.value, err = list(s.Data, func(x *report.Disk) string { return named("name", x.Name) + short("serial", x.Serial) })
 	case report.SectionFilesystems:
 		c.value, err = list(s.Data, func(x *report.Filesystem) string { return named("mountpoint", x.Mountpoint) })
 	case report.SectionPackages:
 		c.value, err = list(s.Data, func(x *report.Package) string {
-			return named("type", x.Type) + named("name", x.Name)
+			return named("type", x.Type) + named("name", x.Name) + short("version", x.Version) + short("arch", x.Arch) + text("purl", x.PURL) + text("location", x.Location)
 		})
 	case report.SectionServices:
 		c.value, err = list(s.Data, func(x *report.Service) string { return named("name", x.Name) })
 	case report.SectionProcesses:
-		c.value, err = list(s.Data, func(x *report.Process) string { return named("name", x.Name) })
+		c.value, err = list(s.Data, func(x *report.Process) string { return named("name", x.Name) + short("unit", x.Unit) })
 	case report.SectionListeners:
-		c.value, err = list(s.Data, func(x *report.Listener) string { return port("port", x.Port, 1) + address("address", x.Address) })
+		c.value, err = list(s.Data, func(x *report.Listener) string {
+			return port("port", x.Port, 1) + address("address", x.Address) + short("process", x.Process) + short("unit", x.Unit) + short("product", x.Product)
+		})
 	case report.SectionConnections:
 		c.value, err = list(s.Data, func(x *report.Connection) string {
 			if x.Direction != "inbound" && x.Direction != "outbound" {
 				return fmt.Sprintf(`direction: want "inbound" or "outbound", got %.40q`, x.Direction)
 			}
-			return port("local_port", x.LocalPort, 0) + port("peer_port", x.PeerPort, 0) + peer(x.PeerAddress)
+			return port("local_port", x.LocalPort, 0) + port("peer_port", x.PeerPort, 0) + peer(x.PeerAddress) + short("process", x.Process) + short("unit", x.Unit)
 		})
 	case report.SectionContainers:
-		c.value, err = list(s.Data, func(x *report.Container) string { return named("id", x.ID) })
+		c.value, err = list(s.Data, func(x *report.Container) string {
+			return named("id", x.ID) + short("name", x.Name) + short("image", x.Image)
+		})
 	case report.SectionUsers:
 		c.value, err = list(s.Data, func(x *report.User) string { return named("name", x.Name) })
 	case report.SectionCertificates:
@@ -140,6 +151,45 @@ func decode[T any](data []byte) (T, error) {
 	return v, nil
 }
 
+// one reads a section that is one object. Its texts become fields and identities.
+func one[T any](data []byte) (T, error) {
+	v, err := decode[T](data)
+	if err != nil {
+		return v, err
+	}
+	if why := shortFields("", reflect.ValueOf(v)); why != "" {
+		return v, errors.New(why)
+	}
+	return v, nil
+}
+
+func shortFields(path string, v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.String:
+		return short(path, v.String())
+	case reflect.Pointer:
+		if v.IsNil() {
+			return ""
+		}
+		return shortFields(path, v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if !f.IsExported() {
+				continue
+			}
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if path != "" {
+				name = path + "." + name
+			}
+			if why := shortFields(name, v.Field(i)); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
+}
+
 func list[T any](data []byte, check func(*T) string) ([]T, error) {
 	v, err := decode[[]T](data)
 	if err != nil {
@@ -163,10 +213,25 @@ func named(field, v string) string {
 	switch {
 	case v == "":
 		return field + ": missing"
-	case len(v) > maxText:
-		return fmt.Sprintf("%s: longer than %d bytes", field, maxText)
+	case len(v) > maxName:
+		return short(field, v)
 	case strings.ContainsAny(v, "\x00\n\r"):
 		return field + ": contains a control character"
+	}
+	return ""
+}
+
+// short refuses what would make a name or a key of megabytes.
+func short(field, v string) string {
+	if len(v) > maxName {
+		return fmt.Sprintf("%s: longer than %d bytes", field, maxName)
+	}
+	return ""
+}
+
+func text(field, v string) string {
+	if len(v) > maxText {
+		return fmt.Sprintf("%s: longer than %d bytes", field, maxText)
 	}
 	return ""
 }
@@ -210,15 +275,15 @@ func section[T any](b *batch, ci, name string, fresh map[string]*content) (T, er
 	if err != nil || d == nil {
 		return v, err
 	}
-	if v, err = unpack[T](d); err != nil {
+	if v, err = unpack[T](d.Packed); err != nil {
 		return v, fmt.Errorf("section %s of %s: %w", name, ci, err)
 	}
 	return v, nil
 }
 
-func unpack[T any](d *sectionDoc) (T, error) {
+func unpack[T any](packed []byte) (T, error) {
 	var v T
-	raw, err := s2.Decode(nil, d.Packed)
+	raw, err := s2.Decode(nil, packed)
 	if err != nil {
 		return v, err
 	}

@@ -19,8 +19,8 @@ import (
 // defaultColumns are exported when none are asked for.
 var defaultColumns = []string{"id", "class", "name", "liveness", "lifecycle", "owner", "team", "location", "os", "os_version", "addresses", "serial_number", "criticality", "tags", "last_seen"}
 
-// cell is what an export shows of an item in a column.
-func cell(c *cmdb.CI, column string) string {
+// Cell is what an export shows of an item in a column.
+func Cell(c *cmdb.CI, column string) string {
 	switch column {
 	case "id":
 		return c.ID
@@ -100,7 +100,7 @@ func (inv *Inventory) ExportCSV(ctx context.Context, w io.Writer, query, sort st
 	row := make([]string, len(columns))
 	err := inv.Walk(ctx, query, sort, func(c *cmdb.CI) error {
 		for i, col := range columns {
-			row[i] = PlainCell(cell(c, col))
+			row[i] = PlainCell(Cell(c, col))
 		}
 		return out.Write(row)
 	})

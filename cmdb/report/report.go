@@ -350,6 +350,19 @@ type Section struct {
 	Hash     string          `json:"hash"`
 	Data     json.RawMessage `json:"data,omitempty"`
 	Problems []Problem       `json:"problems,omitempty"`
+	// Wrong says why what stood here is no section. It is no part of the wire: one
+	// section that cannot be read must not take the report with it.
+	Wrong string `json:"-"`
+}
+
+// UnmarshalJSON reads a section, or keeps the reason why it is none.
+func (s *Section) UnmarshalJSON(b []byte) error {
+	type plain Section
+	*s = Section{}
+	if err := json.Unmarshal(b, (*plain)(s)); err != nil {
+		*s = Section{Wrong: err.Error()}
+	}
+	return nil
 }
 
 // Types of a Change.

@@ -227,7 +227,12 @@ func Parse(r io.Reader) (Config, error) {
 	}
 	var values fault.List
 	if errors.As(c.Validate(), &values) {
-		wrong = append(wrong, values...)
+		for _, v := range values {
+			// What could not be read has no value to speak of.
+			if !slices.ContainsFunc(wrong, func(f *fault.Error) bool { return f.Field == v.Field }) {
+				wrong = append(wrong, v)
+			}
+		}
 	}
 	return c, wrong.Err()
 }

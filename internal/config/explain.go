@@ -2,8 +2,8 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -12,70 +12,46 @@ import (
 )
 
 var (
-	unknownField = regexp.MustCompile(`^line (\d+): field (\S+) not found in type (\S+)$`)
-	wrongKind    = regexp.MustCompile("^line (\\d+): cannot unmarshal !!(\\w+)(?: (`.*`))? into (\\S+)$")
-	ownWords     = regexp.MustCompile(`^line (\d+): (.*)$`)
+	unknownField = regexp.MustCompile(`line (\d+): field (\S+) not found in type (?:\w+\.)?(\w+)`)
+	wrongType    = regexp.MustCompile("cannot unmarshal !!(\\w+)(?: `(.*)`)? into (.+)$")
+	atLine       = regexp.MustCompile(`^line (\d+): (.*)$`)
 )
 
 // Explain puts what the YAML library says of a file into the words of who wrote
-// it: one fault a mistake, each with its line and the path of its field. section
-// names the part of the file that a Go type reads.
+// it: one fault a mistake, with the path of its field and its line. section names
+// the part of the file that a Go type reads.
 func Explain(file []byte, err error, section func(typ string) string) fault.List {
 	var te *yaml.TypeError
 	if !errors.As(err, &te) {
 		return fault.List{fault.Invalidf("", "is no valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))}
 	}
-	paths := pathsOf(file)
-	at := func(line string) string {
-		if p := paths[line]; p != "" {
-			return "line " + line + ": " + p
-		}
-		return "line " + line
-	}
 	var l fault.List
 	for _, e := range te.Errors {
 		if m := unknownField.FindStringSubmatch(e); m != nil {
-			typ := m[3][strings.LastIndexByte(m[3], '.')+1:]
-			l = append(l, fault.Invalidf("line "+m[1], "unknown field %q in %s", m[2], section(typ)))
-		} else if m := wrongKind.FindStringSubmatch(e); m != nil {
-			got := kindOf("!!" + m[2])
-			if m[3] != "" {
-				got += " " + m[3]
-			}
-			l = append(l, fault.Invalidf(at(m[1]), "want %s, got %s", wantOf(m[4]), got))
-		} else if m := ownWords.FindStringSubmatch(e); m != nil {
-			l = append(l, fault.Invalidf(at(m[1]), "%s", m[2]))
-		} else {
-			l = append(l, fault.Invalidf("", "%s", e))
+			l = append(l, fault.Invalidf("line "+m[1], "unknown field %q in %s", m[2], section(m[3])))
+			continue
 		}
+		m := atLine.FindStringSubmatch(e)
+		if m == nil {
+			l = append(l, fault.Invalidf("", "%s", e))
+			continue
+		}
+		text, value := m[2], ""
+		if x := wrongType.FindStringSubmatch(text); x != nil {
+			value = x[2]
+			text = "want " + wanted(x[3]) + ", got " + got(x[1], value)
+		} else if q := strings.LastIndex(text, "got "); q >= 0 {
+			value, _ = strconv.Unquote(text[q+len("got "):])
+		}
+		line, _ := strconv.Atoi(m[1])
+		l = append(l, fault.Invalidf(pathAt(file, line, value), "%s (line %d)", text, line))
 	}
 	return l
 }
 
-// kindOf says what stands in the file.
-func kindOf(tag string) string {
-	switch tag {
-	case "!!seq":
-		return "a list"
-	case "!!map":
-		return "names with values"
-	case "!!str":
-		return "the text"
-	case "!!null":
-		return "nothing"
-	default:
-		return "the value"
-	}
-}
-
-// wantOf says what a Go type is written as.
-func wantOf(typ string) string {
-	typ = strings.TrimLeft(typ, "*")
+// wanted names a Go type as people call what it is written as.
+func wanted(typ string) string {
 	switch {
-	case strings.HasPrefix(typ, "[]"):
-		return "a list"
-	case strings.HasPrefix(typ, "map["):
-		return "names with values"
 	case strings.HasPrefix(typ, "int"), strings.HasPrefix(typ, "uint"):
 		return "a whole number"
 	case strings.HasPrefix(typ, "float"):
@@ -84,56 +60,49 @@ func wantOf(typ string) string {
 		return "true or false"
 	case typ == "string":
 		return "a text"
-	case strings.Contains(typ, "."):
-		return "names with values"
-	default:
-		return "a " + typ
+	case strings.HasPrefix(typ, "[]"):
+		return "a list"
 	}
+	return "a section of its own"
 }
 
-// pathsOf maps the lines of a file to the field that begins there. Where several
-// stand in one line it is the innermost that holds all of them.
-func pathsOf(file []byte) map[string]string {
-	out := map[string]string{}
+func got(tag, value string) string {
+	switch tag {
+	case "seq":
+		return "a list"
+	case "map":
+		return "a section"
+	}
+	return strconv.Quote(value)
+}
+
+// pathAt finds the field whose value stands on a line; "" where that is not sure.
+func pathAt(file []byte, line int, value string) string {
 	var doc yaml.Node
-	if yaml.Unmarshal(file, &doc) != nil {
-		return out
+	if yaml.Unmarshal(file, &doc) != nil || len(doc.Content) == 0 {
+		return ""
 	}
-	note := func(line int, path string) {
-		k := fmt.Sprint(line)
-		if _, taken := out[k]; !taken {
-			out[k] = path
-		}
-	}
+	var found []string
 	var walk func(n *yaml.Node, path string)
 	walk = func(n *yaml.Node, path string) {
+		// A long value is cut in the library's words.
+		if n.Line == line && (n.Kind != yaml.ScalarNode && value == "" || n.Kind == yaml.ScalarNode && strings.HasPrefix(n.Value, strings.TrimSuffix(value, "..."))) {
+			found = append(found, path)
+		}
 		switch n.Kind {
-		case yaml.DocumentNode:
-			for _, c := range n.Content {
-				walk(c, path)
-			}
 		case yaml.MappingNode:
 			for i := 0; i+1 < len(n.Content); i += 2 {
-				k := n.Content[i]
-				p := k.Value
-				if path != "" {
-					p = path + "." + k.Value
-				}
-				if only := n.Style&yaml.FlowStyle != 0 && len(n.Content) == 2; only && out[fmt.Sprint(k.Line)] == path {
-					out[fmt.Sprint(k.Line)] = p
-				} else {
-					note(k.Line, p)
-				}
-				walk(n.Content[i+1], p)
+				walk(n.Content[i+1], strings.TrimPrefix(path+"."+n.Content[i].Value, "."))
 			}
 		case yaml.SequenceNode:
-			for i, c := range n.Content {
-				p := fmt.Sprintf("%s[%d]", path, i)
-				note(c.Line, p)
-				walk(c, p)
+			for i, x := range n.Content {
+				walk(x, path+"["+strconv.Itoa(i)+"]")
 			}
 		}
 	}
-	walk(&doc, "")
-	return out
+	walk(doc.Content[0], "")
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0]
 }

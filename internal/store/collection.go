@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/watchbill/watchbill/internal/fault"
@@ -469,6 +470,34 @@ func (c *Collection[T]) List(r Reader, q Query[T]) (Page[T], error) {
 		page.Rows = append(page.Rows, row)
 	}
 	return page, nil
+}
+
+// Body is a stored document as it lies there: JSON that nobody has read.
+type Body struct {
+	ID   string
+	JSON []byte
+}
+
+// Bodies walks all documents in order of id without decoding them: for a reader of
+// the whole collection that wants a part of each, or decodes on several processors.
+func (c *Collection[T]) Bodies(r Reader) iter.Seq2[Body, error] {
+	return func(yield func(Body, error) bool) {
+		base := c.docKey("")
+		for p, err := range r.Scan(base, PrefixEnd(base), false) {
+			if err != nil {
+				yield(Body{}, fmt.Errorf("read %s: %w", c.name, err))
+				return
+			}
+			b := Body{ID: string(p.Key[len(base):])}
+			// A row without a revision has no document either: what decodes it says so.
+			if _, n := binary.Uvarint(p.Value); n > 0 {
+				b.JSON = p.Value[n:]
+			}
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
 }
 
 // follow turns a scanned pair into its row. An index entry that its document does

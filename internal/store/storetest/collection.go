@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -29,6 +30,15 @@ func documents(t *testing.T, b Backend) {
 		}
 		_, err = c.Get(r, "none")
 		wantKind(t, err, fault.NotFound)
+		var bodies []string
+		for b, err := range c.Bodies(r) {
+			var d doc
+			if err = errors.Join(err, json.Unmarshal(b.JSON, &d)); err != nil {
+				return err
+			}
+			bodies = append(bodies, b.ID+" is "+d.ID+d.Name)
+		}
+		equal(t, "bodies", bodies, []string{"a is ay", "b is b"})
 		return nil
 	})
 	for index, want := range map[string][]string{"name": {"b", "a"}, "tag": {}, "": {"a", "b"}} {

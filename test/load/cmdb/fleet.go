@@ -100,7 +100,7 @@ func (f *fleet) load(ctx context.Context, res *result) error {
 	defer stop()
 	err := f.spread(len(todo), func(k int, r *rand.Rand) error {
 		if k%max(1, f.n/20) == 0 {
-			fmt.Fprintf(os.Stderr, "%s: %d of %d machines loaded, %d MiB resident, %d CPU s\n", time.Now().Format(time.TimeOnly), f.n-len(todo)+k, f.n, resident()>>20, int(spent().Seconds()))
+			fmt.Fprintf(os.Stderr, "%s: %d of %d machines loaded, %d MiB resident, %d CPU s\n", time.Now().Format(time.TimeOnly), f.n-len(todo)+k, f.n, status("VmRSS")>>10, int(spent().Seconds()))
 		}
 		if !f.o.until.IsZero() && time.Now().After(f.o.until) {
 			return errPaused
@@ -117,7 +117,7 @@ func (f *fleet) load(ctx context.Context, res *result) error {
 func (f *fleet) reports(ctx context.Context, res *result) error {
 	// The machines that take part. What an earlier run changed on them is put back,
 	// so that their hashes are known.
-	some := min(f.n, max(1000, f.o.reports/2))
+	some := f.some()
 	if err := f.spread(some, func(i int, _ *rand.Rand) error {
 		if f.hashes[i] != nil {
 			return nil
@@ -147,6 +147,9 @@ func (f *fleet) reports(ctx context.Context, res *result) error {
 	res.Changed.CPU -= made.CPU
 	return nil
 }
+
+// some is how many machines the measured reports come from.
+func (f *fleet) some() int { return min(f.n, max(1000, f.o.reports/2)) }
 
 // rate runs calls, and tells how many are done in a second and the processor time
 // of one in microseconds.
@@ -281,6 +284,9 @@ func (f *fleet) post(ctx context.Context, i int, rep report.Report, whole bool) 
 	}
 	if reply.Forked || len(reply.Rejected) > 0 || len(reply.Want) > 0 {
 		return fmt.Errorf("reply to machine %d: %+v", i, reply)
+	}
+	if i >= f.some() {
+		return nil
 	}
 	only := make(map[string]report.Section, len(env.Sections))
 	for name, s := range env.Sections {

@@ -102,10 +102,18 @@ func run(n int, o options) (result, error) {
 	res := result{Machines: n}
 	dir := filepath.Join(o.data, strconv.Itoa(n))
 	ctx := context.Background()
+	stop := func() {}
+	if o.reuse {
+		stop = profile(o.profile, n, "cold")
+	}
+	began, cpu := time.Now(), spent()
 	p, err := open(ctx, dir)
+	stop()
 	if err != nil {
 		return res, err
 	}
+	res.Cold = pair{time.Since(began).Seconds(), (spent() - cpu).Seconds()}
+	fmt.Fprintf(os.Stderr, "opened in %.1f s, %.1f s of processor time, %d MiB resident\n", res.Cold.Clock, res.Cold.CPU, status("VmRSS")>>10)
 	f := newFleet(n, o, p)
 	if err := f.load(ctx, &res); err != nil {
 		return res, errors.Join(err, p.db.Close())
@@ -121,18 +129,23 @@ func run(n int, o options) (result, error) {
 	if err := f.queries(ctx, &res); err != nil {
 		return res, err
 	}
+	res.PeakMiB = status("VmHWM") >> 10
 	debug.FreeOSMemory()
+	heapProfile(o.profile, n)
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
-	res.ResidentMiB, res.HeapMiB = int(resident()>>20), int(mem.HeapAlloc>>20)
+	res.ResidentMiB, res.HeapMiB = status("VmRSS")>>10, int(mem.HeapAlloc>>20)
 	if err := p.db.Close(); err != nil {
 		return res, err
 	}
 	res.DiskMiB = int(size(dir) >> 20)
+	if o.reuse {
+		return res, nil // the start is measured
+	}
 	*p, f = parts{}, nil
 	runtime.GC()
-	stop := profile(o.profile, n, "cold")
-	began, cpu := time.Now(), spent()
+	stop = profile(o.profile, n, "cold")
+	began, cpu = time.Now(), spent()
 	again, err := open(ctx, dir)
 	if err != nil {
 		return res, err

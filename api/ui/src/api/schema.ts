@@ -1881,7 +1881,7 @@ export interface paths {
         };
         /**
          * Services with their health
-         * @description Configured services, items of class business_service and application, services with a criticality, and what open incidents name.
+         * @description Configured services, items of class business_service and application, services that people composed or gave a criticality, and what open incidents name.
          *
          *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: availability_objective; class; criticality; id; incidents; name; open_incidents; owner; priority; state (ok, degraded, down); team.
          *

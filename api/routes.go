@@ -103,6 +103,7 @@ var routes = map[string]access{
 	"POST /api/v1/problems/{id}/workaround":   from(auth.Responder),
 	"POST /api/v1/problems/{id}/assign":       from(auth.Responder),
 	"POST /api/v1/problems/{id}/notes":        from(auth.Responder),
+	"POST /api/v1/problems/{id}/software":     from(auth.Responder),
 	"POST /api/v1/problems/{id}/link":         from(auth.Responder),
 	"POST /api/v1/problems/{id}/unlink":       from(auth.Responder),
 	"POST /api/v1/cis":                        from(auth.Manager),

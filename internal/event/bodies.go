@@ -45,6 +45,8 @@ type Change struct {
 	Type    string `json:"type"` // package_upgraded, config_changed, deployed, rebooted, ...
 	Summary string `json:"summary"`
 	Version string `json:"version,omitempty"`
+	// Product is the package that changed, where the change is one of a package.
+	Product string `json:"product,omitempty"`
 }
 
 // Maintenance announces a planned window.

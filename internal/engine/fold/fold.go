@@ -186,6 +186,8 @@ func (s *State) Step(e event.Event) []Effect {
 		s.command(b)
 	case *event.CI:
 		s.own(b)
+	case *event.Change:
+		s.softwareChanged(b)
 	}
 	if s.count.Hour.Received != before.Received || s.count.Hour.Released != before.Released || s.count.Hour.Episodes != before.Episodes {
 		h := s.count.Hour

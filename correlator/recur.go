@@ -470,3 +470,27 @@ func (s *State) settle(g *group) {
 			fmt.Sprintf("%d incidents of one kind within %s, the last with probability %.2f", first.Count, window, g.Alike)})
 	}
 }
+
+// recovery is the last change on what an incident is about, or on its suspected
+// causes, while it was going on: what its end may be owed to.
+func (s *State) recovery(g *group) *SuspectChange {
+	on := map[string]bool{}
+	for _, c := range g.Last.Causes {
+		on[c.CI] = true
+	}
+	for _, c := range g.Last.CIs {
+		on[c] = true
+	}
+	var last *SuspectChange
+	for _, k := range s.changes.Keys() {
+		c := s.changes.Get(k)
+		if on[c.CI] && c.At.After(g.OpenedAt) && !c.At.After(s.now) && (last == nil || c.At.After(last.At)) {
+			last = &c.SuspectChange
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	x := *last
+	return &x
+}

@@ -285,7 +285,14 @@ func (s *State) decide(d correlator.Decision) {
 			return c
 		})
 	case correlator.IncidentCleared:
-		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.Restore(d.At, d.Recovered) })
+		s.with(d.ID, func(i *itsm.Incident) itsm.Change {
+			i.Recovery = nil
+			if d.Recovered && d.After != nil {
+				x := changeOf(*d.After)
+				i.Recovery = &x
+			}
+			return i.Restore(d.At, d.Recovered)
+		})
 	case correlator.IncidentFiring:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.Unrestore(s.now) })
 	case correlator.IncidentQuiet:
@@ -323,6 +330,12 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 	if !a.Onset.IsZero() && a.Onset.Before(i.Onset) {
 		i.Onset = a.Onset
 	}
+	if a.SeenBefore != i.SeenBefore {
+		i.Mended = s.howMended(a.SeenBefore)
+		if i.Mended != "" {
+			c.Entries = append(c.Entries, itsm.Entry{At: s.now, Kind: "seen", Actor: itsm.System, Text: "what helped in " + a.SeenBefore + ": " + i.Mended})
+		}
+	}
 	c.Add(i.Recur(a.SeenBefore, s.now))
 	i.Page, i.PageWhy = a.Page, a.PageWhy
 	i.Causes = make([]itsm.Cause, len(a.Causes))
@@ -331,10 +344,14 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 	}
 	i.Changes = nil
 	for _, x := range a.Changes {
-		i.Changes = append(i.Changes, itsm.SuspectChange{At: x.At, CI: x.CI, Name: x.Name, Type: x.Type, Summary: x.Summary, Version: x.Version})
+		i.Changes = append(i.Changes, changeOf(x))
 	}
 	assignee, team, why := s.ownerOf(i)
 	c.Add(i.Own(assignee, team, why, s.now))
+}
+
+func changeOf(x correlator.SuspectChange) itsm.SuspectChange {
+	return itsm.SuspectChange{At: x.At, CI: x.CI, Name: x.Name, Type: x.Type, Summary: x.Summary, Version: x.Version}
 }
 
 // merged unites two ordered lists.

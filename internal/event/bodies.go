@@ -59,6 +59,21 @@ type Maintenance struct {
 	Canceled bool      `json:"canceled,omitempty"`
 }
 
+// Silence says what people silenced in a source's Alertmanager. What is silenced
+// is not sent: the labels of the muted alerts tell which items are meant.
+type Silence struct {
+	ID        string    `json:"id"`
+	Matchers  []string  `json:"matchers"` // in Alertmanager's syntax
+	CreatedBy string    `json:"created_by"`
+	Comment   string    `json:"comment"`
+	StartsAt  time.Time `json:"starts_at"`
+	EndsAt    time.Time `json:"ends_at"`
+	// Muted are labels of alerts that it mutes now, at most some hundred.
+	Muted []Labels `json:"muted,omitempty"`
+	// Ended is set when it is over before its time.
+	Ended bool `json:"ended,omitempty"`
+}
+
 // Liveness says that a host or a whole site was lost, or is back: what the mesh of
 // agents knows, not what a rule found. CI is the host; zero where it is about Site.
 type Liveness struct {
@@ -103,6 +118,7 @@ func (*Relation) kind() Kind     { return KindRelation }
 func (*Change) kind() Kind       { return KindChange }
 func (*Maintenance) kind() Kind  { return KindMaintenance }
 func (*Liveness) kind() Kind     { return KindLiveness }
+func (*Silence) kind() Kind      { return KindSilence }
 func (*Command) kind() Kind      { return KindCommand }
 func (*Config) kind() Kind       { return KindConfig }
 func (*Tick) kind() Kind         { return KindTick }

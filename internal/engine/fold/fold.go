@@ -253,7 +253,7 @@ func (s *State) decide(d correlator.Decision) {
 			s.fate(d.Fate, 1)
 		}
 		if d.Fate == correlator.FateSuppressed {
-			s.suppressed(d.Alert.Why)
+			s.suppressed(d.Alert)
 		}
 		if d.Released {
 			s.count.Released++

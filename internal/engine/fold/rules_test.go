@@ -94,8 +94,9 @@ func TestMaintenancePredictsAndCompares(t *testing.T) {
 	if m.ExpectedItems != 3 || len(m.Expected) != 3 || m.Expected[0].Name != "h1" || m.Expected[1].Name != "pay" {
 		t.Errorf("expected %+v", m.Expected)
 	}
-	for n, name := range []string{"h1", "shop", "shop"} {
-		l := event.LabelsFrom(map[string]string{"alertname": "Down" + string(rune('A'+n)), "service": name, "instance": name, "severity": "critical"})
+	for n, at := range []string{"instance=h1", "service=shop", "service=shop"} {
+		label, name, _ := strings.Cut(at, "=")
+		l := event.LabelsFrom(map[string]string{"alertname": "Down" + string(rune('A'+n)), label: name, "severity": "critical"})
 		step(&event.Notification{Alerts: []event.Alert{{Status: event.Firing, Labels: l, Fingerprint: string(rune('a' + n)), StartsAt: w.now}}})
 	}
 	m = window(w.do("maintenance", "end", m.ID, nil))

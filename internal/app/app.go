@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -167,6 +168,9 @@ func (s *server) open(ctx context.Context) (err error) {
 	s.life.background("housekeeping", s.failed, s.housekeeping)
 	s.life.background("liveness", s.failed, s.watchLiveness)
 	s.life.background("coverage", s.failed, s.coverage)
+	if err := s.watchSilences(s.cfg.Ingest.Alertmanagers); err != nil {
+		return err
+	}
 	s.serve(l)
 	s.welcome(started)
 	return nil
@@ -292,7 +296,7 @@ func (s *server) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if cfg.Storage != s.cfg.Storage || cfg.Ingest != s.cfg.Ingest {
+	if cfg.Storage != s.cfg.Storage || !reflect.DeepEqual(cfg.Ingest, s.cfg.Ingest) {
 		s.log.Warn("changes to storage and ingest take effect with the next start")
 	}
 	receivers, err := s.loadReceivers(cfg.Notifications)

@@ -71,6 +71,7 @@ var routes = map[string]access{
 	"GET /api/v1/kpis":                         from(auth.Viewer),
 	"GET /api/v1/status":                       from(auth.Viewer),
 	"GET /api/v1/quarantine":                   from(auth.Responder),
+	"GET /api/v1/hygiene":                      from(auth.Viewer),
 	"GET /api/v1/teachings":                    from(auth.Viewer),
 	"GET /api/v1/teachings/{id}":               from(auth.Viewer),
 	"GET /api/v1/audit":                        from(auth.Manager),

@@ -28,7 +28,12 @@ func main() {
 			}
 		}
 		if *dir != "" {
-			return os.WriteFile(filepath.Join(*dir, "request"), make([]byte, 64<<10), 0o600)
+			// Beside the old one, as programs do that must not lose it.
+			next := filepath.Join(*dir, "request.new")
+			if err := os.WriteFile(next, make([]byte, 64<<10), 0o600); err != nil {
+				return err
+			}
+			return os.Rename(next, filepath.Join(*dir, "request"))
 		}
 		resp, err := client.Get(*backend)
 		if err != nil {

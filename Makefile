@@ -25,6 +25,7 @@ test: ## install what the tests need (as root or with CI=true, else say what), t
 	scripts/test-deps
 	go test -timeout 20m ./...
 	scripts/test-ui
+	scripts/test-tutorial
 
 scenarios: ## real faults in a small real estate of network namespaces; wants root, takes minutes
 	scripts/test-deps

@@ -57,8 +57,8 @@ type Options struct {
 	Events <-chan Event
 	// GoingDown says whether the host itself is being shut down; nil for never.
 	GoingDown func() bool
-	// Rest is called after a round, before the loop idles for long; nil for nothing.
-	Rest func()
+	// Rest is called before the loop idles, after a report or a sample; nil for nothing.
+	Rest func(report bool)
 }
 
 // Self is what the agent says about its own program and run.
@@ -212,13 +212,12 @@ func (a *Agent) Step(ctx context.Context, now time.Time) (time.Time, error) {
 		if err := a.hand(ctx, now); err != nil {
 			return now, err
 		}
-		if a.options.Rest != nil {
-			a.options.Rest()
-		}
+		a.rest(true)
 	}
 	if !now.Before(a.nextSample) {
 		a.options.Source.Sample(ctx, now)
 		a.nextSample = now.Add(sample)
+		a.rest(false)
 	}
 	if !a.spool.empty() && !now.Before(a.nextSend) {
 		if err := a.drain(ctx, now); err != nil {
@@ -233,6 +232,12 @@ func (a *Agent) Step(ctx context.Context, now time.Time) (time.Time, error) {
 		next = a.nextSend
 	}
 	return next, nil
+}
+
+func (a *Agent) rest(report bool) {
+	if a.options.Rest != nil {
+		a.options.Rest(report)
+	}
 }
 
 // phase returns the next instant that is this agent's own: a fleet that was

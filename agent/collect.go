@@ -22,9 +22,10 @@ type Collector struct {
 	edges    *edgeTable
 	packages *packageStore
 
-	whole *report.Report // of the last full round
-	udp   map[udpPlace]bool
-	last  []*probe.Proc // the newest process list
+	presented probe.ListenerCertificates
+	whole     *report.Report // of the last full round
+	udp       map[udpPlace]bool
+	last      []*probe.Proc // the newest process list
 }
 
 // CollectorOptions say what is looked at.
@@ -140,7 +141,7 @@ func (c *Collector) Collect(ctx context.Context, now time.Time, full bool) repor
 		look(report.SectionCertificates, func() (p []report.Problem) {
 			r.Certificates, p = probe.CertificateFiles(c.tree)
 			if c.options.ListenerCertificates && c.tree.Live() {
-				r.Certificates = append(r.Certificates, probe.ListenerCertificates(ctx, r.Listeners)...)
+				r.Certificates = append(r.Certificates, c.presented.Collect(ctx, r.Listeners)...)
 			}
 			return p
 		})

@@ -22,6 +22,7 @@ const (
 type Members interface {
 	Testimonies() <-chan cluster.Testimony
 	Speaks() bool
+	Members() []string
 }
 
 // voice is as what the agent may speak to the server.
@@ -47,6 +48,7 @@ type Herald struct {
 	log     *slog.Logger
 	pending map[string]report.Peer // by the other's agent id
 	spoke   bool
+	known   int // members
 }
 
 // NewHerald returns a herald of a's mesh.
@@ -70,6 +72,10 @@ func (h *Herald) Run(ctx context.Context) {
 			h.pending[t.About] = report.Peer{Agent: t.About, At: t.At.UTC(), Gone: t.Gone, Answers: t.Answers, Connections: t.Connections}
 			h.say(ctx, time.Now(), false)
 		case <-ticker.C:
+			if n := len(h.members.Members()); n != h.known {
+				h.known = n
+				h.log.Debug("the mesh has changed", "members", n)
+			}
 			if len(h.pending) > 0 || h.members.Speaks() {
 				h.say(ctx, time.Now(), false)
 			}

@@ -24,6 +24,7 @@ type neighbours struct {
 }
 
 func (n *neighbours) Testimonies() <-chan cluster.Testimony { return n.said }
+func (n *neighbours) Members() []string                     { return []string{"a", "other"} }
 func (n *neighbours) Speaks() bool                          { return n.speaks.Load() }
 
 // ear is a server that keeps what it hears.

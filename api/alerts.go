@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/internal/engine"
+	"github.com/watchbill/watchbill/internal/engine/fold"
 	"github.com/watchbill/watchbill/internal/store"
 )
 
@@ -56,29 +58,23 @@ func alertOf(x correlator.Alert) Alert {
 	return a
 }
 
-func alertsOf(docs []correlator.Alert) []Alert {
-	out := make([]Alert, len(docs))
-	for i := range docs {
-		out[i] = alertOf(docs[i])
-	}
-	return out
-}
-
 var alertLanguage = filter.Language[correlator.Alert]{
 	Fields: map[string]filter.Field[correlator.Alert]{
-		"id":     {Text: func(a correlator.Alert) []string { return []string{a.ID} }},
-		"name":   {Doc: "alertname", Text: func(a correlator.Alert) []string { return []string{a.Labels.Get("alertname")} }},
-		"status": {Doc: "firing, resolved, expired, stale, superseded; active is firing or stale", Text: alertStatus},
-		"fate": {Doc: "incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended", Text: func(a correlator.Alert) []string {
+		"id":   {Text: func(a correlator.Alert) []string { return []string{a.ID} }},
+		"name": {Doc: "alertname", Text: func(a correlator.Alert) []string { return []string{a.Labels.Get("alertname")} }},
+		"status": {
+			Doc: "firing, resolved, expired, stale, superseded; active is firing or stale", Text: alertStatus,
+			Values: texts("active", correlator.AlertFiring, correlator.AlertResolved, correlator.AlertExpired, correlator.AlertStale, correlator.AlertSuperseded),
+		},
+		"fate": {Doc: "incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended", Values: texts(correlator.Fates()...), Text: func(a correlator.Alert) []string {
 			return []string{string(a.Fate), string(a.FinalFate)}
 		}},
-		"held": {Doc: "yes: waits now", Text: func(a correlator.Alert) []string {
-			return []string{yesNo(a.Fate == correlator.FateHeld && a.FinalFate == "")}
-		}},
+		"final_fate": {Values: texts(correlator.Fates()...), Text: func(a correlator.Alert) []string { return []string{string(a.FinalFate)} }},
+		"held":       {Doc: "yes: waits now", Flag: func(a correlator.Alert) bool { return a.Fate == correlator.FateHeld && a.FinalFate == "" }},
 		"why": {Doc: "the reason of its fate, in words: why:\"*disk swap*\"", Text: func(a correlator.Alert) []string {
 			return []string{a.Why, a.FinalWhy}
 		}},
-		"severity":    {Text: func(a correlator.Alert) []string { return []string{string(a.Severity)} }},
+		"severity":    {Values: severities, Text: func(a correlator.Alert) []string { return []string{string(a.Severity)} }},
 		"incident":    {Text: func(a correlator.Alert) []string { return []string{a.Incident} }},
 		"source":      {Text: func(a correlator.Alert) []string { return []string{a.Source} }},
 		"fingerprint": {Text: func(a correlator.Alert) []string { return []string{a.Fingerprint} }},
@@ -88,15 +84,15 @@ var alertLanguage = filter.Language[correlator.Alert]{
 			}
 			return []string{a.Binding.CI, a.Binding.Name}
 		}},
-		"bound":     {Doc: "yes or no", Text: func(a correlator.Alert) []string { return []string{yesNo(a.Binding != nil)} }},
+		"bound":     {Flag: func(a correlator.Alert) bool { return a.Binding != nil }},
 		"canonical": {Text: func(a correlator.Alert) []string { return []string{a.Canonical} }},
 		"started":   {Doc: "time", Time: func(a correlator.Alert) time.Time { return a.StartsAt }},
 		"received":  {Doc: "time of the last receipt", Time: func(a correlator.Alert) time.Time { return a.LastReceived }},
 		"receipts":  {Number: func(a correlator.Alert) float64 { return float64(a.Receipts) }},
 	},
 	Dynamic: map[string]func(correlator.Alert, string) []string{
-		"label.":      func(a correlator.Alert, n string) []string { return []string{a.Labels.Get(n)} },
-		"annotation.": func(a correlator.Alert, n string) []string { return []string{a.Annotations.Get(n)} },
+		"label.": alertLabel, "labels.": alertLabel,
+		"annotation.": alertAnnotation, "annotations.": alertAnnotation,
 	},
 	Free: func(a correlator.Alert) []string {
 		out := []string{a.ID, a.Fingerprint}
@@ -108,6 +104,21 @@ var alertLanguage = filter.Language[correlator.Alert]{
 		}
 		return out
 	},
+}.With(filter.Record[correlator.Alert]())
+
+// severities are what severity labels are mapped to, the gravest first.
+var severities = []string{"critical", "error", "warning", "info"}
+
+func alertLabel(a correlator.Alert, n string) []string      { return []string{a.Labels.Get(n)} }
+func alertAnnotation(a correlator.Alert, n string) []string { return []string{a.Annotations.Get(n)} }
+
+// texts are the words of a closed set.
+func texts[T ~string](values ...T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return out
 }
 
 func alertStatus(a correlator.Alert) []string {
@@ -121,9 +132,6 @@ func (a *API) alertOrder() order[correlator.Alert] {
 	return order[correlator.Alert]{
 		natural: []string{"-id"},
 		keys: map[string]func(correlator.Alert) []byte{
-			"started":  func(x correlator.Alert) []byte { return store.Key(x.StartsAt) },
-			"received": func(x correlator.Alert) []byte { return store.Key(x.LastReceived) },
-			"name":     func(x correlator.Alert) []byte { return store.Key(x.Labels.Get("alertname")) },
 			"severity": func(x correlator.Alert) []byte { return store.Key(severityRank(string(x.Severity))) },
 			"status":   func(x correlator.Alert) []byte { return store.Key(string(x.Status)) },
 			"fate":     func(x correlator.Alert) []byte { return store.Key(string(x.Fate)) },
@@ -133,6 +141,16 @@ func (a *API) alertOrder() order[correlator.Alert] {
 		lang:  alertLanguage,
 		fetch: a.fetchAlerts,
 	}
+}
+
+// alertsOf is the order of an incident's alerts.
+func (a *API) alertsOf(incident string) order[correlator.Alert] {
+	o := a.alertOrder()
+	o.natural = []string{"id"}
+	o.fetch = func(ctx context.Context, q filter.Query[correlator.Alert], _ string, at engine.Range) (engine.Page[correlator.Alert], error) {
+		return a.o.Engine.Records().Alerts(ctx, engine.AlertFilter{Incident: incident, Keep: q.Keep}, at)
+	}
+	return o
 }
 
 func (a *API) fetchAlerts(ctx context.Context, q filter.Query[correlator.Alert], _ string, at engine.Range) (engine.Page[correlator.Alert], error) {
@@ -162,12 +180,15 @@ type Quarantined struct {
 	Raw    string    `json:"raw" doc:"As received, at most 64 KiB"`
 }
 
+func quarantined(r fold.QuarantineRow) Quarantined {
+	return Quarantined{r.At, r.Source, r.Reason, r.Raw}
+}
+
 func (a *API) alertRoutes() {
 	o := a.alertOrder()
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/alerts", "list-alerts", "alerts", "List every received alert with its fate"), o.doc()),
 		func(ctx context.Context, in *Listing) (*reply[Page[Alert]], error) {
-			p, err := o.list(ctx, a, *in)
-			return pageOf(alertsOf(p.Items), p.Next), err
+			return page(ctx, a, o, *in, alertOf)
 		})
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/hygiene", "get-hygiene", "alerts", "Which rules cost attention without being of use"),
 		"From the records of the last days: rules that nobody acts on, whose alerts are always held, that flap, name no known item, or fire for ever; and rules whose alerts always come together."),
@@ -183,13 +204,19 @@ func (a *API) alertRoutes() {
 			x, err := a.o.Engine.Records().Alert(ctx, in.ID)
 			return &reply[Alert]{alertOf(x)}, err
 		})
-	handle(a, op(http.MethodGet, "/api/v1/quarantine", "list-quarantine", "alerts", "What was received and could not be read, newest first"),
-		func(ctx context.Context, in *Paging) (*reply[Page[Quarantined]], error) {
-			p, err := a.o.Engine.Records().Quarantined(ctx, in.at())
-			out := make([]Quarantined, len(p.Items))
-			for i, r := range p.Items {
-				out[i] = Quarantined{r.At, r.Source, r.Reason, r.Raw}
-			}
-			return pageOf(out, p.Next), err
+	bad := order[fold.QuarantineRow]{
+		natural: []string{"-at"},
+		id:      func(r fold.QuarantineRow) string { return fmt.Sprintf("%020d-%06d", r.Position, r.Seq) },
+		lang:    filter.From(filter.Record[Quarantined](), quarantined),
+		fetch: func(ctx context.Context, q filter.Query[fold.QuarantineRow], _ string, at engine.Range) (engine.Page[fold.QuarantineRow], error) {
+			return kept(q, at, func(at engine.Range) ([]fold.QuarantineRow, string, error) {
+				p, err := a.o.Engine.Records().Quarantined(ctx, at)
+				return p.Items, p.Next, err
+			})
+		},
+	}
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/quarantine", "list-quarantine", "alerts", "What was received and could not be read, newest first"), bad.doc()),
+		func(ctx context.Context, in *Listing) (*reply[Page[Quarantined]], error) {
+			return page(ctx, a, bad, *in, quarantined)
 		})
 }

@@ -9,8 +9,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/cmdb/inventory"
+	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -150,9 +152,9 @@ func (a *API) assetRoutes() {
 			c.Gaps, c.UnknownTargets = orEmpty(c.Gaps), orEmpty(c.UnknownTargets)
 			return &reply[cmdb.Coverage]{c}, err
 		})
-	handle(a, op(http.MethodGet, "/api/v1/endings", "list-endings", "inventory", "What ends: warranties, support, certificates, contracts; what is over comes first"),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/endings", "list-endings", "inventory", "What ends: warranties, support, certificates, contracts; what is over comes first"), queryDoc+"\n\n"+endingsOf(nil).sortDoc()),
 		func(ctx context.Context, in *struct {
-			Q      string   `query:"q" maxLength:"1000" doc:"Only items that match"`
+			Listing
 			Within string   `query:"within" maxLength:"20" default:"90d" doc:"How far to look: 90d, 52w"`
 			Fields []string `query:"fields" nullable:"false" doc:"Only these date fields, separated by commas"`
 		}) (*reply[Page[inventory.Ending]], error) {
@@ -161,19 +163,57 @@ func (a *API) assetRoutes() {
 				return nil, fault.Invalidf("within", "want a span such as 90d or 52w, got %q", in.Within)
 			}
 			out, err := inv.Endings(ctx, in.Q, d, in.Fields)
-			return pageOf(out, ""), err
+			if err != nil {
+				return nil, err
+			}
+			return page(ctx, a, endingsOf(out), in.without(), same)
 		})
-	handle(a, op(http.MethodGet, "/api/v1/costs", "list-costs", "inventory", "Purchase prices added up by a field and currency"),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/costs", "list-costs", "inventory", "Purchase prices added up by a field and currency"), queryDoc+"\n\n"+costsOf(nil).sortDoc()),
 		func(ctx context.Context, in *struct {
-			Q  string `query:"q" maxLength:"1000" doc:"Only items that match"`
+			Listing
 			By string `query:"by" maxLength:"64" default:"team" doc:"owner, team, location, class, ..."`
 		}) (*reply[Page[inventory.Cost]], error) {
 			out, err := inv.Costs(ctx, in.Q, in.By)
-			return pageOf(out, ""), err
+			if err != nil {
+				return nil, err
+			}
+			return page(ctx, a, costsOf(out), in.without(), same)
 		})
 	a.itemRoutes()
 	a.mergeRoutes()
 	a.viewRoutes()
+}
+
+// without is the listing of what q has chosen already: there it asks for the items
+// that a report is about.
+func (l Listing) without() Listing {
+	l.Q = ""
+	return l
+}
+
+// The orders of reports, which are made whole for each call.
+func endingsOf(all []inventory.Ending) order[inventory.Ending] {
+	return whole("date", filter.Record[inventory.Ending](), func(e inventory.Ending) string { return e.CI + " " + e.Field }, all)
+}
+
+func costsOf(all []inventory.Cost) order[inventory.Cost] {
+	return whole("group", filter.Record[inventory.Cost](), func(c inventory.Cost) string { return c.Group + " " + c.Currency }, all)
+}
+
+func differencesOf(all []cmdb.Difference) order[cmdb.Difference] {
+	return whole("field", filter.Record[cmdb.Difference](), func(d cmdb.Difference) string { return d.Field }, all)
+}
+
+func singlePointsOf(all []inventory.SinglePoint) order[inventory.SinglePoint] {
+	return whole("-cuts", filter.Record[inventory.SinglePoint](), func(p inventory.SinglePoint) string { return p.ID }, all)
+}
+
+func proposalsOf(all []inventory.Proposal) order[inventory.Proposal] {
+	return whole("largest", filter.Record[inventory.Proposal](), func(p inventory.Proposal) string { return p.Class + " " + p.Name }, all)
+}
+
+func viewsOf(all []inventory.View) order[inventory.View] {
+	return whole("name", filter.Record[inventory.View](), func(v inventory.View) string { return v.Name }, all)
 }
 
 // itemRoutes are questions about one item.
@@ -187,9 +227,9 @@ func (a *API) itemRoutes() {
 			s, err := inv.AsOf(ctx, in.ID, in.At)
 			return &reply[inventory.Snapshot]{s}, err
 		})
-	handle(a, op(http.MethodGet, "/api/v1/cis/{id}/diff", "diff-ci", "inventory", "What differs between an item and another one, or itself at another time"),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/cis/{id}/diff", "diff-ci", "inventory", "What differs between an item and another one, or itself at another time"), differencesOf(nil).doc()),
 		func(ctx context.Context, in *struct {
-			ByID
+			Within
 			With   string    `query:"with" maxLength:"200" doc:"The other item; without it the same one"`
 			At     time.Time `query:"at" doc:"Time of the first; without it now"`
 			WithAt time.Time `query:"with_at" doc:"Time of the other; without it now"`
@@ -198,15 +238,21 @@ func (a *API) itemRoutes() {
 				in.With = in.ID
 			}
 			out, err := inv.Compare(ctx, in.ID, in.At, in.With, in.WithAt)
-			return pageOf(out, ""), err
+			if err != nil {
+				return nil, err
+			}
+			return page(ctx, a, differencesOf(out), in.Listing, same)
 		})
-	handle(a, op(http.MethodGet, "/api/v1/cis/{id}/single-points", "list-single-points", "inventory", "What an item needs and has only once, worst first"),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/cis/{id}/single-points", "list-single-points", "inventory", "What an item needs and has only once, worst first"), singlePointsOf(nil).doc()),
 		func(ctx context.Context, in *struct {
-			ByID
+			Within
 			Hops int `query:"hops" minimum:"1" maximum:"10" default:"5"`
 		}) (*reply[Page[inventory.SinglePoint]], error) {
 			out, err := inv.SinglePoints(ctx, in.ID, in.Hops)
-			return pageOf(out, ""), err
+			if err != nil {
+				return nil, err
+			}
+			return page(ctx, a, singlePointsOf(out), in.Listing, same)
 		})
 	handle(a, op(http.MethodGet, "/api/v1/cis/{id}/health", "get-ci-health", "inventory", "How a service stands by what it needs, open incidents included"),
 		func(ctx context.Context, in *ByID) (*reply[inventory.Health], error) {
@@ -263,12 +309,20 @@ type MergeWish struct {
 	Other string `json:"other" minLength:"1" maxLength:"200"`
 }
 
+// proposalsMost bounds the services that are proposed at once.
+const proposalsMost = 1000
+
 func (a *API) mergeRoutes() {
 	inv := a.o.Inventory
-	handle(a, op(http.MethodGet, "/api/v1/merges", "list-merges", "inventory", "Items that were made one; each can be taken back"),
-		func(ctx context.Context, in *Paging) (*reply[Page[inventory.Merge]], error) {
-			out, next, err := inv.Merges(ctx, in.Cursor, in.Limit)
-			return pageOf(out, next), err
+	merges := order[inventory.Merge]{
+		natural: []string{"id"}, id: func(m inventory.Merge) string { return m.ID }, lang: filter.Record[inventory.Merge](),
+		fetch: func(ctx context.Context, q filter.Query[inventory.Merge], _ string, at engine.Range) (engine.Page[inventory.Merge], error) {
+			return kept(q, at, func(at engine.Range) ([]inventory.Merge, string, error) { return inv.Merges(ctx, at.Cursor, at.Limit) })
+		},
+	}
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/merges", "list-merges", "inventory", "Items that were made one; each can be taken back"), merges.doc()),
+		func(ctx context.Context, in *Listing) (*reply[Page[inventory.Merge]], error) {
+			return page(ctx, a, merges, *in, same)
 		})
 	handle(a, op(http.MethodPost, "/api/v1/merges", "merge-cis", "inventory", "Make two items one"),
 		func(ctx context.Context, in *struct{ Body MergeWish }) (*reply[inventory.Merge], error) {
@@ -286,12 +340,13 @@ func (a *API) mergeRoutes() {
 			}
 			return &reply[cmdb.CI]{c}, a.noteAct(ctx, "unmerge", "ci", in.ID, struct{}{})
 		})
-	handle(a, op(http.MethodGet, "/api/v1/service-proposals", "list-service-proposals", "inventory", "Services that could be composed of what runs together"),
-		func(ctx context.Context, in *struct {
-			Limit int `query:"limit" minimum:"1" maximum:"1000" default:"100"`
-		}) (*reply[Page[inventory.Proposal]], error) {
-			out, err := inv.ProposeServices(ctx, in.Limit)
-			return pageOf(out, ""), err
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/service-proposals", "list-service-proposals", "inventory", "Services that could be composed of what runs together, largest first"), proposalsOf(nil).doc()),
+		func(ctx context.Context, in *Listing) (*reply[Page[inventory.Proposal]], error) {
+			out, err := inv.ProposeServices(ctx, proposalsMost)
+			if err != nil {
+				return nil, err
+			}
+			return page(ctx, a, proposalsOf(out), *in, same)
 		})
 	accept := op(http.MethodPost, "/api/v1/services", "create-service", "inventory", "Compose a service of items")
 	accept.DefaultStatus = http.StatusCreated
@@ -311,10 +366,13 @@ func (a *API) mergeRoutes() {
 
 func (a *API) viewRoutes() {
 	inv := a.o.Inventory
-	handle(a, op(http.MethodGet, "/api/v1/views", "list-views", "inventory", "Saved lists"),
-		func(ctx context.Context, _ *struct{}) (*reply[Page[inventory.View]], error) {
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/views", "list-views", "inventory", "Saved lists"), viewsOf(nil).doc()),
+		func(ctx context.Context, in *Listing) (*reply[Page[inventory.View]], error) {
 			out, err := inv.Views(ctx)
-			return pageOf(out, ""), err
+			if err != nil {
+				return nil, err
+			}
+			return page(ctx, a, viewsOf(out), *in, same)
 		})
 	// A view is its owner's; a manager may change anybody's.
 	mine := func(ctx context.Context, name string) error {

@@ -35,13 +35,13 @@ var auditLanguage = filter.Language[fold.AuditRow]{
 		"kind":    {Text: func(r fold.AuditRow) []string { return []string{r.Kind} }},
 		"record":  {Text: func(r fold.AuditRow) []string { return []string{r.Record} }},
 		"remote":  {Text: func(r fold.AuditRow) []string { return []string{r.Remote} }},
-		"refused": {Doc: "yes or no", Text: func(r fold.AuditRow) []string { return []string{yesNo(r.Refused != "")} }},
+		"refused": {Doc: "yes, no, or the reason", Text: func(r fold.AuditRow) []string { return append(yesNo(r.Refused != ""), r.Refused) }},
 		"at":      {Doc: "time", Time: func(r fold.AuditRow) time.Time { return r.At }},
 	},
 	Free: func(r fold.AuditRow) []string {
 		return []string{r.Actor, r.Verb, r.Record, r.Refused, string(r.Args)}
 	},
-}
+}.With(filter.Record[fold.AuditRow]())
 
 func (a *API) auditRoutes() {
 	o := order[fold.AuditRow]{

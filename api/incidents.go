@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -29,17 +30,17 @@ type Ref struct {
 var incidentLanguage = filter.Language[itsm.Incident]{
 	Fields: map[string]filter.Field[itsm.Incident]{
 		"id": {Text: func(i itsm.Incident) []string { return []string{i.ID} }},
-		"state": {Doc: "new, in_progress, on_hold, resolved, closed, canceled; open is the first three", Text: func(i itsm.Incident) []string {
+		"state": {Doc: "new, in_progress, on_hold, resolved, closed, canceled; open is the first three", Values: texts("open", itsm.New, itsm.InProgress, itsm.OnHold, itsm.Resolved, itsm.Closed, itsm.Canceled), Text: func(i itsm.Incident) []string {
 			if i.Live() {
 				return []string{string(i.State), "open"}
 			}
 			return []string{string(i.State)}
 		}},
-		"hold":          {Text: func(i itsm.Incident) []string { return []string{string(i.HoldReason)} }},
+		"hold":          {Values: texts(itsm.HoldCaller, itsm.HoldProblem, itsm.HoldVendor, itsm.HoldChange), Text: func(i itsm.Incident) []string { return []string{string(i.HoldReason)} }},
 		"priority":      {Doc: "1 critical to 5 planning", Number: func(i itsm.Incident) float64 { return float64(i.Priority) }},
 		"impact":        {Number: func(i itsm.Incident) float64 { return float64(i.Impact) }},
 		"urgency":       {Number: func(i itsm.Incident) float64 { return float64(i.Urgency) }},
-		"severity":      {Text: func(i itsm.Incident) []string { return []string{i.Severity} }},
+		"severity":      {Values: severities, Text: func(i itsm.Incident) []string { return []string{i.Severity} }},
 		"title":         {Text: func(i itsm.Incident) []string { return []string{i.Title} }},
 		"ci":            {Doc: "id of an item, or name of a suspected cause", Text: incidentCIs},
 		"service":       {Text: func(i itsm.Incident) []string { return i.Services }},
@@ -48,8 +49,8 @@ var incidentLanguage = filter.Language[itsm.Incident]{
 		"assignee":      {Text: func(i itsm.Incident) []string { return []string{i.Assignee} }},
 		"team":          {Text: func(i itsm.Incident) []string { return []string{i.Team} }},
 		"opened_by":     {Text: func(i itsm.Incident) []string { return []string{i.OpenedBy} }},
-		"acknowledged":  {Doc: "yes or no", Text: func(i itsm.Incident) []string { return []string{yesNo(i.AcknowledgedAt != nil)} }},
-		"seen_before":   {Doc: "yes, no or an incident", Text: func(i itsm.Incident) []string { return []string{yesNo(i.SeenBefore != ""), i.SeenBefore} }},
+		"acknowledged":  {Flag: func(i itsm.Incident) bool { return i.AcknowledgedAt != nil }},
+		"seen_before":   {Doc: "yes, no or an incident", Text: func(i itsm.Incident) []string { return append(yesNo(i.SeenBefore != ""), i.SeenBefore) }},
 		"merged_into":   {Text: func(i itsm.Incident) []string { return []string{i.MergedInto} }},
 		"alerts":        {Number: func(i itsm.Incident) float64 { return float64(i.Alerts) }},
 		"active_alerts": {Number: func(i itsm.Incident) float64 { return float64(i.Active) }},
@@ -63,7 +64,7 @@ var incidentLanguage = filter.Language[itsm.Incident]{
 		out := []string{i.ID, i.Title, i.Description, i.Assignee, i.Team}
 		return append(append(out, incidentCauses(i)...), i.Services...)
 	},
-}
+}.With(filter.Record[itsm.Incident]())
 
 func incidentCIs(i itsm.Incident) []string { return append(incidentCauses(i), i.CIs...) }
 
@@ -75,11 +76,12 @@ func incidentCauses(i itsm.Incident) []string {
 	return out
 }
 
-func yesNo(b bool) string {
+// yesNo is for fields that can be asked for as a flag and by their text.
+func yesNo(b bool) []string {
 	if b {
-		return "yes"
+		return []string{"yes", "true"}
 	}
-	return "no"
+	return []string{"no", "false"}
 }
 
 func orZero(t *time.Time) time.Time {
@@ -94,6 +96,7 @@ func orZero(t *time.Time) time.Time {
 func (a *API) incidentOrder() order[itsm.Incident] {
 	return order[itsm.Incident]{
 		natural: []string{"-opened", "attention"},
+		alias:   map[string]string{"opened_at": "opened", "id": "opened", "resolved_at": "resolved"},
 		keys: map[string]func(itsm.Incident) []byte{
 			"opened":   func(i itsm.Incident) []byte { return store.Key(i.OpenedAt) },
 			"priority": func(i itsm.Incident) []byte { return store.Key(i.Priority, i.OpenedAt) },
@@ -255,15 +258,11 @@ func (a *API) incidentRoutes() {
 		})
 	readable(a, k, "One incident, with causes, paths and legal verbs")
 	handle(a, op(http.MethodGet, "/api/v1/incidents/{id}/alerts", "list-incident-alerts", "incidents", "Its alerts in the order of receipt, each with fate and evidence"),
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*reply[Page[Alert]], error) {
+		func(ctx context.Context, in *Within) (*reply[Page[Alert]], error) {
 			if _, _, err := a.o.Engine.Records().Incident(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			p, err := a.o.Engine.Records().Alerts(ctx, engine.AlertFilter{Incident: in.ID}, in.at())
-			return pageOf(alertsOf(p.Items), p.Next), err
+			return page(ctx, a, a.alertsOf(in.ID), in.Listing, alertOf)
 		})
 	creatable[NewIncident](a, k, "Open an incident by hand", nil)
 	for _, v := range []struct {
@@ -361,13 +360,19 @@ type TimelineEntry struct {
 	Position uint64    `json:"position" doc:"Of the event in the journal that caused it"`
 }
 
-func (a *API) timeline(ctx context.Context, record string, at engine.Range) (*reply[Page[TimelineEntry]], error) {
-	p, err := a.o.Engine.Records().Timeline(ctx, record, at)
-	out := make([]TimelineEntry, len(p.Items))
-	for i, r := range p.Items {
-		out[i] = entryOf(r)
+// timelineOrder is the order of a record's timeline.
+func (a *API) timelineOrder(record string) order[fold.TimelineRow] {
+	return order[fold.TimelineRow]{
+		natural: []string{"seq"},
+		id:      func(r fold.TimelineRow) string { return fmt.Sprintf("%08d", r.Seq) },
+		lang:    filter.From(filter.Record[TimelineEntry](), entryOf),
+		fetch: func(ctx context.Context, q filter.Query[fold.TimelineRow], _ string, at engine.Range) (engine.Page[fold.TimelineRow], error) {
+			return kept(q, at, func(at engine.Range) ([]fold.TimelineRow, string, error) {
+				p, err := a.o.Engine.Records().Timeline(ctx, record, at)
+				return p.Items, p.Next, err
+			})
+		},
 	}
-	return pageOf(out, p.Next), err
 }
 
 func entryOf(r fold.TimelineRow) TimelineEntry {

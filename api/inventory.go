@@ -9,11 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/event"
-	"github.com/watchbill/watchbill/internal/fault"
+	"github.com/watchbill/watchbill/internal/store"
 )
 
 // Inventory is what the API needs of the configuration items.
@@ -21,6 +23,7 @@ import (
 type Inventory interface {
 	Registry() *cmdb.Registry
 	List(ctx context.Context, q inventory.ListQuery) (inventory.Page, error)
+	Matching(ctx context.Context, query string, most int) ([]string, error)
 	Fields() []string
 	Get(ctx context.Context, id string) (cmdb.CI, error)
 	Ref(id string) (event.Ref, bool)
@@ -111,16 +114,14 @@ func (a *API) inventoryRoutes() {
 			return &reply[json.RawMessage]{b}, err
 		})
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/cis/{id}/history", "list-ci-history", "inventory", "What changed on an item, newest first"),
-		"Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness."),
+		"Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness.\n\n"+a.historyOrder("", inventory.HistoryQuery{}).doc()),
 		func(ctx context.Context, in *struct {
-			ByID
-			Paging
+			Within
 			Field string    `query:"field" maxLength:"200" doc:"Only this field"`
 			Since time.Time `query:"since" doc:"Only what changed at or after"`
 			Until time.Time `query:"until" doc:"Only what changed before"`
 		}) (*reply[Page[inventory.Entry]], error) {
-			items, next, err := a.o.Inventory.History(ctx, in.ID, inventory.HistoryQuery{Field: in.Field, Since: in.Since, Until: in.Until, Cursor: in.Cursor, Limit: in.Limit})
-			return pageOf(items, next), err
+			return page(ctx, a, a.historyOrder(in.ID, inventory.HistoryQuery{Field: in.Field, Since: in.Since, Until: in.Until}), in.Listing, same)
 		})
 	handle(a, op(http.MethodGet, "/api/v1/cis/{id}/graph", "get-ci-graph", "inventory", "The topology around an item, nearest first"),
 		func(ctx context.Context, in *struct {
@@ -148,26 +149,79 @@ func (a *API) inventoryRoutes() {
 			r := a.o.Inventory.Registry()
 			return &reply[Classes]{Classes{orEmpty(r.Classes()), orEmpty(r.Relations()), orEmpty(a.o.Inventory.Fields())}}, nil
 		})
-	handle(a, op(http.MethodGet, "/api/v1/software", "list-software", "inventory", "Installed products with versions and numbers of hosts"),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/software", "list-software", "inventory", "Installed products with versions and numbers of hosts"),
+		a.softwareOrder(inventory.SoftwareQuery{}).doc()+"\n\nA single word is a part of the product's name, or a pattern of the whole with *."),
 		func(ctx context.Context, in *struct {
-			Paging
-			Q    string `query:"q" maxLength:"200" doc:"Part of the product's name, or a pattern with *"`
+			Listing
 			Type string `query:"type" maxLength:"40" doc:"Ecosystem: deb, rpm, npm, ..."`
 			CIs  string `query:"cis" maxLength:"1000" doc:"Only hosts that match this query of items"`
 		}) (*reply[Page[inventory.Product]], error) {
-			items, next, err := a.o.Inventory.Software(ctx, inventory.SoftwareQuery{Name: in.Q, Type: in.Type, CIs: in.CIs, Cursor: in.Cursor, Limit: in.Limit})
-			return pageOf(items, next), err
+			return page(ctx, a, a.softwareOrder(inventory.SoftwareQuery{Type: in.Type, CIs: in.CIs}), in.Listing, same)
 		})
-	handle(a, op(http.MethodGet, "/api/v1/tasks", "list-tasks", "inventory", "What the inventory saw and does not decide alone: clones, conflicts, proposals"),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/tasks", "list-tasks", "inventory", "What the inventory saw and does not decide alone: clones, conflicts, proposals"), a.taskOrder(false).doc()),
 		func(ctx context.Context, in *struct {
-			Paging
+			Listing
 			All bool `query:"all" doc:"Also those that were decided"`
 		}) (*reply[Page[inventory.Task]], error) {
-			items, next, err := a.o.Inventory.Tasks(ctx, in.All, in.Cursor, in.Limit)
-			return pageOf(items, next), err
+			return page(ctx, a, a.taskOrder(in.All), in.Listing, same)
 		})
 	a.inventoryWrites()
 	a.serviceRoutes()
+}
+
+func (a *API) historyOrder(id string, h inventory.HistoryQuery) order[inventory.Entry] {
+	return order[inventory.Entry]{
+		natural: []string{"-at"},
+		keys:    map[string]func(inventory.Entry) []byte{"at": func(e inventory.Entry) []byte { return store.Key(e.ID) }},
+		id:      func(e inventory.Entry) string { return e.ID },
+		lang:    filter.Record[inventory.Entry](),
+		fetch: func(ctx context.Context, q filter.Query[inventory.Entry], _ string, at engine.Range) (engine.Page[inventory.Entry], error) {
+			return kept(q, at, func(at engine.Range) ([]inventory.Entry, string, error) {
+				h.Cursor, h.Limit = at.Cursor, at.Limit
+				return a.o.Inventory.History(ctx, id, h)
+			})
+		},
+	}
+}
+
+// softwareLanguage has bare words look in names only: that is what people type.
+var softwareLanguage = filter.Language[inventory.Product]{
+	Fields: map[string]filter.Field[inventory.Product]{
+		"version": {Doc: "any that is installed", Text: func(p inventory.Product) []string {
+			out := make([]string, len(p.Versions))
+			for i, v := range p.Versions {
+				out[i] = v.Version
+			}
+			return out
+		}},
+	},
+	Free: func(p inventory.Product) []string { return []string{p.Name} },
+}.With(filter.Record[inventory.Product]())
+
+func (a *API) softwareOrder(s inventory.SoftwareQuery) order[inventory.Product] {
+	return order[inventory.Product]{
+		natural: []string{"name"}, id: func(p inventory.Product) string { return p.Name + " " + p.Type }, lang: softwareLanguage,
+		fetch: func(ctx context.Context, q filter.Query[inventory.Product], _ string, at engine.Range) (engine.Page[inventory.Product], error) {
+			if word, ok := q.Word(); ok { // the inventory finds it sooner
+				s.Name, q = word, filter.Query[inventory.Product]{}
+			}
+			return kept(q, at, func(at engine.Range) ([]inventory.Product, string, error) {
+				s.Cursor, s.Limit = at.Cursor, at.Limit
+				return a.o.Inventory.Software(ctx, s)
+			})
+		},
+	}
+}
+
+func (a *API) taskOrder(all bool) order[inventory.Task] {
+	return order[inventory.Task]{
+		natural: []string{"id"}, id: func(t inventory.Task) string { return t.ID }, lang: filter.Record[inventory.Task](),
+		fetch: func(ctx context.Context, q filter.Query[inventory.Task], _ string, at engine.Range) (engine.Page[inventory.Task], error) {
+			return kept(q, at, func(at engine.Range) ([]inventory.Task, string, error) {
+				return a.o.Inventory.Tasks(ctx, all, at.Cursor, at.Limit)
+			})
+		},
+	}
 }
 
 // Classes is what kinds of items and relations there are.
@@ -418,25 +472,22 @@ func (a *API) services(ctx context.Context) ([]Service, error) {
 	return out, nil
 }
 
+var serviceLanguage = filter.Language[Service]{
+	Free: func(s Service) []string { return []string{s.Name, s.Owner, s.Team} },
+}.With(filter.Record[Service]())
+
+func servicesOf(all []Service) order[Service] {
+	return whole("name", serviceLanguage, func(s Service) string { return s.Name }, all)
+}
+
 func (a *API) serviceRoutes() {
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/services", "list-services", "inventory", "Services with their health"),
-		"Configured services, items of class business_service and application, services with a criticality, and what open incidents name."),
-		func(ctx context.Context, in *struct {
-			Q string `query:"q" maxLength:"200" doc:"Part of the name, or state:down, state:degraded, state:ok"`
-		}) (*reply[Page[Service]], error) {
+		"Configured services, items of class business_service and application, services with a criticality, and what open incidents name.\n\n"+servicesOf(nil).doc()),
+		func(ctx context.Context, in *Listing) (*reply[Page[Service]], error) {
 			all, err := a.services(ctx)
 			if err != nil {
 				return nil, err
 			}
-			state, byState := strings.CutPrefix(in.Q, "state:")
-			if byState && !slices.Contains([]string{"ok", "degraded", "down"}, state) {
-				return nil, fault.Invalidf("q", "want state:ok, state:degraded or state:down, got %q", in.Q)
-			}
-			return pageOf(slices.DeleteFunc(all, func(s Service) bool {
-				if byState {
-					return s.State != state
-				}
-				return !strings.Contains(strings.ToLower(s.Name), strings.ToLower(in.Q))
-			}), ""), nil
+			return page(ctx, a, servicesOf(all), *in, same)
 		})
 }

@@ -3,7 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
-	"maps"
+	"encoding/csv"
 	"math"
 	"net/http/httptest"
 	"net/url"
@@ -15,6 +15,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/journal"
@@ -72,107 +73,6 @@ func decided(t *testing.T, m *month, lives int) (*engine.Engine, *Metrics, store
 	return e, metrics, db
 }
 
-// raw is what the records alone say, computed here and by nothing of the product.
-type raw struct {
-	counts map[string]float64
-	clocks map[string][]float64 // name and priority where known → seconds
-	open   int
-	sla    map[string]int // level and result → how many
-}
-
-// fromRecords reads incidents, problems, and their timelines, and does the sums anew.
-func fromRecords(t *testing.T, r *engine.Records) raw {
-	t.Helper()
-	ctx := t.Context()
-	out := raw{counts: map[string]float64{}, clocks: map[string][]float64{}, sla: map[string]int{}}
-	add := func(name string, d time.Duration) { out.clocks[name] = append(out.clocks[name], d.Seconds()) }
-	for cursor := ""; ; {
-		p, err := r.Incidents(ctx, engine.IncidentFilter{}, engine.Range{Cursor: cursor, Limit: 500})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, i := range p.Items {
-			out.counts["incidents_opened_total"]++
-			if i.AcknowledgedAt != nil {
-				add("incident_acknowledgement_seconds", i.AcknowledgedAt.Sub(i.OpenedAt))
-			}
-			if i.RespondedAt != nil {
-				add("incident_first_response_seconds", i.RespondedAt.Sub(i.OpenedAt))
-			}
-			if i.SeenBefore != "" {
-				out.counts["incidents_recurring_total"]++
-			}
-			if i.MergedInto != "" {
-				out.counts["incidents_merged_total"]++
-			} else if i.State == itsm.Canceled {
-				out.counts["incidents_canceled_total"]++
-			}
-			if i.State == itsm.New || i.State == itsm.InProgress || i.State == itsm.OnHold {
-				out.open++
-			}
-			tl, err := r.Timeline(ctx, i.ID, engine.Range{Limit: 10000})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var restored *time.Time
-			for _, row := range tl.Items {
-				if row.Kind == "sla" {
-					name, text, _ := strings.Cut(row.Text, ": ")
-					for begin, result := range map[string]string{"met ": "met", "breached": "breached", "canceled": "canceled", "goes on": "withdrawn"} {
-						if strings.HasPrefix(text, begin) {
-							out.sla[name+"/"+result]++
-						}
-					}
-				}
-				switch {
-				case row.Kind == "clear" && row.Text == "all alerts are clear":
-					restored = &row.At
-				case row.Kind == "alert" && row.Text == "an alert is active again":
-					restored = nil
-				case row.Kind == "state" && strings.HasPrefix(row.Text, "resolved"):
-					add("incident_resolution_seconds", row.At.Sub(i.OpenedAt))
-					if restored == nil && i.Alerts == 0 {
-						restored = &row.At
-					}
-					if restored != nil {
-						add("incident_recovery_seconds", restored.Sub(i.Onset))
-						add("incident_response_seconds", restored.Sub(i.OpenedAt))
-						if i.WorkStartedAt != nil && !i.WorkStartedAt.After(*restored) {
-							add("incident_repair_seconds", restored.Sub(*i.WorkStartedAt))
-						}
-					}
-				case row.Kind == "state" && strings.HasPrefix(row.Text, "reopened"):
-					out.counts["incidents_reopened_total"]++
-					restored = nil
-				}
-			}
-		}
-		if cursor = p.Next; cursor == "" {
-			break
-		}
-	}
-	ps, err := r.Problems(ctx, nil, engine.Range{Limit: 1000})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range ps.Items {
-		out.counts["problems_opened_total"]++
-		tl, err := r.Timeline(ctx, p.ID, engine.Range{Limit: 10000})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, row := range tl.Items {
-			switch {
-			case row.Kind == "state" && strings.HasPrefix(row.Text, "resolved"):
-				add("problem_resolution_seconds", row.At.Sub(p.OpenedAt))
-			case row.Kind == "state" && strings.HasPrefix(row.Text, "reopened"):
-				out.counts["problems_reopened_total"]++
-			}
-		}
-	}
-	return out
-}
-
 func gathered(t *testing.T, m *Metrics) map[string]*dto.MetricFamily {
 	t.Helper()
 	fams, err := m.Registry().Gather()
@@ -205,124 +105,426 @@ func sums(f *dto.MetricFamily) (count uint64, sum float64) {
 
 func ms(v float64) int64 { return int64(math.Round(v * 1000)) }
 
+// sheet is what the records alone say of one group of a report.
+type sheet struct {
+	clocks  map[string][]int64 // ms
+	counts  map[string]int64   // thousandths
+	sla     map[string]int
+	open    int
+	ages    []int64
+	waiting []int64
+}
+
+// grouped sums the records' facts up, for a report from ≤ at < to grouped by by.
+func (o told) grouped(by string, from, to time.Time) map[string]*sheet {
+	out := map[string]*sheet{}
+	at := func(key string) *sheet {
+		if out[key] == nil {
+			out[key] = &sheet{clocks: map[string][]int64{}, counts: map[string]int64{}, sla: map[string]int{}}
+		}
+		return out[key]
+	}
+	keys := func(t time.Time, priority int, services []string, team, of, sla string, incident bool) []string {
+		switch {
+		case by == "":
+			return []string{""}
+		case by == "priority" && priority > 0:
+			return []string{strconv.Itoa(priority)}
+		case by == "service" && of != "":
+			return []string{of}
+		case by == "service" && len(services) > 0:
+			return services
+		case by == "service":
+			return []string{""}
+		case by == "team":
+			return []string{team}
+		case by == "sla" && sla != "":
+			return []string{sla}
+		case by == "day":
+			return []string{t.UTC().Format("2006-01-02")}
+		case by == "month":
+			return []string{t.UTC().Format("2006-01")}
+		}
+		return nil
+	}
+	for _, f := range o.facts {
+		if f.at.Before(from) || !f.at.Before(to) {
+			continue
+		}
+		for _, k := range keys(f.at, f.priority, f.services, f.team, f.of, f.sla, true) {
+			g := at(k)
+			switch {
+			case f.name == "sla_results_total":
+				g.sla[f.result]++
+			case strings.HasSuffix(f.name, "_seconds"):
+				g.clocks[f.name] = append(g.clocks[f.name], ms(f.value))
+			default:
+				g.counts[f.name] += ms(f.value)
+			}
+		}
+	}
+	if by == "sla" || by == "day" || by == "month" {
+		return out
+	}
+	for _, history := range o.incidents {
+		n := slices.IndexFunc(history, func(s snapshot) bool { return !s.at.Before(to) })
+		if n < 0 {
+			n = len(history)
+		}
+		if n == 0 || !history[n-1].live {
+			continue
+		}
+		s := history[n-1]
+		for _, k := range keys(s.at, s.priority, s.services, s.team, "", "", true) {
+			g := at(k)
+			g.open++
+			age := to.Sub(s.opened).Milliseconds()
+			g.ages = append(g.ages, age)
+			if !s.acked {
+				g.waiting = append(g.waiting, age)
+			}
+		}
+	}
+	return out
+}
+
+// distributed compares a distribution with the values that it is of, in ms.
+func distributed(d itsm.Distribution, v []int64) bool {
+	if d.Count != len(v) {
+		return false
+	}
+	if len(v) == 0 {
+		return d == itsm.Distribution{}
+	}
+	slices.Sort(v)
+	var sum int64
+	for _, x := range v {
+		sum += x
+	}
+	at := func(p float64) int64 { return v[int(math.Ceil(float64(len(v))*p))-1] }
+	return ms(d.Sum) == sum && ms(d.P50) == at(0.5) && ms(d.P90) == at(0.9) && ms(d.Max) == v[len(v)-1] && math.Abs(d.Mean*float64(len(v))-float64(sum)/1000) <= float64(len(v))/1000
+}
+
+func ratioOf(a, b int64) *float64 {
+	if b <= 0 {
+		return nil
+	}
+	v := float64(a) / float64(b)
+	return &v
+}
+
+func equal(a, b *float64) bool {
+	return a == nil && b == nil || a != nil && b != nil && math.Abs(*a-*b) <= 1e-9*math.Abs(*a)
+}
+
+// compare checks one group of a report against the records.
+func compare(t *testing.T, where string, got itsm.KPIs, want *sheet) (checked int) {
+	t.Helper()
+	if want == nil {
+		want = &sheet{clocks: map[string][]int64{}, counts: map[string]int64{}, sla: map[string]int{}}
+	}
+	for _, x := range itsm.Metrics() {
+		switch {
+		case x.Name == itsm.MSLA:
+		case x.Clock:
+			checked += 5
+			if !distributed(got.Clocks[x.Name], want.clocks[x.Name]) {
+				t.Errorf("%s: %s: the records say %v, the API %+v", where, x.Name, want.clocks[x.Name], got.Clocks[x.Name])
+			}
+		default:
+			checked++
+			if ms(got.Counts[x.Name]) != want.counts[x.Name] {
+				t.Errorf("%s: %s: the records say %v, the API %v", where, x.Name, float64(want.counts[x.Name])/1000, got.Counts[x.Name])
+			}
+		}
+	}
+	for _, result := range itsm.SLAResults() {
+		checked++
+		if got.SLA[result] != want.sla[result] {
+			t.Errorf("%s: service levels %s: the records say %d, the API %d", where, result, want.sla[result], got.SLA[result])
+		}
+	}
+	resolved := 1000 * int64(len(want.clocks["incident_resolution_seconds"]))
+	met := int64(want.sla["met"] - want.sla["withdrawn"])
+	for name, x := range map[string][2]*float64{
+		"reopen rate":        {got.ReopenRate, ratioOf(want.counts["incidents_reopened_total"], resolved)},
+		"recurrence rate":    {got.RecurrenceRate, ratioOf(want.counts["incidents_recurring_total"], want.counts["incidents_opened_total"])},
+		"first contact rate": {got.FirstContactRate, ratioOf(want.counts["incidents_first_contact_resolved_total"], resolved)},
+		"SLA compliance":     {got.SLACompliance, ratioOf(met, met+int64(want.sla["breached"]))},
+	} {
+		if !equal(x[0], x[1]) {
+			t.Errorf("%s: %s: the API says %v, the records %v", where, name, said(x[0]), said(x[1]))
+		}
+	}
+	if b := got.Backlog; b.Open != want.open || !distributed(b.Age, want.ages) || !distributed(b.Unacknowledged, want.waiting) {
+		t.Errorf("%s: backlog: the API says %+v, the records %d open, ages %v, unacknowledged %v", where, b, want.open, want.ages, want.waiting)
+	}
+	return checked
+}
+
+// A month of everything that happens: /api/v1/kpis for several spans and groupings,
+// /metrics per priority, service and level, and a calculation from the records
+// that shares no formula with either agree, to the millisecond.
 func TestMonthKPIsAgree(t *testing.T) {
 	m := newMonth(t, 31)
 	e, metrics, _ := decided(t, m, 3)
 	if got := e.Position(); got != uint64(len(m.events)) {
 		t.Fatalf("the engine is at %d of %d events", got, len(m.events))
 	}
-	k := NewKPIs(e.Records(), e.Rules, func() time.Time { return m.end })
-	report, err := k.Report(t.Context(), url.Values{"from": {"2026-10-01"}, "to": {m.end.Add(time.Second).Format(time.RFC3339)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, fams := fromRecords(t, e.Records()), gathered(t, metrics)
-	independent := map[string]bool{}
-	for _, x := range itsm.Metrics() {
-		fam := fams["watchbill_"+x.Name]
-		if fam == nil && x.Name != itsm.MSLA {
-			t.Fatalf("%s is not in /metrics", x.Name)
+	rules := monthRules().Desk
+	records := tell(t, e.Records(), rules, func(position uint64) time.Time {
+		if position > uint64(len(m.events)) {
+			return m.end
 		}
-		n, sum := sums(fam)
-		if !x.Clock {
-			if x.Name == itsm.MSLA {
+		return m.events[position-1].At
+	})
+	k := NewKPIs(e.Records(), e.Rules, func() time.Time { return m.end })
+	ask := func(from, to time.Time, by string) itsm.Report {
+		t.Helper()
+		r, err := k.Report(t.Context(), url.Values{"from": {from.Format(time.RFC3339)}, "to": {to.Format(time.RFC3339)}, "by": {by}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	checked := 0
+	whole := m.end.Add(time.Second)
+	for _, w := range []stretch{{monthStart, whole}, {monthStart.AddDate(0, 0, 7), monthStart.AddDate(0, 0, 21)}, {monthStart.AddDate(0, 0, 23).Add(7 * time.Hour), monthStart.AddDate(0, 0, 26)}} {
+		for _, by := range []string{"", "priority", "service", "team", "sla", "day", "month"} {
+			got, want := ask(w.from, w.to, by), records.grouped(by, w.from, w.to)
+			where := w.from.Format("01-02") + " to " + w.to.Format("01-02")
+			if by == "" {
+				checked += compare(t, where, got.Total, want[""])
 				continue
 			}
-			if got := report.Total.Counts[x.Name]; ms(got) != ms(sum) {
-				t.Errorf("%s: the API says %v, /metrics %v", x.Name, got, sum)
+			keys := map[string]bool{}
+			for _, g := range got.Groups {
+				keys[g.Key] = true
+				checked += compare(t, where+" by "+by+" "+g.Key, g, want[g.Key])
 			}
-			if w, ok := want.counts[x.Name]; ok {
-				independent[x.Name] = true
-				if ms(w) != ms(sum) {
-					t.Errorf("%s: /metrics says %v, the records %v", x.Name, sum, w)
+			for key := range want {
+				if !keys[key] {
+					t.Errorf("%s by %s: the API has no group %q", where, by, key)
 				}
 			}
-			continue
 		}
-		got := report.Total.Clocks[x.Name]
-		if uint64(got.Count) != n || ms(got.Sum) != ms(sum) {
-			t.Errorf("%s: the API says %d, %v s; /metrics %d, %v s", x.Name, got.Count, got.Sum, n, sum)
-		}
-		if w, ok := want.clocks[x.Name]; ok {
-			independent[x.Name] = true
-			slices.Sort(w)
-			var total int64
-			for _, v := range w {
-				total += ms(v)
-			}
-			p50, p90 := w[int(math.Ceil(float64(len(w))*0.5))-1], w[int(math.Ceil(float64(len(w))*0.9))-1]
-			if len(w) != got.Count || total != ms(got.Sum) || p50 != got.P50 || p90 != got.P90 {
-				t.Errorf("%s: the records say %d, %d ms, p50 %v, p90 %v; the API %d, %d ms, %v, %v", x.Name, len(w), total, p50, p90, got.Count, ms(got.Sum), got.P50, got.P90)
-			}
+		for _, a := range ask(w.from, w.to, "").Services {
+			compareService(t, a, records, rules, w, m.end)
 		}
 	}
-	bySLA, err := k.Report(t.Context(), url.Values{"from": {"2026-10-01"}, "to": {m.end.Add(time.Second).Format(time.RFC3339)}, "by": {"sla"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fromAPI, fromProm := map[string]int{}, map[string]int{}
-	for _, g := range bySLA.Groups {
-		for result, n := range g.SLA {
-			fromAPI[g.Key+"/"+result] = n
+	report := ask(monthStart, whole, "")
+	for _, x := range itsm.Metrics() {
+		if x.Name != itsm.MReopenedLate && x.Name != itsm.MSLA && report.Total.Counts[x.Name] == 0 && report.Total.Clocks[x.Name].Count == 0 {
+			t.Errorf("the month brought no %s: the script proves nothing about it", x.Name)
 		}
 	}
-	for _, s := range fams["watchbill_sla_results_total"].GetMetric() {
-		if v := int(s.GetCounter().GetValue()); v > 0 {
-			fromProm[s.GetLabel()[1].GetValue()+"/"+s.GetLabel()[0].GetValue()] = v
-		}
-	}
-	if !maps.Equal(want.sla, fromAPI) || !maps.Equal(want.sla, fromProm) || len(want.sla) < 15 {
-		t.Errorf("service levels: records %v\nAPI %v\n/metrics %v", want.sla, fromAPI, fromProm)
-	}
-	for _, name := range []string{itsm.MOpened, itsm.MAcknowledgement, itsm.MFirstResponse, itsm.MRepair, itsm.MRecovery, itsm.MResponse, itsm.MResolution, itsm.MReopened, itsm.MRecurring, itsm.MCanceled, itsm.MMerged, itsm.MProblemsOpened, itsm.MProblemResolution} {
-		if !independent[name] {
-			t.Errorf("the month brought no %s: the script proves nothing about it", name)
-		}
-	}
-	if _, open := sums(fams["watchbill_incidents_open"]); int(open) != want.open || report.Total.Backlog.Open != want.open {
-		t.Errorf("open incidents: /metrics %v, API %d, records %d", open, report.Total.Backlog.Open, want.open)
-	}
+	fams := gathered(t, metrics)
+	compareMetrics(t, fams, records, whole)
 	_, received := sums(fams["watchbill_alerts_received_total"])
 	_, fates := sums(fams["watchbill_alerts_fates_total"])
-	if received != fates || uint64(received) != report.Total.Alerts.Received {
-		t.Errorf("alerts: received %v, fates %v, API %d", received, fates, report.Total.Alerts.Received)
+	if received != fates || int(received) != m.sent || report.Total.Alerts.Received != uint64(m.sent) {
+		t.Errorf("alerts: sent %d, received %v, fates %v, API %d", m.sent, received, fates, report.Total.Alerts.Received)
 	}
-	t.Logf("%d events, %v incidents, %v problems, %d received alerts, noise reduction %.2f", len(m.events), want.counts[itsm.MOpened], want.counts[itsm.MProblemsOpened], report.Total.Alerts.Received, *report.Total.NoiseReduction)
-
-	windows, err := e.Records().Maintenances(t.Context(), false, engine.Range{Limit: 1000})
-	if err != nil {
-		t.Fatal(err)
+	alerts := all(t, func(at engine.Range) (engine.Page[correlator.Alert], error) {
+		return e.Records().Alerts(t.Context(), engine.AlertFilter{}, at)
+	})
+	want := records.grouped("", monthStart, whole)[""]
+	noise := 1 - float64(want.counts["incidents_opened_total"]-want.counts["incidents_merged_total"])/1000/float64(len(alerts))
+	if !equal(report.Total.NoiseReduction, &noise) {
+		t.Errorf("noise reduction: the API says %v, the records %v", *report.Total.NoiseReduction, noise)
 	}
 	hidden := 0
-	for _, w := range windows.Items {
+	for _, w := range all(t, func(at engine.Range) (engine.Page[itsm.Maintenance], error) {
+		return e.Records().Maintenances(t.Context(), false, at)
+	}) {
 		hidden += w.Suppressed
 	}
 	if hidden == 0 || uint64(hidden) != report.Total.Alerts.Fates["suppressed"] {
-		t.Errorf("%d windows say that they suppressed %d alerts, the fates %d", len(windows.Items), hidden, report.Total.Alerts.Fates["suppressed"])
+		t.Errorf("the windows say that they suppressed %d alerts, the fates %d", hidden, report.Total.Alerts.Fates["suppressed"])
 	}
+	compareCSV(t, ask(monthStart, whole, "priority"))
+	t.Logf("%d events, %d incidents, %d received alerts, noise reduction %.2f; %d figures compared", len(m.events), len(records.incidents), m.sent, noise, checked)
+}
 
-	byPriority, err := k.Report(t.Context(), url.Values{"from": {"2026-10-01"}, "to": {m.end.Add(time.Second).Format(time.RFC3339)}, "by": {"priority"}})
-	if err != nil {
-		t.Fatal(err)
+func said(v *float64) any {
+	if v == nil {
+		return "none"
 	}
-	var again int
-	for _, g := range byPriority.Groups {
-		again += g.Clocks[itsm.MAcknowledgement].Count
-		for _, s := range fams["watchbill_incident_acknowledgement_seconds"].GetMetric() {
-			if s.GetLabel()[0].GetValue() == g.Key && s.GetHistogram().GetSampleCount() != uint64(g.Clocks[itsm.MAcknowledgement].Count) {
-				t.Errorf("acknowledged at priority %s: /metrics %d, API %d", g.Key, s.GetHistogram().GetSampleCount(), g.Clocks[itsm.MAcknowledgement].Count)
+	return *v
+}
+
+// compareService checks availability and MTBF of one service in a span of time.
+func compareService(t *testing.T, got itsm.Availability, records told, rules itsm.Rules, w stretch, now time.Time) {
+	t.Helper()
+	hours := rules.Services[slices.IndexFunc(rules.Services, func(s itsm.Service) bool { return s.Name == got.Service })].Hours
+	to := w.to
+	if now.Before(to) {
+		to = now
+	}
+	// Minute by minute would be independent too, and inexact: outages are cut, sorted
+	// and laid over each other.
+	parts := slices.Clone(records.down[got.Service])
+	slices.SortFunc(parts, func(a, b stretch) int { return a.from.Compare(b.from) })
+	var down time.Duration
+	done := w.from
+	for _, p := range parts {
+		from, until := p.from, p.to
+		if from.Before(done) {
+			from = done
+		}
+		if until.After(to) {
+			until = to
+		}
+		if from.Before(until) {
+			down += openTime(hours, from, until)
+			done = until
+		}
+	}
+	agreed := openTime(hours, w.from, to)
+	failures := 0
+	for _, f := range records.facts {
+		if f.name == "service_failures_total" && f.of == got.Service && !f.at.Before(w.from) && f.at.Before(to) {
+			failures++
+		}
+	}
+	availability := 1 - down.Seconds()/agreed.Seconds()
+	var mtbf *float64
+	if failures > 0 {
+		v := (agreed - down).Seconds() / float64(failures)
+		mtbf = &v
+	}
+	if ms(got.Downtime) != down.Milliseconds() || ms(got.Agreed) != agreed.Milliseconds() || got.Failures != failures || !equal(got.Availability, &availability) || !equal(got.MTBF, mtbf) {
+		t.Errorf("%s from %v: the API says down %v s of %v s, %d failures, availability %v, MTBF %v s; the records %v of %v, %d, %v, %v", got.Service, w.from,
+			got.Downtime, got.Agreed, got.Failures, said(got.Availability), said(got.MTBF), down, agreed, failures, availability, said(mtbf))
+	}
+	if down == 0 {
+		t.Errorf("%s was not down from %v on: nothing is proved", got.Service, w.from)
+	}
+}
+
+// compareMetrics checks every series of the event log in /metrics, and what is held now.
+func compareMetrics(t *testing.T, fams map[string]*dto.MetricFamily, records told, end time.Time) {
+	t.Helper()
+	label := func(m *dto.Metric, name string) string {
+		for _, l := range m.GetLabel() {
+			if l.GetName() == name {
+				return l.GetValue()
+			}
+		}
+		return ""
+	}
+	total := records.grouped("", monthStart, end)[""]
+	groups := map[string]map[string]*sheet{"priority": records.grouped("priority", monthStart, end), "service": records.grouped("service", monthStart, end), "sla": records.grouped("sla", monthStart, end)}
+	for _, x := range itsm.Metrics() {
+		fam := fams["watchbill_"+x.Name]
+		if fam == nil {
+			t.Errorf("%s is not in /metrics", x.Name)
+			continue
+		}
+		for _, m := range fam.GetMetric() {
+			want := total
+			for by := range groups {
+				if key := label(m, by); key != "" {
+					want = groups[by][key]
+				}
+			}
+			if want == nil {
+				want = &sheet{}
+			}
+			var count, sum int64
+			for _, v := range want.clocks[x.Name] {
+				count++
+				sum += v
+			}
+			switch {
+			case x.Clock:
+				h := m.GetHistogram()
+				if int64(h.GetSampleCount()) != count || ms(h.GetSampleSum()) != sum {
+					t.Errorf("%s %v: /metrics says %d, %v s; the records %d, %d ms", x.Name, m.GetLabel(), h.GetSampleCount(), h.GetSampleSum(), count, sum)
+				}
+				inBuckets := h.GetZeroCount()
+				for _, spans := range [][]int64{h.GetPositiveDelta()} {
+					at := int64(0)
+					for _, d := range spans {
+						at += d
+						inBuckets += uint64(at)
+					}
+				}
+				if int64(inBuckets) != count {
+					t.Errorf("%s %v: the native histogram holds %d of %d", x.Name, m.GetLabel(), inBuckets, count)
+				}
+			case x.Name == itsm.MSLA:
+				if w := want.sla[label(m, "result")]; int(m.GetCounter().GetValue()) != w {
+					t.Errorf("%s %v: /metrics says %v, the records %d", x.Name, m.GetLabel(), m.GetCounter().GetValue(), w)
+				}
+			default:
+				if w := want.counts[x.Name]; ms(m.GetCounter().GetValue()) != w {
+					t.Errorf("%s %v: /metrics says %v, the records %d thousandths", x.Name, m.GetLabel(), m.GetCounter().GetValue(), w)
+				}
 			}
 		}
 	}
-	if again != report.Total.Clocks[itsm.MAcknowledgement].Count {
-		t.Errorf("the groups have %d acknowledgements, the total %d", again, report.Total.Clocks[itsm.MAcknowledgement].Count)
+	open, oldest := map[string]int{}, time.Time{}
+	for _, history := range records.incidents {
+		if s := history[len(history)-1]; s.live {
+			open[strconv.Itoa(s.priority)+" "+s.state]++
+			if oldest.IsZero() || s.opened.Before(oldest) {
+				oldest = s.opened
+			}
+		}
 	}
-	var csv bytes.Buffer
-	if err := byPriority.WriteCSV(&csv); err != nil {
+	for _, m := range fams["watchbill_incidents_open"].GetMetric() {
+		if w := open[label(m, "priority")+" "+label(m, "state")]; int(m.GetGauge().GetValue()) != w {
+			t.Errorf("open %v: /metrics says %v, the records %d", m.GetLabel(), m.GetGauge().GetValue(), w)
+		}
+	}
+	if _, v := sums(fams["watchbill_incident_oldest_open_timestamp_seconds"]); ms(v) != oldest.UnixMilli() {
+		t.Errorf("oldest open: /metrics says %v, the records %v", v, oldest)
+	}
+	for _, m := range fams["watchbill_problems_open"].GetMetric() {
+		if w := records.problems[label(m, "state")]; int(m.GetGauge().GetValue()) != w {
+			t.Errorf("problems %v: /metrics says %v, the records %d", m.GetLabel(), m.GetGauge().GetValue(), w)
+		}
+	}
+}
+
+// compareCSV checks that each line of the CSV is a figure of the report.
+func compareCSV(t *testing.T, r itsm.Report) {
+	t.Helper()
+	var text bytes.Buffer
+	if err := r.WriteCSV(&text); err != nil {
 		t.Fatal(err)
 	}
-	if want := "priority,,incidents_opened_total,count," + strconv.FormatFloat(report.Total.Counts[itsm.MOpened], 'f', -1, 64); !strings.Contains(csv.String(), want) {
-		t.Errorf("the CSV lacks %q", want)
+	rows, err := csv.NewReader(&text).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]string{}
+	for _, row := range rows[1:] {
+		have[strings.Join(row[3:6], ",")] = row[6]
+	}
+	want := func(key string, v float64) {
+		if s := strconv.FormatFloat(v, 'f', -1, 64); have[key] != s {
+			t.Errorf("the CSV says %q of %s, the report %s", have[key], key, s)
+		}
+	}
+	for _, k := range append([]itsm.KPIs{r.Total}, r.Groups...) {
+		for name, v := range k.Counts {
+			want(k.Key+","+name+",count", v)
+		}
+		for name, d := range k.Clocks {
+			want(k.Key+","+name+",count", float64(d.Count))
+			if d.Count > 0 {
+				want(k.Key+","+name+",p50", d.P50)
+				want(k.Key+","+name+",p90", d.P90)
+				want(k.Key+","+name+",sum", d.Sum)
+			}
+		}
+		want(k.Key+",backlog,open", float64(k.Backlog.Open))
+	}
+	for _, a := range r.Services {
+		want(a.Service+",service,downtime_seconds", a.Downtime)
+		want(a.Service+",service,availability", *a.Availability)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/watchbill/watchbill/cmdb/inventory"
+	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
@@ -43,7 +43,7 @@ type NewMaintenance struct {
 	Summary  string     `json:"summary" minLength:"1" maxLength:"500" doc:"What is done"`
 	CIs      []string   `json:"cis,omitempty" maxItems:"5000" nullable:"false" doc:"Items that are worked on, by id or class:name"`
 	Services []string   `json:"services,omitempty" maxItems:"500" nullable:"false" doc:"Services that are worked on, by name"`
-	Query    string     `json:"query,omitempty" maxLength:"1000" doc:"Items that match this query now are covered too"`
+	Query    string     `json:"query,omitempty" maxLength:"1000" doc:"Items that match this query are covered too, also those that come to match it before the window ends"`
 	StartsAt *time.Time `json:"starts_at,omitempty" doc:"Without it: now"`
 	EndsAt   time.Time  `json:"ends_at"`
 }
@@ -53,55 +53,55 @@ type (
 		EndsAt time.Time `json:"ends_at"`
 		Reason string    `json:"reason,omitempty" maxLength:"2000"`
 	}
+	coverArgs struct {
+		CIs    []string `json:"cis" minItems:"1" maxItems:"5000" nullable:"false" doc:"Further items that are worked on, by id or class:name"`
+		Reason string   `json:"reason,omitempty" maxLength:"2000"`
+	}
 	whyArgs struct {
 		Reason string `json:"reason,omitempty" maxLength:"2000"`
 	}
 )
-
-// coveredMost bounds the items of one window.
-const coveredMost = 5000
 
 // covered are the items that match a query now.
 func (a *API) covered(ctx context.Context, query string) ([]string, error) {
 	if a.o.Inventory == nil {
 		return nil, fault.Invalidf("query", "there is no inventory to ask")
 	}
-	var ids []string
-	q := inventory.ListQuery{Query: query, Limit: 1000}
-	for {
-		p, err := a.o.Inventory.List(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		if p.Total > coveredMost {
-			return nil, fault.Invalidf("query", "matches %d items, the most is %d: narrow it", p.Total, coveredMost)
-		}
-		for _, c := range p.Items {
-			ids = append(ids, c.ID)
-		}
-		if q.Cursor = p.Next; q.Cursor == "" {
-			break
-		}
+	ids, err := a.o.Inventory.Matching(ctx, query, itsm.CoverMost)
+	if err == nil && len(ids) == 0 {
+		err = fault.Invalidf("query", "matches no item now")
 	}
-	if len(ids) == 0 {
-		return nil, fault.Invalidf("query", "matches no item now")
+	return ids, err
+}
+
+func (a *API) maintenanceOrder(open bool) order[itsm.Maintenance] {
+	natural := "-id"
+	if open {
+		natural = "starts_at"
 	}
-	return ids, nil
+	return order[itsm.Maintenance]{
+		natural: []string{natural},
+		id:      func(m itsm.Maintenance) string { return m.ID },
+		lang: filter.Language[itsm.Maintenance]{Fields: map[string]filter.Field[itsm.Maintenance]{
+			"state": {Values: texts(itsm.WindowPlanned, itsm.WindowActive, itsm.WindowEnded, itsm.WindowCanceled), Text: func(m itsm.Maintenance) []string { return []string{string(m.State)} }},
+		}}.With(filter.Record[itsm.Maintenance]()),
+		fetch: func(ctx context.Context, q filter.Query[itsm.Maintenance], _ string, at engine.Range) (engine.Page[itsm.Maintenance], error) {
+			return kept(q, at, func(at engine.Range) ([]itsm.Maintenance, string, error) {
+				p, err := a.o.Engine.Records().Maintenances(ctx, open, at)
+				return p.Items, p.Next, err
+			})
+		},
+	}
 }
 
 func (a *API) maintenanceRoutes() {
 	k := kind[Maintenance]{"maintenance", "maintenance", a.maintenanceRecord}
-	handle(a, op(http.MethodGet, "/api/v1/maintenance", "list-maintenance", "maintenance", "List maintenance windows, newest first; open ones by their begin"),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/maintenance", "list-maintenance", "maintenance", "List maintenance windows, newest first; open ones by their begin"), a.maintenanceOrder(false).doc()),
 		func(ctx context.Context, in *struct {
-			Paging
+			Listing
 			Open bool `query:"open" doc:"Only planned and active ones"`
 		}) (*reply[Page[Maintenance]], error) {
-			p, err := a.o.Engine.Records().Maintenances(ctx, in.Open, in.at())
-			out := make([]Maintenance, len(p.Items))
-			for i, m := range p.Items {
-				out[i] = a.maintenanceOf(m)
-			}
-			return pageOf(out, p.Next), err
+			return page(ctx, a, a.maintenanceOrder(in.Open), in.Listing, a.maintenanceOf)
 		})
 	readable(a, k, "One window")
 	creatable(a, k, "Plan a window: alerts about what it covers open nothing meanwhile", func(ctx context.Context, b NewMaintenance) (any, error) {
@@ -123,6 +123,7 @@ func (a *API) maintenanceRoutes() {
 		{"cancel", "It does not take place", takes[whyArgs, Maintenance]},
 		{"end", "It is done before its time", takes[whyArgs, Maintenance]},
 		{"extend", "It ends later, or sooner", takes[extendArgs, Maintenance]},
+		{"cover", "More items are worked on", takes[coverArgs, Maintenance]},
 	} {
 		v.register(a, k, v.name, v.summary)
 	}
@@ -152,15 +153,19 @@ func (a *API) reviewRoutes() {
 			return &reply[itsm.Review]{r}, err
 		})
 	handle(a, op(http.MethodGet, "/api/v1/incidents/{id}/notifications", "list-incident-notifications", "incidents", "What was told about it, and when all receivers had it"),
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*reply[Page[engine.Told]], error) {
+		func(ctx context.Context, in *Within) (*reply[Page[engine.Told]], error) {
 			if _, _, err := a.o.Engine.Records().Incident(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			p, err := a.o.Engine.Records().Messages(ctx, in.ID, in.at())
-			return pageOf(p.Items, p.Next), err
+			return page(ctx, a, order[engine.Told]{
+				natural: []string{"id"}, id: func(t engine.Told) string { return t.ID }, lang: filter.Record[engine.Told](),
+				fetch: func(ctx context.Context, q filter.Query[engine.Told], _ string, at engine.Range) (engine.Page[engine.Told], error) {
+					return kept(q, at, func(at engine.Range) ([]engine.Told, string, error) {
+						p, err := a.o.Engine.Records().Messages(ctx, in.ID, at)
+						return p.Items, p.Next, err
+					})
+				},
+			}, in.Listing, same)
 		})
 	if a.o.Links != nil {
 		a.mux.HandleFunc("GET /acknowledge/{id}", a.askAcknowledge)

@@ -29,9 +29,6 @@ const serviceCap = 50
 // availabilityWindow is what the availability gauge looks back over.
 const availabilityWindow = 30 * 24 * time.Hour
 
-// clockBuckets reach from a fast detection to a month-long problem.
-var clockBuckets = []float64{10, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 86400, 3 * 86400, 7 * 86400, 14 * 86400, 30 * 86400}
-
 // Metrics shows the event log to Prometheus: counters and histograms hold exactly
 // the measures that were committed, before this process as well as in it, so a
 // restart takes nothing back. Safe for concurrent use.
@@ -68,7 +65,7 @@ func NewMetrics(ctx context.Context, e *engine.Engine, version string, now func(
 	for _, x := range itsm.Metrics() {
 		if x.Clock {
 			m.clocks[x.Name] = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-				Name: prefix + x.Name, Help: x.Help, Buckets: clockBuckets,
+				Name: prefix + x.Name, Help: x.Help, Buckets: itsm.ClockBuckets(),
 				NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160,
 			}, x.Labels)
 			m.registry.MustRegister(m.clocks[x.Name])
@@ -87,6 +84,9 @@ func NewMetrics(ctx context.Context, e *engine.Engine, version string, now func(
 
 	m.refresh()
 	upTo := e.Position()
+	if err := e.Records().Past(ctx, m.recall); err != nil {
+		return nil, fmt.Errorf("read the sums of trimmed measures: %w", err)
+	}
 	err := e.Records().Measures(ctx, 0, func(r fold.MeasureRow) error {
 		// Rows beyond belong to a commit that a crash cut off: they are decided, and
 		// tapped, again.
@@ -148,6 +148,19 @@ func (m *Metrics) take(r fold.MeasureRow, live bool) {
 			return
 		}
 		counter.Add(r.Value)
+	}
+}
+
+// recall counts what was measured before the retention.
+func (m *Metrics) recall(p itsm.Past) {
+	labels := m.labels(fold.MeasureRow{Priority: p.Priority, Measure: itsm.Measure{Name: p.Name, Of: p.Of, SLA: p.SLA, Result: p.Result}})
+	if h := m.clocks[p.Name]; h != nil {
+		for range p.Count {
+			h.WithLabelValues(labels...).Observe(p.Sum / float64(p.Count))
+		}
+	}
+	if c := m.counters[p.Name]; c != nil {
+		c.WithLabelValues(labels...).Add(p.Sum)
 	}
 }
 

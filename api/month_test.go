@@ -29,6 +29,7 @@ type month struct {
 	live   map[string]itsm.Incident // as the fold wrote them last
 	probs  map[string]itsm.Problem
 	seen   []string
+	sent   int // alert objects
 }
 
 type act struct {
@@ -105,6 +106,7 @@ func newMonth(t *testing.T, days int) *month {
 	for i := 10; i < 14; i++ {
 		m.body(&event.Relation{From: event.Ref{Class: "service", Name: "shop"}, Type: "runs_on", To: event.Ref{Class: "host", Name: host(i)}})
 	}
+	m.after(8*time.Hour, m.late)
 	m.after(time.Minute, m.disturb)
 	m.after(3*time.Minute, m.work)
 	m.after(10*time.Hour, m.byHand)
@@ -202,6 +204,7 @@ func (m *month) alerts(status string, starts time.Time, ends time.Time, labels .
 	if err != nil {
 		m.t.Fatal(err)
 	}
+	m.sent += len(labels)
 	m.step(event.NewNotification("prom", n))
 }
 
@@ -238,7 +241,28 @@ func (m *month) disturb() {
 	if m.rng.IntN(3) == 0 {
 		m.after(time.Minute, func() { m.alerts("firing", starts, time.Time{}, good...) })
 	}
+	if m.rng.IntN(4) == 0 { // what a slower rule tells later had begun before
+		m.after(m.span(time.Minute, 4*time.Minute), func() {
+			early := starts.Add(-m.span(time.Minute, 20*time.Minute))
+			slow := fields{"alertname": "SlowRule", "instance": host(h) + ":9100", "severity": "critical"}
+			m.alerts("firing", early, time.Time{}, slow)
+			m.after(m.span(5*time.Minute, 2*time.Hour), func() { m.alerts("resolved", early, m.now, slow) })
+		})
+	}
 	m.after(m.span(10*time.Minute, 3*time.Hour), m.disturb)
+}
+
+// late has an outage of billing turn out to have begun earlier than its incident knew.
+func (m *month) late() {
+	disk := fields{"alertname": "DiskFull", "instance": host(1) + ":9100", "severity": "critical"}
+	slow := fields{"alertname": "SlowRule", "instance": host(1) + ":9100", "severity": "critical"}
+	starts := m.now
+	m.alerts("firing", starts, time.Time{}, disk)
+	m.after(2*time.Minute, func() { m.alerts("firing", starts.Add(-17*time.Minute), time.Time{}, slow) })
+	m.after(time.Hour, func() {
+		m.alerts("resolved", starts, m.now, disk)
+		m.alerts("resolved", starts.Add(-17*time.Minute), m.now, slow)
+	})
 }
 
 // work has people do something to the incidents that there are.

@@ -24,7 +24,7 @@ func problemOf(p itsm.Problem) ProblemRecord { return ProblemRecord{p, wordsOf(p
 var problemLanguage = filter.Language[itsm.Problem]{
 	Fields: map[string]filter.Field[itsm.Problem]{
 		"id": {Text: func(p itsm.Problem) []string { return []string{p.ID} }},
-		"state": {Doc: "new, assess, root_cause, fix, resolved, closed; open is the first four", Text: func(p itsm.Problem) []string {
+		"state": {Doc: "new, assess, root_cause, fix, resolved, closed; open is the first four", Values: texts("open", itsm.ProblemNew, itsm.ProblemAssess, itsm.ProblemRootCause, itsm.ProblemFix, itsm.ProblemResolved, itsm.ProblemClosed), Text: func(p itsm.Problem) []string {
 			if p.Live() {
 				return []string{string(p.State), "open"}
 			}
@@ -32,7 +32,7 @@ var problemLanguage = filter.Language[itsm.Problem]{
 		}},
 		"priority":    {Number: func(p itsm.Problem) float64 { return float64(p.Priority) }},
 		"title":       {Text: func(p itsm.Problem) []string { return []string{p.Title} }},
-		"known_error": {Doc: "yes or no", Text: func(p itsm.Problem) []string { return []string{yesNo(p.KnownError)} }},
+		"known_error": {Flag: func(p itsm.Problem) bool { return p.KnownError }},
 		"assignee":    {Text: func(p itsm.Problem) []string { return []string{p.Assignee} }},
 		"incidents":   {Number: func(p itsm.Problem) float64 { return float64(p.Incidents) }},
 		"opened":      {Doc: "time", Time: func(p itsm.Problem) time.Time { return p.OpenedAt }},
@@ -41,11 +41,12 @@ var problemLanguage = filter.Language[itsm.Problem]{
 	Free: func(p itsm.Problem) []string {
 		return []string{p.ID, p.Title, p.Signature, p.Workaround, p.RootCause, p.Assignee}
 	},
-}
+}.With(filter.Record[itsm.Problem]())
 
 func (a *API) problemOrder() order[itsm.Problem] {
 	return order[itsm.Problem]{
 		natural: []string{"-opened"},
+		alias:   map[string]string{"opened_at": "opened", "id": "opened"},
 		keys: map[string]func(itsm.Problem) []byte{
 			"opened":    func(p itsm.Problem) []byte { return store.Key(p.OpenedAt) },
 			"last":      func(p itsm.Problem) []byte { return store.Key(p.LastAt) },
@@ -81,14 +82,16 @@ func (a *API) problemRoutes() {
 		})
 	readable(a, k, "One problem")
 	handle(a, op(http.MethodGet, "/api/v1/problems/{id}/incidents", "list-problem-incidents", "problems", "The incidents that it explains, newest first"),
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*reply[Page[Incident]], error) {
+		func(ctx context.Context, in *Within) (*reply[Page[Incident]], error) {
 			if _, err := a.problemRecord(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			p, err := a.o.Engine.Records().Incidents(ctx, engine.IncidentFilter{Problem: in.ID}, in.at())
+			o := a.incidentOrder()
+			o.natural = o.natural[:1]
+			o.fetch = func(ctx context.Context, q filter.Query[itsm.Incident], _ string, at engine.Range) (engine.Page[itsm.Incident], error) {
+				return a.o.Engine.Records().Incidents(ctx, engine.IncidentFilter{Problem: in.ID, Keep: q.Keep}, at)
+			}
+			p, err := o.list(ctx, a, in.Listing)
 			if err != nil {
 				return nil, err
 			}

@@ -121,6 +121,7 @@ var routes = map[string]access{
 	"POST /api/v1/maintenance/{id}/cancel":    from(auth.Responder),
 	"POST /api/v1/maintenance/{id}/end":       from(auth.Responder),
 	"POST /api/v1/maintenance/{id}/extend":    from(auth.Responder),
+	"POST /api/v1/maintenance/{id}/cover":     from(auth.Responder),
 	"POST /api/v1/teachings":                  from(auth.Responder),
 	"DELETE /api/v1/teachings/{id}":           from(auth.Responder),
 	"PUT /api/v1/incidents/{id}/review":       from(auth.Responder),

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/correlator"
+	"github.com/watchbill/watchbill/internal/engine"
 )
 
 // NewTeaching is a lesson that a person gives.
@@ -22,15 +24,27 @@ func (a *API) teaching(ctx context.Context, id string) (*reply[correlator.Teachi
 	return &reply[correlator.Teaching]{t}, err
 }
 
+func (a *API) teachingOrder(all bool) order[correlator.Teaching] {
+	return order[correlator.Teaching]{
+		natural: []string{"-id"}, id: func(t correlator.Teaching) string { return t.ID },
+		lang: filter.Language[correlator.Teaching]{}.With(filter.Record[correlator.Teaching]()),
+		fetch: func(ctx context.Context, q filter.Query[correlator.Teaching], _ string, at engine.Range) (engine.Page[correlator.Teaching], error) {
+			return kept(q, at, func(at engine.Range) ([]correlator.Teaching, string, error) {
+				p, err := a.o.Engine.Records().Teachings(ctx, all, at)
+				return p.Items, p.Next, err
+			})
+		},
+	}
+}
+
 func (a *API) teachingRoutes() {
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/teachings", "list-teachings", "correlation", "What people taught, newest first"),
-		"Merging and splitting incidents teaches too, unless `teach` is false. Each teaching changes later decisions, whose reasons name it, until it is withdrawn."),
+		"Merging and splitting incidents teaches too, unless `teach` is false. Each teaching changes later decisions, whose reasons name it, until it is withdrawn. "+a.teachingOrder(false).doc()),
 		func(ctx context.Context, in *struct {
 			All bool `query:"all" doc:"Also what was withdrawn"`
-			Paging
+			Listing
 		}) (*reply[Page[correlator.Teaching]], error) {
-			p, err := a.o.Engine.Records().Teachings(ctx, in.All, in.at())
-			return pageOf(p.Items, p.Next), err
+			return page(ctx, a, a.teachingOrder(in.All), in.Listing, same)
 		})
 	handle(a, op(http.MethodGet, "/api/v1/teachings/{id}", "get-teaching", "correlation", "One teaching, with how often it was used"),
 		func(ctx context.Context, in *ByID) (*reply[correlator.Teaching], error) {

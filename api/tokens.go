@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/api/filter"
+	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -141,23 +143,32 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 // a source with a firing alert is heard at least that often.
 const silentAfter = 4*time.Hour + 5*time.Minute
 
+func sourcesOf(all []Source) order[Source] {
+	return whole("source", filter.Record[Source](), func(s Source) string { return s.Source }, all)
+}
+
+func (a *API) tokenOrder(role auth.Role, agents bool) order[auth.Token] {
+	return order[auth.Token]{
+		natural: []string{"id"}, id: func(t auth.Token) string { return t.ID },
+		lang: filter.From(filter.Language[Token]{Fields: map[string]filter.Field[Token]{
+			"role": {Values: texts(auth.Roles()...), Text: func(t Token) []string { return []string{string(t.Role)} }},
+		}}.With(filter.Record[Token]()), a.tokenOf),
+		fetch: func(ctx context.Context, q filter.Query[auth.Token], _ string, at engine.Range) (engine.Page[auth.Token], error) {
+			keep := func(t auth.Token) bool { return (agents || t.CI == "") && q.Keep(t) }
+			items, next, err := a.o.Auth.Tokens(ctx, auth.TokenFilter{Role: role, Keep: keep}, at.Cursor, at.Limit)
+			return engine.Page[auth.Token]{Items: items, Next: next}, err
+		},
+	}
+}
+
 func (a *API) tokenRoutes() {
-	handle(a, describedAs(op(http.MethodGet, "/api/v1/tokens", "list-tokens", "credentials", "List tokens"), "Credentials of joined agents are left out unless agents is true."),
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/tokens", "list-tokens", "credentials", "List tokens"), "Credentials of joined agents are left out unless agents is true.\n\n"+a.tokenOrder("", false).doc()),
 		func(ctx context.Context, in *struct {
-			Paging
+			Listing
 			Role   string `query:"role" enum:"viewer,responder,manager,admin,ingest,agent"`
 			Agents bool   `query:"agents" doc:"Also the credentials of agents that joined"`
 		}) (*reply[Page[Token]], error) {
-			f := auth.TokenFilter{Role: auth.Role(in.Role)}
-			if !in.Agents {
-				f.Keep = func(t auth.Token) bool { return t.CI == "" }
-			}
-			tokens, next, err := a.o.Auth.Tokens(ctx, f, in.Cursor, in.Limit)
-			out := make([]Token, len(tokens))
-			for i, t := range tokens {
-				out[i] = a.tokenOf(t)
-			}
-			return pageOf(out, next), err
+			return page(ctx, a, a.tokenOrder(auth.Role(in.Role), in.Agents), in.Listing, a.tokenOf)
 		})
 	create := op(http.MethodPost, "/api/v1/tokens", "create-token", "credentials", "Make a token; its secret is shown once")
 	create.DefaultStatus = http.StatusCreated
@@ -170,10 +181,13 @@ func (a *API) tokenRoutes() {
 		return nil, a.o.Auth.RevokeToken(ctx, callOf(ctx).by(), in.ID)
 	})
 
-	handle(a, op(http.MethodGet, "/api/v1/sources", "list-sources", "credentials", "Senders of alerts with their health"),
-		func(ctx context.Context, _ *struct{}) (*reply[Page[Source]], error) {
-			s, err := a.sources(ctx)
-			return pageOf(s, ""), err
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/sources", "list-sources", "credentials", "Senders of alerts with their health"), sourcesOf(nil).doc()),
+		func(ctx context.Context, in *Listing) (*reply[Page[Source]], error) {
+			all, err := a.sources(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return page(ctx, a, sourcesOf(all), *in, same)
 		})
 	source := op(http.MethodPost, "/api/v1/sources", "create-source", "credentials", "Let a sender of alerts in: makes its ingest token")
 	source.DefaultStatus = http.StatusCreated

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/api/filter"
+	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -46,14 +48,19 @@ type ByName struct {
 }
 
 func (a *API) userRoutes() {
-	handle(a, op(http.MethodGet, "/api/v1/users", "list-users", "people", "List people"),
-		func(ctx context.Context, in *Paging) (*reply[Page[User]], error) {
-			users, next, err := a.o.Auth.Users(ctx, in.Cursor, in.Limit, nil)
-			out := make([]User, len(users))
-			for i, u := range users {
-				out[i] = userOf(u)
-			}
-			return pageOf(out, next), err
+	users := order[auth.User]{
+		natural: []string{"name"}, id: func(u auth.User) string { return u.Name },
+		lang: filter.From(filter.Language[User]{Fields: map[string]filter.Field[User]{
+			"role": {Values: texts(auth.Roles()[:4]...), Text: func(u User) []string { return []string{string(u.Role)} }},
+		}}.With(filter.Record[User]()), userOf),
+		fetch: func(ctx context.Context, q filter.Query[auth.User], _ string, at engine.Range) (engine.Page[auth.User], error) {
+			items, next, err := a.o.Auth.Users(ctx, at.Cursor, at.Limit, q.Keep)
+			return engine.Page[auth.User]{Items: items, Next: next}, err
+		},
+	}
+	handle(a, describedAs(op(http.MethodGet, "/api/v1/users", "list-users", "people", "List people"), users.doc()),
+		func(ctx context.Context, in *Listing) (*reply[Page[User]], error) {
+			return page(ctx, a, users, *in, userOf)
 		})
 	create := op(http.MethodPost, "/api/v1/users", "create-user", "people", "Add a person")
 	create.DefaultStatus = http.StatusCreated

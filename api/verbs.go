@@ -39,14 +39,11 @@ func readable[R any](a *API, k kind[R], summary string) {
 	handle(a, op(http.MethodGet, k.path()+"/{id}", "get-"+k.name, k.plural, summary),
 		func(ctx context.Context, in *ByID) (*recorded[R], error) { return k.read(ctx, in.ID) })
 	handle(a, op(http.MethodGet, k.path()+"/{id}/timeline", "list-"+k.name+"-timeline", k.plural, "Its timeline, oldest first"),
-		func(ctx context.Context, in *struct {
-			ByID
-			Paging
-		}) (*reply[Page[TimelineEntry]], error) {
+		func(ctx context.Context, in *Within) (*reply[Page[TimelineEntry]], error) {
 			if _, err := k.read(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			return a.timeline(ctx, in.ID, in.at())
+			return page(ctx, a, a.timelineOrder(in.ID), in.Listing, entryOf)
 		})
 }
 

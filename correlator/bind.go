@@ -276,6 +276,7 @@ func instance(label, v string, certain bool) []candidate {
 // names say nothing, nothing is taken from them.
 var (
 	certificateWords = []string{"cert", "certificate", "ssl", "tls", "x509"}
+	networkWords     = []string{"network", "interface", "interfaces", "link", "links", "uplink", "bond", "bonding", "nic", "ethernet", "ping", "packet", "packets"}
 	absenceWords     = []string{"no", "not", "without", "absent", "missing", "zero", "idle", "inactive"}
 )
 

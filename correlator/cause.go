@@ -170,53 +170,7 @@ func (s *State) causes(g *group) []Cause {
 	if len(order) == 0 {
 		return nil
 	}
-	type score struct {
-		gain      float64
-		explained float64
-		items     int
-		far       string // an explained item, for the path
-	}
-	scores := map[int32]*score{}
-	var evidence float64
-	for _, ci := range order {
-		weight := 1 + 0.3*float64(min(len(seen[ci].classes), 3)-1)
-		evidence += weight
-		for _, r := range s.reachesOf(seen[ci].first) {
-			x := scores[r.at]
-			if x == nil {
-				x = &score{}
-				scores[r.at] = x
-			}
-			x.gain += weight * s.shownAt(r)
-			x.explained += weight * min(1, r.strength*1.5)
-			x.items++
-			if s.g.ids[r.at] != ci && x.far == "" {
-				x.far = ci
-			}
-		}
-	}
-	type ranked struct {
-		at  int32
-		log float64
-		*score
-	}
-	var list []ranked
-	for at, x := range scores {
-		p := s.g.logPrior(at)
-		if p < -20 {
-			continue // a place, not a thing that fails
-		}
-		if n := s.g.nodes.Get(s.g.ids[at]); n != nil && (n.Class == "rack" || n.Class == "pdu") && seen[n.ID] == nil {
-			p += rarelyItself // it groups, but what it holds or feeds seldom fails through it
-		}
-		list = append(list, ranked{at, quantise(priorShare*p + x.gain + evidence*logStray), x})
-	}
-	slices.SortFunc(list, func(a, b ranked) int {
-		if a.log != b.log {
-			return cmp.Compare(b.log, a.log)
-		}
-		return strings.Compare(s.g.ids[a.at], s.g.ids[b.at])
-	})
+	list, evidence := s.rank(seen, order)
 	if len(list) == 0 || list[0].log < math.Log(unknownCause) {
 		return nil
 	}
@@ -229,7 +183,7 @@ func (s *State) causes(g *group) []Cause {
 		return nil
 	}
 	var out []Cause
-	for _, r := range list[:min(len(list), 5)] {
+	for _, r := range list {
 		n := s.g.nodes.Get(s.g.ids[r.at])
 		if n == nil || top-r.log > 12 {
 			continue
@@ -241,7 +195,7 @@ func (s *State) causes(g *group) []Cause {
 			path = "no alert of its own; " + path
 		}
 		if r.far != "" {
-			if way := s.g.way(r.far, n.ID, seen[r.far].first.idle()); way != "" {
+			if way := s.g.way(r.far, n.ID, seen[r.far].first.Complaint); way != "" {
 				path += " (" + way + ")"
 			}
 		}
@@ -249,6 +203,82 @@ func (s *State) causes(g *group) []Cause {
 	}
 	return out
 }
+
+// tally is what speaks for one item as a cause. It is kept by the number of the
+// item, for all items, and cleared after use: a map would cost more than the sums.
+type tally struct {
+	gain      float64
+	explained float64
+	items     int
+	far       string // an explained item, for the path
+}
+
+type ranked struct {
+	at  int32
+	log float64
+	tally
+}
+
+// causesTold is how many causes are told at most.
+const causesTold = 5
+
+// rank lists the likeliest causes of what is seen, best first, and how much
+// evidence there is in all.
+func (s *State) rank(seen map[string]*affected, order []string) (list []ranked, evidence float64) {
+	if n := len(s.g.ids) - len(s.tallies); n > 0 {
+		s.tallies = append(s.tallies, make([]tally, n)...)
+	}
+	var touched []int32
+	for _, ci := range order {
+		weight := 1 + 0.3*float64(min(len(seen[ci].classes), 3)-1)
+		evidence += weight
+		for _, r := range s.reachesOf(seen[ci].first) {
+			x := &s.tallies[r.at]
+			if x.items == 0 {
+				touched = append(touched, r.at)
+			}
+			x.gain += weight * r.shown
+			x.explained += weight * min(1, r.strength*1.5)
+			x.items++
+			if x.far == "" && s.g.ids[r.at] != ci {
+				x.far = ci
+			}
+		}
+	}
+	before := func(a, b ranked) int {
+		if a.log != b.log {
+			return cmp.Compare(b.log, a.log)
+		}
+		return strings.Compare(s.g.ids[a.at], s.g.ids[b.at])
+	}
+	for _, at := range touched {
+		x := ranked{at: at, tally: s.tallies[at]}
+		s.tallies[at] = tally{}
+		p := s.g.logPrior(at)
+		if p < -20 {
+			continue // a place, not a thing that fails
+		}
+		// A rarely failing class weighs less, so an item that is not among the best
+		// with its full prior is not with less.
+		x.log = quantise(priorShare*p + x.gain + evidence*logStray)
+		if len(list) == causesTold && before(x, list[causesTold-1]) > 0 {
+			continue
+		}
+		if n := s.g.nodes.Get(s.g.ids[at]); n != nil && (n.Class == "rack" || n.Class == "pdu") && seen[n.ID] == nil {
+			p += rarelyItself // it groups, but what it holds or feeds seldom fails through it
+			x.log = quantise(priorShare*p + x.gain + evidence*logStray)
+		}
+		n, _ := slices.BinarySearchFunc(list, x, before)
+		list = slices.Insert(list, n, x)
+		list = list[:min(len(list), causesTold)]
+	}
+	return list, evidence
+}
+
+const (
+	wellExplained = 0.8
+	wellCovered   = 0.3
+)
 
 // doubtful says that the best explanation is too poor to be told: an item that
 // does not alert itself, where another explains the same as well, where too little
@@ -280,6 +310,11 @@ func (s *State) doubtful(g *group, seen map[string]*affected, at int32, best, se
 		}
 		if items >= 5 && float64(most) >= 0.7*float64(total) && coverage < 0.6 && (best+4)/evidence < 2.2 {
 			return true
+		}
+		// In a small estate nothing is much likelier than chance: there it counts that
+		// most of what alerts is below it, and enough of what is below it alerts.
+		if items >= 5 && float64(items) >= wellExplained*float64(len(seen)) && coverage >= wellCovered {
+			return false
 		}
 		return (best+4)/evidence < 1
 	}

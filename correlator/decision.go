@@ -1,6 +1,7 @@
 package correlator
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/watchbill/watchbill/internal/event"
@@ -130,12 +131,21 @@ type Decision interface{ decision() }
 
 // AlertDecided is a new or changed alert record. Fate is set when it answers a
 // received alert object, and then counts once. Full says that the record is
-// complete; otherwise annotations stay as stored.
+// complete; otherwise annotations stay as stored, and an empty Why does too.
 type AlertDecided struct {
 	Alert    Alert
 	Fate     Fate
 	Full     bool
 	Released bool // a held alert left its hold
+}
+
+// Onto completes the record with what only the one before it holds.
+func (d AlertDecided) Onto(old Alert) Alert {
+	a := d.Alert
+	if !d.Full {
+		a.Annotations, a.GeneratorURL, a.Why = old.Annotations, old.GeneratorURL, cmp.Or(a.Why, old.Why)
+	}
+	return a
 }
 
 // Counted disposes of received alert objects that write no record: repeats.
@@ -154,6 +164,17 @@ type Quarantined struct {
 type IncidentOpened struct {
 	ID         string
 	Assessment Assessment
+	Why        string
+	// Since, where set, is when its first alert was shown, as part of the incident
+	// that it was split from: its clocks run from there.
+	Since time.Time
+}
+
+// IncidentSplit: alerts of From were found to be another failure and are Into now,
+// which was opened before this.
+type IncidentSplit struct {
+	From, Into string
+	Alerts     int // how many left
 	Why        string
 }
 
@@ -214,5 +235,6 @@ func (IncidentFiring) decision()   {}
 func (IncidentQuiet) decision()    {}
 func (IncidentReturned) decision() {}
 func (IncidentMerged) decision()   {}
+func (IncidentSplit) decision()    {}
 func (ProblemOpened) decision()    {}
 func (ProblemJoined) decision()    {}

@@ -10,8 +10,8 @@ import (
 	"github.com/watchbill/watchbill/internal/event"
 )
 
-// episode is a received episode in memory: all but the annotations, which only
-// its record keeps.
+// episode is a received episode in memory: all but the annotations and, once they
+// are written, the reasons, which only its record keeps.
 type episode struct {
 	ID          string       `json:"id"`
 	Source      string       `json:"source"`
@@ -29,7 +29,7 @@ type episode struct {
 	EndsAt      time.Time    `json:"ends,omitzero"`
 	Canonical   string       `json:"canonical"`
 	Fate        Fate         `json:"fate"`
-	Why         string       `json:"why"`
+	Why         string       `json:"why,omitempty"` // empty once its record has it
 	FinalFate   Fate         `json:"final,omitempty"`
 	FinalWhy    string       `json:"final_why,omitempty"`
 	EndWhy      string       `json:"end_why,omitempty"`
@@ -40,6 +40,10 @@ type episode struct {
 func (ep *episode) ended() bool { return ep.Status != AlertFiring && ep.Status != AlertStale }
 
 func (ep *episode) series() string { return ep.Source + "\x00" + ep.Fingerprint }
+
+// seriesOf is series as a part of the episode's key: what is kept for each of very
+// many episodes shares its memory.
+func seriesOf(key string) string { return key[:strings.LastIndexByte(key, 0)] }
 
 // canonical is the alert that overlapping episodes of replicas share.
 type canonical struct {
@@ -59,13 +63,15 @@ type canonical struct {
 	Evidence    []Evidence   `json:"evidence,omitempty"`
 	Suppressed  string       `json:"suppressed,omitempty"` // why
 	HoldWhy     string       `json:"hold,omitempty"`
-	Unbound     string       `json:"unbound,omitempty"` // why no item is known
-	Absence     bool         `json:"absence,omitempty"` // it says that something does not happen
+	Unbound     string       `json:"unbound,omitempty"` // why no item is known, until its record has it
+	Complaint   complaint    `json:"complaint,omitempty"`
 	Counted     bool         `json:"counted,omitempty"` // learned from already
+	Alone       float64      `json:"alone,omitempty"`   // what it counts among those that came alone
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
 
 	ruled uint64  // when sides was worked out: see sidesOf
 	sides []uint8 // of the rulings
+	item  int32   // see itemOf
 }
 
 // heartbeat is an alert that always fires: its silence is the signal.
@@ -209,8 +215,9 @@ func (s *State) mention(key string, ep *episode) {
 }
 
 func (s *State) newEpisode(src, key string, a *event.Alert) *episode {
+	series := seriesOf(key)
 	ep := &episode{
-		ID: s.seq("alert"), Source: src, Fingerprint: a.Fingerprint, StartsAt: a.StartsAt, Labels: a.Labels,
+		ID: s.seq("alert"), Source: series[:len(src)], Fingerprint: series[len(src)+1:], StartsAt: a.StartsAt, Labels: a.Labels,
 		Status: AlertFiring, First: s.now, Last: s.now, Base: s.now, Receipts: 1, EndsAt: a.EndsAt,
 	}
 	ep.Onset, ep.Clamped = s.onset(a)
@@ -235,7 +242,7 @@ func (s *State) onset(a *event.Alert) (time.Time, bool) {
 func (s *State) fire(src, key string, a *event.Alert) Fate {
 	s.supersede(src, a)
 	ep := s.newEpisode(src, key, a)
-	s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], key, strings.Compare)
+	s.list(key)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
 	c, isNew := s.canonicalFor(key, ep, a)
 	s.dispose(c, ep, isNew)
@@ -243,12 +250,18 @@ func (s *State) fire(src, key string, a *event.Alert) Fate {
 	return ep.Fate
 }
 
+// list notes an episode that is not ended under its series.
+func (s *State) list(key string) {
+	series := seriesOf(key)
+	s.bySeries[series] = insert(s.bySeries[series], key, strings.Compare)
+}
+
 // refire brings back an ended episode that is mentioned as firing long after its end.
 func (s *State) refire(key string, ep *episode) Fate {
 	ep.Status, ep.Ended, ep.EndWhy = AlertFiring, time.Time{}, ""
 	ep.Last, ep.Base = s.now, s.now
 	ep.Receipts++
-	s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], key, strings.Compare)
+	s.list(key)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
 	s.episodes.Touch(key)
 	a := &event.Alert{Labels: ep.Labels}
@@ -299,8 +312,34 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	return FateResolve
 }
 
-func absent(b *Binding, l event.Labels) bool {
-	return b != nil && b.Class == "service" && mentions(l.Get("alertname"), absenceWords)
+// complaint is what kind of thing an alert says, where that points elsewhere than
+// to what its item needs.
+type complaint uint8
+
+const (
+	plain complaint = iota
+	// idle: something does not happen at a service. It points from the called to the
+	// callers.
+	idle
+	// network: a machine's link is bad. The other end of the link is as likely to be
+	// why as the machine.
+	network
+	complaints = 3
+)
+
+func complaintOf(b *Binding, l event.Labels) complaint {
+	switch {
+	case b == nil:
+	case b.Class == "service":
+		if mentions(l.Get("alertname"), absenceWords) {
+			return idle
+		}
+	case machineClass(b.Class):
+		if mentions(l.Get("alertname"), networkWords) {
+			return network
+		}
+	}
+	return plain
 }
 
 // placeEnded finds the incident that an alert belonged to which fired and ended
@@ -321,20 +360,20 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 		}
 	}
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
-	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now, Absence: absent(b, a.Labels)}
+	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now, Complaint: complaintOf(b, a.Labels)}
 	if b == nil {
 		ep.Why += "; " + why
 	}
 	if w, _, _ := s.planned(c); w != nil {
 		return c
 	}
-	reaches := s.reachesOf(c)
+	v := s.sight(c)
 	var best fit
-	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
+	for _, g := range s.nearby(v.reaches, v.near, nil) {
 		if g.Held || !g.ClearedAt.IsZero() {
 			continue
 		}
-		f := s.fitness(c, g, reaches)
+		f := s.fitness(v, g)
 		if t := f.total(); t >= attachOdds && (best.g == nil || t > best.total()) {
 			best = f
 		}
@@ -463,7 +502,7 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
 	c := &canonical{
 		ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b,
-		Onset: ep.Onset, First: s.now, Episodes: []string{key}, Absence: absent(b, a.Labels),
+		Onset: ep.Onset, First: s.now, Episodes: []string{key}, Complaint: complaintOf(b, a.Labels),
 	}
 	if b == nil {
 		c.Unbound = why
@@ -528,7 +567,8 @@ func (s *State) severity(l event.Labels) Severity {
 	return s.cfg.DefaultSeverity
 }
 
-// record emits the episode's record without annotations, which stay as stored.
+// record emits the episode's record without annotations, which stay as stored, as
+// does its reason where no new one was given.
 func (s *State) record(ep *episode, f Fate, released bool) {
 	ep.Written = s.now
 	c := s.alerts.Get(ep.Canonical)
@@ -536,6 +576,7 @@ func (s *State) record(ep *episode, f Fate, released bool) {
 		c = &canonical{ID: ep.Canonical, Severity: s.severity(ep.Labels)}
 	}
 	s.emit(AlertDecided{Alert: alertOf(ep, c), Fate: f, Released: released && !ep.lasting()})
+	ep.Why = ""
 }
 
 func (s *State) recordFull(ep *episode, c *canonical, a *event.Alert) {
@@ -543,6 +584,7 @@ func (s *State) recordFull(ep *episode, c *canonical, a *event.Alert) {
 	doc := alertOf(ep, c)
 	doc.Annotations, doc.GeneratorURL = a.Annotations, a.GeneratorURL
 	s.emit(AlertDecided{Alert: doc, Fate: ep.Fate, Full: true})
+	ep.Why, c.Unbound = "", ""
 }
 
 func alertOf(ep *episode, c *canonical) Alert {

@@ -60,7 +60,10 @@ type graph struct {
 	namespaces  map[string]string   // cluster/namespace → its item
 
 	// answers to questions about the topology as it is now
-	reachCache     map[int64][]reach
+	reachCache     [][]reach // by complaints times the index, and the complaint
+	nearCache      []nearby
+	wayCache       map[route]string
+	fresh          uint64    // the epoch that the caches are of
 	massCache      []float64 // by index; 0 is not known
 	priorCache     []float64 // logarithms, by index; 0 is not known
 	dependentCache map[string]dependentsOf
@@ -73,21 +76,76 @@ func newGraph() *graph {
 		alias: map[string][]string{}, needs: map[string][]edge{}, needed: map[string][]edge{}, hosts: map[string]struct{}{},
 		index: map[string]int32{}, classCount: map[string]int{}, clusterSize: map[string]int{}, clusterApps: map[string]int{}, platforms: map[string][]string{},
 		clusters: map[string]string{}, namespaces: map[string]string{},
-		reachCache: map[int64][]reach{}, dependentCache: map[string]dependentsOf{},
+		dependentCache: map[string]dependentsOf{}, wayCache: map[route]string{},
 	}
 }
 
 // moved forgets what was derived from the topology before it changed.
 func (g *graph) moved() {
 	g.epoch++
-	if len(g.reachCache) > 0 {
-		clear(g.reachCache)
-	}
 	if len(g.dependentCache) > 0 {
 		clear(g.dependentCache)
 	}
-	clear(g.massCache)
-	clear(g.priorCache)
+}
+
+// refresh empties the caches by index if the topology changed since they were filled.
+func (g *graph) refresh() {
+	if g.fresh == g.epoch && len(g.massCache) == len(g.ids) {
+		return
+	}
+	if g.fresh != g.epoch {
+		g.fresh = g.epoch
+		clear(g.reachCache)
+		clear(g.nearCache)
+		clear(g.wayCache)
+		clear(g.massCache)
+		clear(g.priorCache)
+	}
+	n := len(g.ids) - len(g.massCache)
+	g.reachCache = append(g.reachCache, make([][]reach, complaints*n)...)
+	g.nearCache = append(g.nearCache, make([]nearby, n)...)
+	g.massCache = append(g.massCache, make([]float64, n)...)
+	g.priorCache = append(g.priorCache, make([]float64, n)...)
+}
+
+// neighbour is an item with a tight relation to another.
+type neighbour struct {
+	at    int32
+	share float64 // how likely the other is the next one to fail after it
+}
+
+type nearby struct {
+	known bool
+	list  []neighbour
+}
+
+// neighbours lists the items with a tight relation to the i-th. The result is
+// shared: do not change it.
+func (g *graph) neighbours(i int32) []neighbour {
+	g.refresh()
+	if c := &g.nearCache[i]; c.known {
+		return c.list
+	}
+	id := g.ids[i]
+	var out []neighbour
+	// Of many neighbours each is the next with a small share.
+	add := func(to string, strength float64) {
+		if g.nodes.Get(to) != nil {
+			out = append(out, neighbour{g.index[to], strength / float64(max(len(g.needs[to])+len(g.needed[to]), 3))})
+		}
+	}
+	for n, e := range g.needs[id] {
+		if n < fanMax && tight(e, g) {
+			add(e.To, 1)
+		}
+	}
+	for n, e := range g.needed[id] {
+		if n < fanMax && tight(e, g) {
+			add(e.From, 0.6)
+		}
+	}
+	g.nearCache[i] = nearby{true, out}
+	return out
 }
 
 func (g *graph) reindex() {
@@ -322,54 +380,9 @@ func tight(e edge, g *graph) bool {
 	return true
 }
 
-// step is one way from a node to another.
-type step struct {
-	to  string
-	via edge
-	fwd bool // along the edge: to is what via.From needs
-}
-
-// neighbours lists the tight edges of id in a fixed order.
-func (g *graph) neighbours(id string) []step {
-	var out []step
-	for _, e := range g.needs[id] {
-		if tight(e, g) {
-			out = append(out, step{e.To, e, true})
-		}
-	}
-	for _, e := range g.needed[id] {
-		if tight(e, g) {
-			out = append(out, step{e.From, e, false})
-		}
-	}
-	return out
-}
-
 // ballMax bounds how many items a search visits: a hub says little about cause,
 // and an unbounded search would make one alert's cost grow with the estate.
 const ballMax = 2000
-
-// ball returns the items within hops relations of id, with their distance.
-func (g *graph) ball(id string, hops int) map[string]int {
-	dist := map[string]int{id: 0}
-	front := []string{id}
-	for d := 1; d <= hops && len(front) > 0; d++ {
-		var next []string
-		for _, n := range front {
-			for _, s := range g.neighbours(n) {
-				if _, seen := dist[s.to]; !seen {
-					if len(dist) >= ballMax {
-						return dist
-					}
-					dist[s.to] = d
-					next = append(next, s.to)
-				}
-			}
-		}
-		front = next
-	}
-	return dist
-}
 
 // name is how a person reads an item.
 func (g *graph) name(id string) string {
@@ -430,3 +443,6 @@ func isLoopback(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsLoopback()
 }
+
+// size of the estate, for shares.
+func (g *graph) size() int { return max(60, g.nodes.Len()) }

@@ -33,6 +33,7 @@ type group struct {
 	Closed     bool           `json:"closed,omitempty"` // by a person, or out of its reopen window: takes nothing any more
 	Flood      bool           `json:"flood,omitempty"`  // what many lone alerts share
 	Beat       string         `json:"beat,omitempty"`   // the silent heartbeat that opened it
+	Apart      []string       `json:"apart,omitempty"`  // incidents that it was parted from: it merges with none of them
 	Last       Assessment     `json:"last"`
 	Assessed   int            `json:"assessed,omitempty"` // members at the last assessment
 	Alike      float64        `json:"alike,omitempty"`    // to SeenBefore
@@ -70,11 +71,16 @@ func (s *State) reachesOf(c *canonical) []reach {
 	if c.Binding == nil {
 		return nil
 	}
-	return s.g.reaches(c.Binding.CI, c.idle())
+	return s.g.reaches(s.itemOf(c), c.Complaint)
 }
 
-// idle says whether the alert complains that something does not happen.
-func (c *canonical) idle() bool { return c.Absence }
+// itemOf is the number of the alert's item, which must be bound.
+func (s *State) itemOf(c *canonical) int32 {
+	if c.item == 0 {
+		c.item = s.g.intern(c.Binding.CI) + 1
+	}
+	return c.item - 1
+}
 
 // dispose decides where an alert goes when one of its episodes is first heard.
 func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
@@ -85,15 +91,15 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	c.Active = true
 	s.books()
 	planned, whyPlanned, plannedOdds := s.planned(c)
-	reaches := s.reachesOf(c)
+	v := s.sight(c)
 	var best fit
 	var others []fit
 	kept := "" // what rules kept it out of
-	for _, g := range s.nearby(reaches, s.neighboursOf(c), nil) {
-		f := s.fitness(c, g, reaches)
+	for _, g := range s.nearby(v.reaches, v.near, nil) {
+		f := s.fitness(v, g)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > 0 || broad(c) && f.place > -1 || s.holdOf(c) == 0) {
+		if t := f.total(); t >= attachOdds && (f.place > 0 || v.broad && f.place > -1 || s.holdOf(c) == 0) {
 			if s.keptApart(c, g, &kept) {
 				continue
 			}
@@ -132,8 +138,16 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 				g = s.maybeMerge(g, f.g)
 			}
 		}
-		g = s.obeyRules(s.sweep(g), c)
+		g = s.sweep(g)
+		if slices.Contains(sweepAt, len(g.Members)) {
+			s.review(g)
+			g = s.groups.Get(c.Group) // it may have left with the part that did
+		}
+		g = s.obeyRules(g, c)
 		if !g.Held {
+			if first := s.alerts.Get(g.Members[0]); first != nil && len(g.Members) == 2 {
+				s.foundCompany(g, first)
+			}
 			s.foundCompany(g, c)
 			s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), sentence(ev)))
 			ep.Fate, ep.Why = FateIncident, sentence(c.Evidence)+kept
@@ -219,6 +233,17 @@ func (s *State) join(g *group, c *canonical) {
 		c.HoldWhy = ""
 	}
 	s.alerts.Touch(c.ID)
+	s.admit(g, c)
+	g.LastJoined = s.now
+	s.quicken(g, 1)
+	if g.live() {
+		s.relist(g)
+	}
+	s.groups.Touch(g.ID)
+}
+
+// admit counts an alert in for all that a group derives from its members.
+func (s *State) admit(g *group, c *canonical) {
 	weight := 1.0
 	if s.seat(g, c) > 1 {
 		weight = again
@@ -233,13 +258,7 @@ func (s *State) join(g *group, c *canonical) {
 	if g.Onset.IsZero() || c.Onset.Before(g.Onset) {
 		g.Onset = c.Onset
 	}
-	g.LastJoined = s.now
-	s.quicken(g, 1)
 	s.believe(g, c, weight)
-	if g.live() {
-		s.relist(g)
-	}
-	s.groups.Touch(g.ID)
 }
 
 func (g *group) count(c *canonical) {
@@ -260,10 +279,7 @@ func (s *State) seat(g *group, c *canonical) int {
 	if c.Binding == nil {
 		return 0
 	}
-	i, ok := s.g.index[c.Binding.CI]
-	if !ok {
-		return 0
-	}
+	i := s.itemOf(c)
 	if g.items == nil {
 		g.items = map[int32]int{}
 	}
@@ -280,10 +296,7 @@ func (s *State) unseatAll(c *canonical) {
 	if c.Binding == nil {
 		return
 	}
-	i, ok := s.g.index[c.Binding.CI]
-	if !ok {
-		return
-	}
+	i := s.itemOf(c)
 	unseat := func(g *group) {
 		if g == nil || g.items[i] == 0 || !slices.Contains(g.Members, c.ID) {
 			return
@@ -322,7 +335,7 @@ func (s *State) open(g *group, why string) *group {
 	}
 	g.Last = s.assess(g)
 	g.Assessed = len(g.Members)
-	s.emit(IncidentOpened{g.ID, g.Last, why})
+	s.emit(IncidentOpened{ID: g.ID, Assessment: g.Last, Why: why})
 	told := s.recognise(g)
 	s.schedule(dueSettle, g.ID, &g.SettleDue, s.now.Add(settleAfter))
 	s.touchGroup(g.ID, told)

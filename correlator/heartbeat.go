@@ -97,6 +97,6 @@ func (s *State) openBeat(b *heartbeat) string {
 		Severity: Critical, Onset: b.Last, Impact: 1, Urgency: 1, Derived: "a silent heartbeat means that nothing else would be heard",
 	}
 	s.groups.Put(g.ID, g)
-	s.emit(IncidentOpened{g.ID, g.Last, "the heartbeat " + b.Name + " is silent"})
+	s.emit(IncidentOpened{ID: g.ID, Assessment: g.Last, Why: "the heartbeat " + b.Name + " is silent"})
 	return g.ID
 }

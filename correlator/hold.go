@@ -10,7 +10,7 @@ import (
 const (
 	// promising is the share of a class's alerts that began incidents from which a
 	// lone one is not kept waiting; shortHold is how long it waits then.
-	promising = 0.35
+	promising = 0.18
 	shortHold = 100 * time.Second
 )
 
@@ -74,8 +74,12 @@ func (s *State) holdReason(g *group) string {
 		c = s.alerts.Get(g.Members[len(g.Members)-1])
 	}
 	unbound := ""
-	if c != nil && c.Binding == nil && c.Unbound != "" {
-		unbound = "; " + c.Unbound
+	if c != nil && c.Binding == nil {
+		why := c.Unbound
+		if why == "" { // the record has it: find it out again
+			_, why = s.g.bind(c.Labels, "")
+		}
+		unbound = "; " + why
 	}
 	company := ""
 	if n := len(g.Members) - 1; n > 0 {
@@ -181,10 +185,10 @@ func (s *State) swept(g *group) bool {
 
 // joinLate looks once more for an incident that a lone alert belongs to.
 func (s *State) joinLate(g *group, c *canonical) bool {
-	reaches := s.reachesOf(c)
+	v := s.sight(c)
 	var best fit
-	for _, o := range s.nearby(reaches, s.neighboursOf(c), g) {
-		f := s.fitness(c, o, reaches)
+	for _, o := range s.nearby(v.reaches, v.near, g) {
+		f := s.fitness(v, o)
 		if s.apart(c, o) != "" {
 			continue
 		}
@@ -256,7 +260,7 @@ func (s *State) sweep(g *group) *group {
 	var at []reach
 	for i, x := range g.Suspects {
 		if w[i] > 0.02 && len(at) < 8 {
-			at = append(at, reach{x.at, 1})
+			at = append(at, reach{at: x.at, strength: 1})
 		}
 	}
 	for _, h := range s.nearby(at, nil, g) {
@@ -271,7 +275,7 @@ func (s *State) sweep(g *group) *group {
 		if c == nil || !c.Active {
 			continue
 		}
-		f := s.fitness(c, g, s.reachesOf(c))
+		f := s.fitness(s.sight(c), g)
 		if s.now.Sub(c.First) > 10*time.Minute {
 			f.time = math.Min(f.time, 0) // it did not come with the others
 		}
@@ -323,7 +327,7 @@ const mergeOdds = -1.0
 // maybeMerge joins two groups where one failure explains both better than two do.
 // It returns the group that holds g's alerts afterwards.
 func (s *State) maybeMerge(g, h *group) *group {
-	if len(g.Members)+len(h.Members) > s.cfg.MaxGroup || g == h || s.apartGroups(g, h) != "" {
+	if len(g.Members)+len(h.Members) > s.cfg.MaxGroup || g == h || s.apartGroups(g, h) != "" || slices.Contains(g.Apart, h.ID) || slices.Contains(h.Apart, g.ID) {
 		return g
 	}
 	_, _, bg := s.posterior(g)

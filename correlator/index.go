@@ -86,7 +86,7 @@ func (s *State) unlist(g *group) {
 
 // nearby lists the groups that an alert may belong to: the latest, and those that
 // suspect what its item needs. Its cost does not grow with the number of groups.
-func (s *State) nearby(reaches, near []reach, except *group) []*group {
+func (s *State) nearby(reaches []reach, near []neighbour, except *group) []*group {
 	s.search++
 	var out []*group
 	take := func(g *group) {

@@ -11,9 +11,13 @@ import (
 
 // custom is what is known of a class of alerts.
 type custom struct {
-	Alone   float64 `json:"alone"`   // canonical alerts that found no company
-	Grouped float64 `json:"grouped"` // those that did
+	Alone   float64 `json:"alone"`         // canonical alerts that found no company
+	Grouped float64 `json:"grouped"`       // those that did
+	Led     float64 `json:"led,omitempty"` // those of them that had waited for it: firsts of incidents
 }
+
+// fresh says that nothing is known of the class yet.
+func (k *custom) fresh() bool { return k.Alone+k.Grouped == 0 }
 
 // habit is what is known of one alert, replicas aside.
 type habit struct {
@@ -32,6 +36,10 @@ type ledger struct {
 	Alone   float64   `json:"alone"`
 	Grouped float64   `json:"grouped"`
 	Order   uint64    `json:"order"` // of joins
+	// Of alerts whose class was never heard before: how many led incidents, how
+	// many came to nothing.
+	FreshLed   float64 `json:"fresh_led,omitempty"`
+	FreshAlone float64 `json:"fresh_alone,omitempty"`
 	// Lone counts incidents that opened without company, fading; Storm is the one
 	// that takes them when they are too many.
 	Lone   float64   `json:"lone,omitempty"`
@@ -113,7 +121,7 @@ func (s *State) habitual(c *canonical) (float64, int) {
 }
 
 // size of the estate, for shares.
-func (s *State) size() int { return max(60, s.g.nodes.Len()) }
+func (s *State) size() int { return s.g.size() }
 
 // cameAlone notes that an alert found no company: once per canonical alert.
 func (s *State) cameAlone(c *canonical) {
@@ -129,18 +137,20 @@ func (s *State) cameAlone(c *canonical) {
 		s.customs.Put(class, k)
 	}
 	l := s.books()
+	if k.fresh() {
+		l.FreshAlone++
+	}
+	c.Alone = 0.2
 	h := s.habits.Get(c.Identity)
 	if h == nil {
+		c.Alone = 1
 		h = &habit{First: c.First}
 		s.habits.Put(c.Identity, h)
 		// Only the first time counts for its class: one alert that chatters must
 		// not make its whole class look like chatter.
-		k.Alone++
-		l.Alone++
-	} else {
-		k.Alone += 0.2
-		l.Alone += 0.2
 	}
+	k.Alone = quantise(k.Alone + c.Alone)
+	l.Alone = quantise(l.Alone + c.Alone)
 	h.N++
 	h.Last = s.now
 	s.schedule(dueHabit, c.Identity, &h.Due, s.now.Add(habitMemory))
@@ -151,36 +161,60 @@ func (s *State) cameAlone(c *canonical) {
 
 // foundCompany notes that an alert belongs to an incident of several.
 func (s *State) foundCompany(g *group, c *canonical) {
-	if c.Counted {
+	if c.Counted && c.Alone == 0 {
 		return
 	}
-	c.Counted = true
-	s.alerts.Touch(c.ID)
 	class := classOf(c)
 	k := s.customs.Get(class)
 	if k == nil {
 		k = &custom{}
 		s.customs.Put(class, k)
 	}
+	l := s.books()
+	if c.Counted { // it was taken for one that comes to nothing
+		k.Alone, l.Alone = max(0, quantise(k.Alone-c.Alone)), max(0, quantise(l.Alone-c.Alone))
+		if h := s.habits.Get(c.Identity); h != nil {
+			h.N--
+			s.habits.Touch(c.Identity)
+		}
+	}
+	if g.Members[0] == c.ID && s.now.Sub(c.First) >= leadWait {
+		if k.fresh() {
+			l.FreshLed++
+		}
+		k.Led++
+	}
+	c.Counted, c.Alone = true, 0
+	s.alerts.Touch(c.ID)
 	// A storm of one class is one experience with it, not a hundred.
 	n := 1 / float64(max(1, g.Classes[class]))
 	k.Grouped = quantise(k.Grouped + n)
-	s.books().Grouped = quantise(s.books().Grouped + n)
+	l.Grouped = quantise(l.Grouped + n)
 	s.customs.Touch(class)
 	s.totals.Touch(ledgerKey)
 }
 
-// promise is how likely a lone alert of a class is the first of an incident, as
-// far as experience tells: with none, as likely as any other's.
+// promise is how likely a lone alert of a class is the first of an incident: by
+// how often such alerts led one and how often they came to nothing. That the class
+// is part of incidents says less. Of a class never heard before it is what other
+// classes were when they were new.
 func (s *State) promise(class string) float64 {
 	l := s.books()
-	any := (l.Grouped + 1) / (l.Grouped + l.Alone + 2)
+	fresh := (l.FreshLed + 1) / (l.FreshLed + l.FreshAlone + freshAgainst)
 	var k custom
 	if c := s.customs.Get(class); c != nil {
 		k = *c
 	}
-	return quantise((k.Grouped + 2*any) / (k.Grouped + k.Alone + 2))
+	led := k.Led + partShare*k.Grouped
+	return quantise((led + freshWeight*fresh) / (led + k.Alone + freshWeight))
 }
+
+const (
+	partShare    = 0.1
+	freshWeight  = 1.0
+	freshAgainst = 4.0
+	leadWait     = time.Minute
+)
 
 // decayed is a count that fades with time constant tau.
 func decayed(v float64, since time.Duration, tau time.Duration) float64 {

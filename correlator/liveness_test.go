@@ -39,7 +39,7 @@ func (d *desk) step(at time.Time, body event.Body) []correlator.Decision {
 	for _, x := range out {
 		switch x := x.(type) {
 		case correlator.AlertDecided:
-			d.alerts[x.Alert.ID] = x.Alert
+			d.alerts[x.Alert.ID] = x.Onto(d.alerts[x.Alert.ID])
 			if x.Alert.Source == correlator.LivenessSource && (x.Fate != "" || x.Released) {
 				d.t.Errorf("a liveness fact was counted as a received alert: %+v", x)
 			}

@@ -144,8 +144,9 @@ func (s *State) plannedBy(c *canonical, w *window) (string, float64) {
 	until := w.EndsAt.UTC().Format(time.RFC3339)
 	var strength, ratio float64
 	via := ""
-	if !broad(c) {
-		for _, r := range s.reachesOf(c) {
+	v := s.sight(c)
+	if !v.broad {
+		for _, r := range v.reaches {
 			if id := s.g.ids[r.at]; slices.Contains(w.CIs, id) {
 				if r.strength > strength {
 					strength, via = r.strength, id
@@ -154,7 +155,7 @@ func (s *State) plannedBy(c *canonical, w *window) (string, float64) {
 			}
 		}
 	} else {
-		ratio = s.sharesCluster(c, &w.Group)
+		ratio = v.sharesCluster(&w.Group)
 	}
 	if strength >= plainlyPlanned {
 		text := fmt.Sprintf("maintenance of %s until %s: %s", s.g.name(via), until, w.Summary)
@@ -162,7 +163,7 @@ func (s *State) plannedBy(c *canonical, w *window) (string, float64) {
 			text = fmt.Sprintf("%s on %s, awaited until %s", w.Summary, s.g.name(via), until)
 		}
 		if c.Binding.CI != via {
-			if way := s.g.way(c.Binding.CI, via, c.idle()); way != "" {
+			if way := s.g.way(c.Binding.CI, via, c.Complaint); way != "" {
 				text += " (" + way + ")"
 			}
 		}
@@ -171,10 +172,10 @@ func (s *State) plannedBy(c *canonical, w *window) (string, float64) {
 	if len(w.Group.Members) == 0 || w.Observed {
 		return "", 0 // nothing shows of the work yet: too little to go by
 	}
-	adjacent, _ := s.adjacency(c, &w.Group)
+	adjacent, _ := s.adjacency(v, &w.Group)
 	place := math.Log(max(0.7*max(ratio, stray)+adjacentShare*adjacent, 1e-3))
 	pace := max(s.pace(&w.Group), plannedPace)
-	odds := quantise(math.Log(pace/(s.aloneRate()+failureRate)) + place + s.classFit(c, &w.Group))
+	odds := quantise(math.Log(pace/(s.aloneRate()+failureRate)) + place + v.classFit(&w.Group))
 	if odds < attachOdds+1 {
 		return "", 0
 	}

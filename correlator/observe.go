@@ -118,7 +118,11 @@ func (s *State) Expected(cis []string) []string {
 
 // explains says whether work on one of the items plainly explains an alert about id.
 func (s *State) explains(cis []string, id string) bool {
-	for _, r := range s.g.reaches(id, false) {
+	i, ok := s.g.index[id]
+	if !ok {
+		return false
+	}
+	for _, r := range s.g.reaches(i, plain) {
 		if r.strength >= plainlyPlanned && slices.Contains(cis, s.g.ids[r.at]) {
 			return true
 		}

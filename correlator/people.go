@@ -116,7 +116,7 @@ func (s *State) splitOff(g *group, leave []*canonical, why string) string {
 		s.move(c, to, why)
 	}
 	to.Last = s.assess(to)
-	s.emit(IncidentOpened{to.ID, to.Last, "split from " + g.ID + ": " + why})
+	s.emit(IncidentOpened{ID: to.ID, Assessment: to.Last, Why: "split from " + g.ID + ": " + why})
 	s.touchGroup(g.ID, "")
 	s.touchGroup(to.ID, "")
 	return to.ID
@@ -143,44 +143,6 @@ func (s *State) teachSplit(g *group, leave []*canonical, by, to string) {
 	if !t.A.empty() && !t.B.empty() {
 		s.teach(&t)
 	}
-}
-
-// leave takes an alert out of a group; what the group believes is built anew.
-func (s *State) leave(g *group, c *canonical) {
-	g.Members = slices.DeleteFunc(g.Members, func(m string) bool { return m == c.ID })
-	g.Classes, g.Clusters, g.Suspects, g.Evidence, g.Onset = nil, nil, nil, 0, time.Time{}
-	g.belief.valid = false
-	members := g.Members
-	g.Members, g.scan = nil, 0
-	for i := range g.items {
-		drop(s.byItem, i, g)
-	}
-	clear(g.items)
-	for _, m := range members {
-		o := s.alerts.Get(m)
-		if o == nil {
-			continue
-		}
-		weight := 1.0
-		if s.seat(g, o) > 1 {
-			weight = again
-		}
-		g.Members = append(g.Members, m)
-		g.count(o)
-		if n := time.Duration(len(g.Members)); n == 1 {
-			g.Middle = o.First
-		} else {
-			g.Middle = g.Middle.Add(o.First.Sub(g.Middle) / n).Truncate(time.Millisecond)
-		}
-		if g.Onset.IsZero() || o.Onset.Before(g.Onset) {
-			g.Onset = o.Onset
-		}
-		s.believe(g, o, weight)
-	}
-	if g.live() && g.Order > 0 {
-		s.reindexGroup(g)
-	}
-	s.groups.Touch(g.ID)
 }
 
 func (s *State) memberByAlert(g *group, alert string) *canonical {

@@ -53,7 +53,7 @@ func (d *table) take(ds []correlator.Decision) {
 	for _, x := range ds {
 		switch x := x.(type) {
 		case correlator.AlertDecided:
-			d.alerts[key(x.Alert.Labels)] = x.Alert
+			d.alerts[key(x.Alert.Labels)] = x.Onto(d.alerts[key(x.Alert.Labels)])
 		case correlator.IncidentOpened:
 			d.open[x.ID], d.whys[x.ID] = x.Assessment, x.Why
 		case correlator.IncidentChanged:

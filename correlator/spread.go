@@ -16,6 +16,8 @@ import (
 type reach struct {
 	at       int32 // index in the graph's interning
 	strength float64
+	better   float64 // how much likelier than chance the alert's item is to show it
+	shown    float64 // the same in logarithms, allowing for strays
 }
 
 // modes of a walk: what was passed so far bounds where it may still go.
@@ -123,6 +125,8 @@ func (g *graph) towardsCause(n *node, mode uint8, start bool, out []move) []move
 			out = append(out, move{from, final, 0.3})
 		case e.Type == "runs_on" && machineClass(n.Class) && (from.Class == "service" || from.Class == "workload"):
 			out = append(out, move{from, final, 0.3})
+		case e.Type == "attached_to" && n.Class == "switch" && from.Class == "switch":
+			out = append(out, move{from, final, 0.4}) // its port to it went down
 		case e.Type == "replicates":
 			out = append(out, move{from, final, 0.3})
 		case e.Type == "depends_on" && n.Class == "service":
@@ -193,24 +197,30 @@ func carry(from *node, relation string, to *node, mode uint8) (uint8, float64) {
 // reaches lists the items whose failure could show at id, strongest first, itself
 // included. The result is shared: do not change it.
 //
-// idle says that the alert complains of absence: nothing calls the item any more.
+// how is what the alert complains of.
 // Such alerts point from the called to the callers.
-func (g *graph) reaches(id string, idle bool) []reach {
-	i, ok := g.index[id]
-	if !ok {
-		return nil
+func (g *graph) reaches(i int32, how complaint) []reach {
+	g.refresh()
+	k := complaints*int(i) + int(how)
+	if g.reachCache[k] == nil {
+		out := g.walk(g.ids[i], how)
+		for n := range out {
+			r := &out[n]
+			r.better = float64(g.size()) * r.strength / g.mass(r.at)
+			r.shown = math.Log(1 + (1-stray)/stray*r.better)
+		}
+		g.reachCache[k] = slices.Clip(append(out, reach{}))
 	}
-	key := int64(i) << 1
-	if idle {
-		key |= 1
-	}
-	if r, ok := g.reachCache[key]; ok {
-		return r
-	}
-	r := g.walk(id, idle)
-	g.reachCache[key] = r
-	return r
+	r := g.reachCache[k]
+	return r[: len(r)-1 : len(r)-1] // the last only says that it is known
 }
+
+const (
+	// A complaint about a link speaks of its two ends: the machine's, and the switch.
+	linkOwn  = 0.4
+	linkMore = 1.25
+	linkEnd  = 0.95
+)
 
 const suffersDNS = 0.3
 
@@ -238,7 +248,7 @@ type walker struct {
 	strength float64
 }
 
-func (g *graph) walk(id string, idle bool) []reach {
+func (g *graph) walk(id string, how complaint) []reach {
 	n := g.nodes.Get(id)
 	if n == nil {
 		return nil
@@ -254,7 +264,7 @@ func (g *graph) walk(id string, idle bool) []reach {
 				continue // a stronger way came later
 			}
 			buf = g.towardsCause(w.n, w.mode, depth == 0, buf)
-			if idle && depth == 0 && w.n.Class == "service" {
+			if how == idle && depth == 0 && w.n.Class == "service" {
 				buf = g.callers(w.n, 0.7, buf)
 			}
 			for _, m := range buf {
@@ -293,7 +303,14 @@ func (g *graph) walk(id string, idle bool) []reach {
 	}
 	out := make([]reach, 0, len(best))
 	for k, s := range best {
-		out = append(out, reach{g.index[k], quantise(s)})
+		if how == network {
+			if n := g.nodes.Get(k); n.Class == "switch" {
+				s = min(linkEnd, s*linkMore)
+			} else {
+				s *= linkOwn
+			}
+		}
+		out = append(out, reach{at: g.index[k], strength: quantise(s)})
 	}
 	slices.SortFunc(out, func(a, b reach) int {
 		if a.strength != b.strength {
@@ -317,9 +334,7 @@ const massMax = 1500
 // needs it. A failure of an item with a large mass shows at many places, so few
 // alerts below it speak against it.
 func (g *graph) mass(i int32) float64 {
-	if int(i) >= len(g.massCache) {
-		g.massCache = append(g.massCache, make([]float64, len(g.ids)-len(g.massCache))...)
-	}
+	g.refresh()
 	if m := g.massCache[i]; m != 0 {
 		return m
 	}
@@ -428,9 +443,7 @@ func (g *graph) prior(i int32) float64 {
 
 // logPrior is the logarithm of prior, kept.
 func (g *graph) logPrior(i int32) float64 {
-	if int(i) >= len(g.priorCache) {
-		g.priorCache = append(g.priorCache, make([]float64, len(g.ids)-len(g.priorCache))...)
-	}
+	g.refresh()
 	if l := g.priorCache[i]; l != 0 {
 		return l
 	}
@@ -440,42 +453,77 @@ func (g *graph) logPrior(i int32) float64 {
 }
 
 // way tells how a failure of cause shows at id, for people: "api-1 depends_on db-1".
-func (g *graph) way(id, cause string, idle bool) string {
+func (g *graph) way(id, cause string, how complaint) string {
 	if id == cause {
 		return ""
 	}
+	g.refresh()
+	k := route{id, cause, how}
+	w, ok := g.wayCache[k]
+	if !ok {
+		w = g.findWay(id, cause, how)
+		if len(g.wayCache) >= waysKept {
+			clear(g.wayCache)
+		}
+		g.wayCache[k] = w
+	}
+	return w
+}
+
+// route is a question to way. Storms ask the same again and again.
+type route struct {
+	from, cause string
+	how         complaint
+}
+
+const waysKept = 10_000
+
+func (g *graph) findWay(id, cause string, how complaint) string {
 	type at struct {
 		n    *node
 		mode uint8
-		path string
+		from int // index of the step before
 	}
 	n := g.nodes.Get(id)
 	if n == nil {
 		return ""
 	}
-	seen := map[string]bool{id: true}
-	front := []at{{n, fresh, n.Name}}
+	tell := func(steps []at, last int, end *node) string {
+		nodes := []*node{end}
+		for ; last >= 0; last = steps[last].from {
+			nodes = append(nodes, steps[last].n)
+		}
+		slices.Reverse(nodes)
+		path := nodes[0].Name
+		for k := 1; k < len(nodes); k++ {
+			path += " " + g.relationWord(nodes[k-1].ID, nodes[k].ID) + " " + nodes[k].Name
+		}
+		return path
+	}
+	seen := map[*node]bool{n: true}
+	steps := []at{{n, fresh, -1}}
+	begin := 0
 	var buf []move
 	for depth := range reachDepth {
-		var next []at
-		for _, w := range front {
+		end := len(steps)
+		for k := begin; k < end; k++ {
+			w := steps[k]
 			buf = g.towardsCause(w.n, w.mode, depth == 0, buf)
-			if idle && depth == 0 && w.n.Class == "service" {
+			if how == idle && depth == 0 && w.n.Class == "service" {
 				buf = g.callers(w.n, 0.7, buf)
 			}
 			for _, m := range buf {
-				if seen[m.to.ID] {
+				if seen[m.to] {
 					continue
 				}
-				seen[m.to.ID] = true
-				path := w.path + " " + g.relationWord(w.n.ID, m.to.ID) + " " + m.to.Name
+				seen[m.to] = true
 				if m.to.ID == cause {
-					return path
+					return tell(steps, k, m.to)
 				}
-				next = append(next, at{m.to, m.mode, path})
+				steps = append(steps, at{m.to, m.mode, k})
 			}
 		}
-		front = next
+		begin = end
 	}
 	c := g.nodes.Get(cause)
 	if c != nil && c.Cluster != "" && c.Cluster == n.Cluster {

@@ -52,6 +52,7 @@ type State struct {
 	scratch    []float64 // see lookup
 	scratchOf  *reach
 	scratchSet []reach
+	tallies    []tally // see rank
 
 	// of the event being stepped
 	now     time.Time
@@ -353,7 +354,7 @@ func (s *State) Loaded() {
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
 		if !ep.ended() {
-			s.bySeries[ep.series()] = insert(s.bySeries[ep.series()], k, strings.Compare)
+			s.list(k)
 		}
 		s.reschedule(dueEpisode, k, ep.Due)
 	}

@@ -1,6 +1,7 @@
 package itsm
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,6 +21,9 @@ type Opening struct {
 	OpenedBy    string
 	Onset       time.Time
 	Why         string
+	// Since, where set, is when it was first shown, as part of another incident: a
+	// record that is split off owes its service levels from there.
+	Since time.Time
 }
 
 // Open begins an incident at now.
@@ -29,8 +33,11 @@ func Open(o Opening, now time.Time) (*Incident, Change) {
 		Priority: Priority(o.Impact, o.Urgency), Derivation: o.Derivation, OpenedBy: o.OpenedBy,
 		Onset: o.Onset, OpenedAt: now, Causes: []Cause{},
 	}
-	if i.Onset.IsZero() || i.Onset.After(now) {
-		i.Onset = now
+	if !o.Since.IsZero() && o.Since.Before(now) {
+		i.OpenedAt = o.Since
+	}
+	if i.Onset.IsZero() || i.Onset.After(i.OpenedAt) {
+		i.Onset = i.OpenedAt
 	}
 	var c Change
 	c.say(now, "opened", o.OpenedBy, "opened with priority %d%s", i.Priority, because(o.Why))
@@ -38,7 +45,7 @@ func Open(o Opening, now time.Time) (*Incident, Change) {
 		c.say(now, "priority", o.OpenedBy, "priority %d: %s", i.Priority, o.Derivation)
 	}
 	c.measure(MOpened, 1)
-	c.measure(MDetection, seconds(i.Onset, now))
+	c.measure(MDetection, seconds(i.Onset, i.OpenedAt))
 	return i, c
 }
 
@@ -137,6 +144,32 @@ func (i *Incident) MergeInto(other, actor, why string, now time.Time) Change {
 	return c
 }
 
+// Affect notes which services the incident is about now.
+func (i *Incident) Affect(services []string, now time.Time) Change {
+	var c Change
+	if slices.Equal(services, i.Services) {
+		return c
+	}
+	i.Services = services
+	text := "affects " + strings.Join(services, ", ")
+	if len(services) == 0 {
+		text = "affects no service that is known"
+	}
+	c.say(now, "service", System, "%s", text)
+	return c
+}
+
+// Begin notes that the disturbance began at onset, where that is earlier than was known.
+func (i *Incident) Begin(onset, now time.Time) Change {
+	var c Change
+	if onset.IsZero() || !onset.Before(i.Onset) {
+		return c
+	}
+	c.say(now, "onset", System, "began on %s, not on %s", onset.UTC().Format(time.RFC3339Nano), i.Onset.UTC().Format(time.RFC3339Nano))
+	i.Onset = onset
+	return c
+}
+
 // Recur notes that the same disturbance was seen before in another incident; an
 // empty one takes that back, where it turned out to be another thing. It counts
 // once: a counter cannot go back.
@@ -145,6 +178,7 @@ func (i *Incident) Recur(before string, now time.Time) Change {
 	i.SeenBefore = before
 	if before != "" && !i.Recurred {
 		i.Recurred = true
+		c.say(now, "recurrence", System, "the same was seen before in %s", before)
 		c.measure(MRecurring, 1)
 	}
 	return c

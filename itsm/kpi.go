@@ -20,7 +20,7 @@ type Observation struct {
 	At       time.Time
 	Record   string
 	Priority int
-	Service  string
+	Services []string // what the record is about; it counts for each of them
 	Team     string
 	Measure
 }
@@ -118,7 +118,7 @@ type gathered struct {
 
 type live struct {
 	opened time.Time
-	key    string
+	keys   []string
 	acked  bool
 }
 
@@ -201,9 +201,8 @@ func Compute(q Query, log iter.Seq[Observation], hours iter.Seq[Hour], services 
 		if o.At.Before(q.From) {
 			continue
 		}
-		key, ok := q.key(o.At, o)
 		total.add(o)
-		if q.By != "" && ok {
+		for _, key := range q.keys(o) {
 			group(groups, key).add(o)
 		}
 	}
@@ -221,8 +220,10 @@ func Compute(q Query, log iter.Seq[Observation], hours iter.Seq[Hour], services 
 		total.open = append(total.open, l)
 		switch q.By {
 		case "priority", "service", "team":
-			g := group(groups, l.key)
-			g.open = append(g.open, l)
+			for _, key := range l.keys {
+				g := group(groups, key)
+				g.open = append(g.open, l)
+			}
 		}
 	}
 	r := Report{From: q.From, To: q.To, By: q.By, Total: total.sum("", q.To), Groups: []KPIs{}}
@@ -244,14 +245,14 @@ func group(groups map[string]*gathered, key string) *gathered {
 
 // follow keeps which incidents are open.
 func follow(open map[string]live, o Observation, q Query) {
-	key, _ := q.key(o.At, o)
+	keys := q.keys(o)
 	l, is := open[o.Record]
 	switch o.Name {
 	case MOpened:
-		open[o.Record] = live{opened: o.At, key: key}
+		open[o.Record] = live{opened: o.At, keys: keys}
 		return
 	case MReopened, MReopenedLate:
-		open[o.Record] = live{opened: o.From, key: key, acked: o.Result == "acknowledged"}
+		open[o.Record] = live{opened: o.From, keys: keys, acked: o.Result == "acknowledged"}
 		return
 	case MResolution, MCanceled, MMerged:
 		delete(open, o.Record)
@@ -259,31 +260,45 @@ func follow(open map[string]live, o Observation, q Query) {
 	case MAcknowledgement:
 		l.acked = true
 	}
+	// A measure about one service says nothing of where the incident belongs.
+	if is && o.Of == "" {
+		l.keys = keys
+	}
 	if is {
-		l.key = key
 		open[o.Record] = l
 	}
 }
 
-// key says to which group an observation belongs; false: to none.
-func (q Query) key(at time.Time, o Observation) (string, bool) {
+// keys says to which groups an observation belongs.
+func (q Query) keys(o Observation) []string {
 	switch q.By {
 	case "priority":
-		if o.Priority == 0 {
-			return "", false
+		if o.Priority > 0 {
+			return []string{strconv.Itoa(o.Priority)}
 		}
-		return strconv.Itoa(o.Priority), true
 	case "service":
-		if o.Of != "" {
-			return o.Of, true
+		switch {
+		case o.Of != "":
+			return []string{o.Of}
+		case len(o.Services) > 0:
+			return o.Services
+		case o.Record != "":
+			return []string{""}
 		}
-		return o.Service, o.Record != ""
 	case "team":
-		return o.Team, o.Record != ""
+		if o.Record != "" {
+			return []string{o.Team}
+		}
 	case "sla":
-		return o.SLA, o.SLA != ""
+		if o.SLA != "" {
+			return []string{o.SLA}
+		}
+	default:
+		if key, ok := q.timeKey(o.At); ok {
+			return []string{key}
+		}
 	}
-	return q.timeKey(at)
+	return nil
 }
 
 func (q Query) timeKey(at time.Time) (string, bool) {

@@ -26,7 +26,8 @@ type Maintenance struct {
 	State   WindowState `json:"state"`
 	Summary string      `json:"summary"`
 	// What it covers: items by id or class:name, services by name. Query is what
-	// the items were selected by; they are those that it gave when it was planned.
+	// items are selected by: CIs hold those that it gave when the window was planned,
+	// and those that came to match it since.
 	CIs        []string  `json:"cis,omitempty"`
 	Services   []string  `json:"services,omitempty"`
 	Query      string    `json:"query,omitempty"`
@@ -61,7 +62,11 @@ type MaintenanceArgs struct {
 const (
 	End    Verb = "end"
 	Extend Verb = "extend"
+	Cover  Verb = "cover" // more items than before
 )
+
+// CoverMost bounds the items of one window: beyond it, it is no planned work.
+const CoverMost = 5000
 
 // longest bounds a window: what is switched off for longer is forgotten.
 const longest = 90 * 24 * time.Hour
@@ -134,9 +139,9 @@ func (m *Maintenance) Due() time.Time {
 func (m *Maintenance) Legal() []Verb {
 	switch m.State {
 	case WindowPlanned:
-		return []Verb{Cancel, Extend}
+		return []Verb{Cancel, Extend, Cover}
 	case WindowActive:
-		return []Verb{End, Extend}
+		return []Verb{End, Extend, Cover}
 	}
 	return nil
 }
@@ -161,8 +166,27 @@ func (m *Maintenance) Apply(verb Verb, a MaintenanceArgs, actor string, now time
 		}
 		m.EndsAt = a.EndsAt.UTC().Truncate(time.Millisecond)
 		c.say(now, "edited", actor, "ends at %s%s", m.EndsAt.Format(time.RFC3339), because(a.Reason))
+	case Cover:
+		return c, m.cover(&c, a, actor, now)
 	}
 	return c, nil
+}
+
+// cover adds items; what is covered already is left out.
+func (m *Maintenance) cover(c *Change, a MaintenanceArgs, actor string, now time.Time) error {
+	more := slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(a.CIs))), func(ci string) bool {
+		_, has := slices.BinarySearch(m.CIs, ci)
+		return has
+	})
+	switch {
+	case len(more) == 0:
+		return fault.Invalidf("cis", "name items that %s does not cover yet", m.ID)
+	case len(m.CIs)+len(more) > CoverMost:
+		return fault.Invalidf("cis", "%s would cover %d items, the most is %d", m.ID, len(m.CIs)+len(more), CoverMost)
+	}
+	m.CIs = slices.Sorted(slices.Values(append(slices.Clone(m.CIs), more...)))
+	c.say(now, "edited", actor, "covers %d more items%s", len(more), because(a.Reason))
+	return nil
 }
 
 // Mark is how the window is named where alerts say why they were suppressed.

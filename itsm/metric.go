@@ -25,6 +25,10 @@ const (
 	MSLA             = "sla_results_total"
 	MServiceFailures = "service_failures_total"
 	MServiceDowntime = "service_downtime_seconds_total"
+
+	// MMoved measures nothing: it says to which services and team an open incident
+	// belongs from now on, for the backlog; or, of a service, since when it is down.
+	MMoved = "incident_moved"
 )
 
 // Metric declares one measured quantity. /metrics, the KPI report and docs/kpis.md

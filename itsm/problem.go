@@ -112,7 +112,7 @@ func OpenProblem(p Problem, now time.Time) (*Problem, Change) {
 		p.Priority = 3
 	}
 	var c Change
-	c.say(now, "opened", p.OpenedBy, "opened%s", because(p.Why))
+	c.say(now, "opened", p.OpenedBy, "opened with priority %d%s", p.Priority, because(p.Why))
 	c.measure(MProblemsOpened, 1)
 	return &p, c
 }
@@ -246,6 +246,16 @@ func (p *Problem) edit(c *Change, a ProblemArgs, actor string, now time.Time) er
 	}
 	p.explain(c, a.RootCause, actor, now)
 	return nil
+}
+
+// Graver takes over the priority of an incident of the problem, where that is graver.
+func (p *Problem) Graver(priority int, incident string, now time.Time) Change {
+	var c Change
+	if priority < p.Priority {
+		c.say(now, "priority", System, "priority is now %d: as %s", priority, incident)
+		p.Priority = priority
+	}
+	return c
 }
 
 // Return notes that an incident of the problem happened again: what was resolved

@@ -60,6 +60,10 @@ func (u *Outages) Take(o Observation) {
 	case MServiceFailures:
 		u.open[o.Of] = o.From
 		u.begun[o.Of] = append(u.begun[o.Of], o.At)
+	case MMoved:
+		if o.Of != "" {
+			u.open[o.Of] = o.From
+		}
 	case MServiceDowntime:
 		delete(u.open, o.Of)
 		u.spans[o.Of] = append(u.spans[o.Of], spanOf{o.From, o.Until})

@@ -169,53 +169,103 @@ func certificate(c *x509.Certificate, location string) report.Certificate {
 	return out
 }
 
-// tlsPorts speak TLS from the first byte, by custom. Others are not tried: an
-// unexpected handshake is noise in somebody's log.
-var tlsPorts = map[int]bool{
-	443: true, 465: true, 636: true, 853: true, 989: true, 990: true, 992: true, 993: true, 995: true, 2376: true, 2379: true, 2380: true, 3269: true, 4443: true,
-	5061: true, 5671: true, 5986: true, 6443: true, 6514: true, 8443: true, 8883: true, 9443: true, 10250: true, 10257: true, 10259: true, 15671: true, 61617: true,
+// plainPorts do not speak TLS from the first byte, by custom. They are not tried: an
+// unexpected handshake is noise in somebody's log, and MySQL counts it against
+// the host.
+var plainPorts = map[int]bool{
+	21: true, 22: true, 23: true, 25: true, 53: true, 80: true, 88: true, 110: true, 111: true, 119: true, 139: true, 143: true, 179: true, 389: true, 445: true, 514: true, 515: true, 587: true, 631: true, 873: true,
+	1433: true, 1521: true, 1883: true, 2049: true, 2181: true, 3128: true, 3306: true, 3389: true, 4222: true, 5060: true, 5432: true, 5672: true, 5900: true, 6379: true, 6432: true, 7471: true, 9042: true, 9092: true,
+	10050: true, 10051: true, 11211: true, 27017: true, 33060: true,
 }
 
-// ListenerCertificates asks the host's own TLS listeners for what they present.
-func ListenerCertificates(ctx context.Context, listeners []report.Listener) []report.Certificate {
-	var out []report.Certificate
-	done := make(map[int]bool)
-	for _, l := range listeners {
-		if !strings.HasPrefix(l.Protocol, "tcp") || !tlsPorts[l.Port] || l.Namespace != "" || done[l.Port] {
+// ListenerCertificates asks the host's own listeners for the certificates they
+// present. A listener that turned out not to speak TLS is not asked again while
+// its process lives. Not safe for concurrent use.
+type ListenerCertificates struct{ plain map[listenerLife]bool }
+
+// listenerLife is one listener of one process.
+type listenerLife struct {
+	address   string
+	port, pid int
+}
+
+const (
+	handshakes        = 8 // at a time: a listener that waits for more says nothing for long
+	handshakePatience = 700 * time.Millisecond
+)
+
+// Collect shakes hands with every TCP listener that may speak TLS.
+func (l *ListenerCertificates) Collect(ctx context.Context, listeners []report.Listener) []report.Certificate {
+	type answer struct {
+		life  listenerLife
+		found []report.Certificate
+	}
+	answers := make(chan answer)
+	turn := make(chan struct{}, handshakes)
+	asked := make(map[int]bool)
+	was := l.plain
+	l.plain = make(map[listenerLife]bool)
+	waiting := 0
+	for _, x := range listeners {
+		life := listenerLife{x.Address, x.Port, x.PID}
+		if !strings.HasPrefix(x.Protocol, "tcp") || x.Namespace != "" || plainPorts[x.Port] || asked[x.Port] {
 			continue
 		}
-		done[l.Port] = true
-		host := l.Address
+		if was[life] {
+			l.plain[life] = true
+			continue
+		}
+		asked[x.Port] = true
+		host := x.Address
 		switch host {
 		case "0.0.0.0":
 			host = "127.0.0.1"
 		case "::":
 			host = "::1"
 		}
-		out = append(out, presented(ctx, net.JoinHostPort(host, strconv.Itoa(l.Port)), "listener:"+strconv.Itoa(l.Port))...)
+		waiting++
+		go func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			answers <- answer{life, presented(ctx, net.JoinHostPort(host, strconv.Itoa(life.port)), "listener:"+strconv.Itoa(life.port))}
+		}()
+	}
+	var out []report.Certificate
+	for range waiting {
+		a := <-answers
+		if len(a.found) == 0 && ctx.Err() == nil {
+			l.plain[a.life] = true
+		}
+		out = append(out, a.found...)
 	}
 	sortCertificates(out)
 	return out
 }
 
 // presented makes a handshake far enough to see the certificate. It is not
-// verified: an expired or foreign one is just what should be reported.
+// verified: an expired or foreign one is just what should be reported. A server
+// that wants one of us too breaks the handshake off, after it has shown its own.
 func presented(ctx context.Context, address, location string) []report.Certificate {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, handshakePatience)
 	defer cancel()
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // nothing is sent, the certificate is only looked at
+	var raw []byte
+	dialer := tls.Dialer{Config: &tls.Config{
+		InsecureSkipVerify: true, //nolint:gosec // nothing is sent, the certificate is only looked at
+		VerifyPeerCertificate: func(chain [][]byte, _ [][]*x509.Certificate) error {
+			raw = chain[0]
+			return nil
+		},
+	}}
 	connection, err := dialer.DialContext(ctx, "tcp", address)
+	if err == nil {
+		defer connection.Close()
+	}
+	if raw == nil {
+		return nil
+	}
+	c, err := x509.ParseCertificate(raw)
 	if err != nil {
 		return nil
 	}
-	defer connection.Close()
-	secured, ok := connection.(*tls.Conn)
-	if !ok {
-		return nil
-	}
-	state := secured.ConnectionState()
-	if len(state.PeerCertificates) == 0 {
-		return nil
-	}
-	return []report.Certificate{certificate(state.PeerCertificates[0], location)}
+	return []report.Certificate{certificate(c, location)}
 }

@@ -188,6 +188,15 @@ func (w *walk) dir(name string, at place) error {
 			}
 			// Homes hold projects; installed software in them has known places.
 			if at.home && !homePlace(name, e.Name(), virtual) && !w.tree.exists(child+"/pyvenv.cfg") {
+				// A project is source; the virtual environment in it is an installation.
+				for _, inner := range []string{child + "/.venv", child + "/venv"} {
+					if !w.tree.exists(inner + "/pyvenv.cfg") {
+						continue
+					}
+					if err := w.dir(inner, at); err != nil {
+						return err
+					}
+				}
 				continue
 			}
 			if err := w.dir(child, at); err != nil {
@@ -224,7 +233,7 @@ func homePlace(parent, name string, virtual bool) bool {
 		return true
 	}
 	switch name {
-	case ".local", "lib", "lib64", "bin", "go", "share", "pipx", "venvs", "venv", ".venv", "versions", "installs", "site-packages", ".npm-global", "node_modules", "specifications",
+	case ".local", "lib", "lib64", "bin", "go", "share", "pipx", "venvs", "venv", ".venv", ".venvs", ".virtualenvs", "versions", "installs", "site-packages", ".npm-global", "node_modules", "specifications",
 		"gems", "ruby", ".gem", ".rvm", "miniconda3", "anaconda3", "envs", "node", "sdk", "opt", ".volta", "tools", "image":
 		return true
 	}

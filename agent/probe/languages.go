@@ -243,7 +243,10 @@ func goProgram(t Tree, path string) []Installed {
 		if module == "" {
 			return
 		}
-		if version == "(devel)" {
+		// Built from a directory that was no release: Go's own word for it, which no
+		// package's address can carry.
+		unreleased := version == "(devel)"
+		if unreleased {
 			version = ""
 		}
 		namespace, name := "", module
@@ -252,6 +255,9 @@ func goProgram(t Tree, path string) []Installed {
 		}
 		p := found(packageurl.TypeGolang, namespace, name, version, path, path)
 		p.Module, p.Source = path, source
+		if unreleased {
+			p.Version = "(devel)"
+		}
 		out = append(out, p)
 	}
 	main := firstOf(info.Main.Path, info.Path)

@@ -198,7 +198,7 @@ func (n *Network) Sample(procs []*Proc, refresh func() []*Proc) NetworkSample {
 		}
 		if p != nil {
 			kept[l.Inode] = holder{p.PID, p.Start, n.round}
-			product := Recognise(p)
+			product := p.Product()
 			out.PID, out.Process, out.Unit, out.Container = p.PID, p.Program(), p.Home.Unit, p.Home.Container
 			out.Product, out.Version = product.Name, product.Version
 		} else {

@@ -27,6 +27,11 @@ type Proc struct {
 	Args      []string // as they are: scrub before they leave the host
 	Home      Home
 	Namespace uint64 // network namespace, 0 when it may not be read
+
+	// Found when first asked for: for hundreds of processes each round it would be
+	// most of a round's work.
+	command *string
+	product *Product
 }
 
 // Processes keeps what is known of running processes between rounds, so that a
@@ -214,8 +219,7 @@ func (p *Proc) StartedAt(boot time.Time) time.Time {
 	return boot.Add(time.Duration(p.Start) * time.Second / Ticks).Truncate(time.Second).UTC()
 }
 
-// Program is the name people know the process by: its executable's base name,
-// or the script's for an interpreter's process.
+// Program is the name of what runs: its executable's base name.
 func (p *Proc) Program() string {
 	if p.Exe != "" {
 		return p.Exe[strings.LastIndexByte(p.Exe, '/')+1:]
@@ -238,26 +242,48 @@ func (t Tree) OwnNamespace() uint64 {
 	return id
 }
 
+// kin is what processes of one entry have in common beside their command.
+type kin struct {
+	program         string
+	uid             uint32
+	unit, container string
+}
+
+func kinOf(p *Proc) kin {
+	k := kin{program: p.Exe, uid: p.UID, unit: p.Home.Unit, container: p.Home.Container}
+	if p.Exe == "" {
+		k.program = p.Name
+	}
+	return k
+}
+
+// commandsApart is how many commands of one program, user, unit and container are
+// told apart: two applications of one interpreter are two entries, the hundred
+// workers of a build are one.
+const commandsApart = 8
+
 // FoldProcesses makes the section out of the list: processes of one program,
-// user, unit and container are one entry, named after the oldest. users maps
-// UIDs to names.
+// command, user, unit and container are one entry, named after the oldest. users
+// maps UIDs to names.
 func FoldProcesses(procs []*Proc, boot time.Time, users map[uint32]string) []report.Process {
+	commands := make(map[kin]map[string]bool)
+	for _, p := range procs {
+		k := kinOf(p)
+		if commands[k] == nil {
+			commands[k] = make(map[string]bool, 1)
+		}
+		commands[k][p.told()] = true
+	}
 	type key struct {
-		program, command string
-		uid              uint32
-		unit, container  string
+		kin
+		command string
 	}
 	oldest := make(map[key]*Proc)
 	count := make(map[key]int)
 	for _, p := range procs {
-		k := key{program: p.Exe, uid: p.UID, unit: p.Home.Unit, container: p.Home.Container}
-		if p.Exe == "" {
-			k.program = p.Name
-		}
-		// Two programs of one interpreter are two entries, two workers of one
-		// server are not; units tell, and without units the first argument.
-		if k.unit == "" && interpreters[baseName(p.Exe)] && len(p.Args) > 1 {
-			k.command = p.Args[1]
+		k := key{kin: kinOf(p)}
+		if len(commands[k.kin]) <= commandsApart {
+			k.command = p.told()
 		}
 		count[k]++
 		if have := oldest[k]; have == nil || p.Start < have.Start || p.Start == have.Start && p.PID < have.PID {
@@ -270,9 +296,9 @@ func FoldProcesses(procs []*Proc, boot time.Time, users map[uint32]string) []rep
 		if user == "" {
 			user = strconv.FormatUint(uint64(p.UID), 10)
 		}
-		product := Recognise(p)
+		product := p.Product()
 		out = append(out, report.Process{
-			PID: p.PID, Name: p.Program(), Executable: p.Exe, Command: Scrub(p.Args), User: user,
+			PID: p.PID, Name: p.Program(), Executable: p.Exe, Command: p.Command(), User: user,
 			Unit: k.unit, Container: k.container, StartedAt: p.StartedAt(boot), Count: count[k],
 			Product: product.Name, Version: product.Version,
 		})
@@ -281,13 +307,35 @@ func FoldProcesses(procs []*Proc, boot time.Time, users map[uint32]string) []rep
 	return out
 }
 
-func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
-
-// interpreters run other people's programs: the first argument tells which.
-var interpreters = map[string]bool{
-	"bash": true, "sh": true, "dash": true, "perl": true, "ruby": true, "node": true, "nodejs": true, "java": true, "php": true,
-	"python": true, "python2": true, "python3": true, "python3.9": true, "python3.10": true, "python3.11": true, "python3.12": true, "python3.13": true, "python3.14": true,
+// told is the command as far as it tells entries apart. A title that the process
+// wrote over its arguments ("postgres: app db 10.0.0.3(4022) idle") tells of the
+// moment, not of the program.
+func (p *Proc) told() string {
+	if len(p.Args) < 2 {
+		return ""
+	}
+	return p.Command()
 }
+
+// Command is the command line with its secrets scrubbed.
+func (p *Proc) Command() string {
+	if p.command == nil {
+		line := Scrub(p.Args)
+		p.command = &line
+	}
+	return *p.command
+}
+
+// Product is what the process is recognised as.
+func (p *Proc) Product() Product {
+	if p.product == nil {
+		found := Recognise(p)
+		p.product = &found
+	}
+	return *p.product
+}
+
+func baseName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
 // Holders finds which process holds each of the wanted socket inodes, by
 // reading the links under /proc/PID/fd. It stops once all are found. skipped

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -11,30 +12,69 @@ const Scrubbed = "[scrubbed]"
 // maxCommand bounds a command line in a report, in bytes.
 const maxCommand = 1024
 
+// secretWords end the names whose values are secret.
+const secretWords = `pass(?:wd|word|phrase|wort|code)?|pwd|secret|token|credentials?|creds|jwt|otp|bearer|cookie|dsn|sas|` +
+	`(?:secret|api|access|private|auth|encryption|signing|account|shared|license|session|client|master|storage|webhook)[-_.]?key|` +
+	`session[-_.]?id|connection[-_.]?string|authorization|x-api-key|(?:basic|http)[-_.]?auth|auth[-_.]?basic|(?:master|require)(?:auth|pass)|sharedaccesssignature|webhook(?:[-_.]?url)?`
+
 var (
-	// A name that says that its value is secret. "key" alone is too wide
-	// (--key-file, sort keys): it counts with a word that makes it one.
-	secretName = regexp.MustCompile(`(?i)(pass(wd|word|phrase|wort)?|pwd|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|auth[-_.]?key|encryption[-_.]?key|signing[-_.]?key|account[-_.]?key|shared[-_.]?key|license[-_.]?key|bearer|cookie|session[-_.]?id|connection[-_.]?string|dsn|authorization|x-api-key|sas)$`)
+	secretName = regexp.MustCompile(`(?i)(?:` + secretWords + `|(?:^|[-_.])(?:pw|pin))$`)
 	// Words that end like one.
 	harmlessName = regexp.MustCompile(`(?i)(bypass|compass|trespass)$`)
+	// Names that may say it: where the value is no path, number or short word, it goes.
+	doubtfulName = regexp.MustCompile(`(?i)(?:^|[-_.])(key|auth|session)$`)
+	// Names whose value may be a name and a password.
+	loginName = regexp.MustCompile(`(?i)(?:^|[-_.])(user|username|login|auth|userpwd|u)$`)
 
 	userinfo    = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)([^/\s:@]*):([^/\s]*)@`)
+	oracle      = regexp.MustCompile(`(?i)(jdbc:oracle:[a-z0-9]+:[^/\s@:]+)/[^@\s]+@`)
 	bearer      = regexp.MustCompile(`(?i)\b(bearer|basic|digest|negotiate|token)(\s+)([A-Za-z0-9._~+/=-]{6,})`)
 	header      = regexp.MustCompile(`(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(["']?\s*:\s*)(.+)`)
 	webToken    = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{4,}(\.[A-Za-z0-9_-]*)?`)
-	knownToken  = regexp.MustCompile(`\b(AKIA[0-9A-Z]{12,}|ASIA[0-9A-Z]{12,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{12,}|xox[abprs]-[A-Za-z0-9-]{8,}|sk-[A-Za-z0-9_-]{16,}|sk_live_[A-Za-z0-9]{8,}|hvs\.[A-Za-z0-9_-]{8,}|npm_[A-Za-z0-9]{16,}|pypi-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{20,}|wb[a-z]*_[A-Za-z0-9_-]{16,})`)
-	assignments = regexp.MustCompile(`(?i)([A-Za-z0-9_.-]*(?:pass(?:wd|word|phrase)?|pwd|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|account[-_.]?key|shared[-_.]?key|auth[-_.]?key|sharedaccesssignature|signature|authorization|cookie|sig)["']?)(\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&;,"']+)`)
+	knownToken  = regexp.MustCompile(`\b(AKIA[0-9A-Z]{12,}|ASIA[0-9A-Z]{12,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|glpat-[A-Za-z0-9_-]{12,}|xox[abprs]-[A-Za-z0-9-]{8,}|sk-[A-Za-z0-9_-]{16,}|sk_live_[A-Za-z0-9]{8,}|hvs\.[A-Za-z0-9_-]{8,}|npm_[A-Za-z0-9]{16,}|pypi-[A-Za-z0-9_-]{16,}|AIza[A-Za-z0-9_-]{20,}|wb[a-z]*_[A-Za-z0-9_-]{16,}|bot[0-9]{6,}:[A-Za-z0-9_-]{16,})`)
+	webhooks    = regexp.MustCompile(`(?i)(hooks\.slack\.com/services/|/api/webhooks/|webhook\.office\.com/)[^\s"']+`)
+	assignments = regexp.MustCompile(`(?i)([A-Za-z0-9_.-]*(?:` + secretWords + `|signature|sig)["']?)(\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&;,"']+)`)
+	pathOrPort  = regexp.MustCompile(`^(?:[~.]?/.*|[0-9.:,\[\]-]+(?:/(?:tcp|udp))?|.*\.(?:pem|key|crt|json|ya?ml|txt|env))$`)
+	mixed       = regexp.MustCompile(`[A-Za-z].*[0-9!#$%^&*]|[0-9!#$%^&*].*[A-Za-z]`)
+	sqlLogin    = regexp.MustCompile(`^([^/\s@]+)/[^@\s]+`)
 )
 
 // shortSecret names programs whose short flag takes a secret, joined to it or
-// as the next argument.
+// as the next argument. The clients of MySQL and MariaDB are known by their prefix.
 var shortSecret = map[string][]string{
-	"mysql": {"-p"}, "mysqldump": {"-p"}, "mysqladmin": {"-p"}, "mariadb": {"-p"}, "mariadb-dump": {"-p"}, "mysqlimport": {"-p"}, "xtrabackup": {"-p"},
-	"mongo": {"-p"}, "mongosh": {"-p"}, "mongodump": {"-p"}, "mongorestore": {"-p"}, "sshpass": {"-p"}, "redis-cli": {"-a"},
-	"curl": {"-u", "-U"}, "ldapsearch": {"-w"}, "ldapmodify": {"-w"}, "ldapadd": {"-w"}, "ipmitool": {"-P"}, "snmpwalk": {"-A", "-X", "-c"}, "snmpget": {"-A", "-X", "-c"},
-	"smbclient": {"-U"}, "sqlcmd": {"-P"}, "bcp": {"-P"}, "vncviewer": {"-p"}, "rabbitmqadmin": {"-p"}, "htpasswd": {"-b"}, "7z": {"-p"}, "unzip": {"-P"}, "zip": {"-P"},
+	"xtrabackup": {"-p"}, "innobackupex": {"-p"},
+	"mongo": {"-p"}, "mongosh": {"-p"}, "mongodump": {"-p"}, "mongorestore": {"-p"}, "mongoexport": {"-p"}, "mongoimport": {"-p"}, "sshpass": {"-p"}, "redis-cli": {"-a"}, "valkey-cli": {"-a"},
+	"curl": {"-u", "-U"}, "ldapsearch": {"-w"}, "ldapmodify": {"-w"}, "ldapadd": {"-w"}, "ldapdelete": {"-w"}, "ipmitool": {"-P"}, "snmpwalk": {"-A", "-X", "-c"}, "snmpget": {"-A", "-X", "-c"},
+	"smbclient": {"-U"}, "sqlcmd": {"-P"}, "bcp": {"-P"}, "vncviewer": {"-p"}, "rabbitmqadmin": {"-p"}, "htpasswd": {"-b"}, "7z": {"-p"}, "unzip": {"-P"}, "zip": {"-P"}, "cqlsh": {"-p"},
 	"openssl": {"-k", "-K", "-pass", "-passin", "-passout"},
 }
+
+// slashLogin are the programs that take NAME/PASSWORD@DATABASE.
+var slashLogin = []string{"sqlplus", "rman", "expdp", "impdp", "exp", "imp", "sqlldr"}
+
+func shortFlagsOf(program string) []string {
+	if strings.HasPrefix(program, "mysql") || strings.HasPrefix(program, "mariadb") || program == "mariabackup" {
+		return []string{"-p"}
+	}
+	return shortSecret[program]
+}
+
+// scrubber carries what one argument says about those after it.
+type scrubber struct {
+	program string
+	next    expectation
+}
+
+// expectation is what the next argument may be.
+type expectation int
+
+const (
+	nothing expectation = iota
+	secret
+	maybeSecret
+	login
+	shortSecretOf // after -p of a program whose -p is not known
+)
 
 // Scrub joins a command line and takes the secrets out: values of options and
 // assignments whose names say so, credentials in URLs and headers, tokens
@@ -44,47 +84,21 @@ func Scrub(args []string) string {
 	if len(args) == 0 {
 		return ""
 	}
-	program := baseName(args[0])
+	var s scrubber
 	out := make([]string, 0, len(args))
-	hideNext := false
 	for i, arg := range args {
 		arg = strings.ToValidUTF8(arg, "?")
-		switch {
-		case i == 0:
+		if i == 0 {
 			// A process may write its title over its arguments.
+			s.program = baseName(arg)
 			out = append(out, scrubText(arg))
 			continue
-		case hideNext:
-			hideNext = false
-			// "--password --verbose": an option without a value took none.
-			if !strings.HasPrefix(arg, "--") {
-				out = append(out, Scrubbed)
-				continue
-			}
 		}
-		flag, value, joined := cutOption(arg)
-		if flag != "" && isSecret(flag) {
-			if joined && value != "" {
-				out = append(out, arg[:len(arg)-len(value)]+Scrubbed)
-			} else {
-				out = append(out, arg)
-				hideNext = !joined && strings.HasPrefix(arg, "-")
-			}
+		if strings.ContainsAny(arg, " \t\n") && s.next == nothing {
+			out = append(out, s.text(arg))
 			continue
 		}
-		if short, rest := shortFlag(program, arg); short != "" {
-			if rest != "" {
-				out = append(out, short+Scrubbed)
-			} else {
-				out = append(out, arg)
-				// mysql's -p without a value asks for it: the next argument is
-				// the database. Hiding that too costs nothing.
-				hideNext = true
-			}
-			continue
-		}
-		// "-H Authorization: ..." and "-e PASSWORD=..." are texts of their own.
-		out = append(out, scrubText(arg))
+		out = append(out, s.argument(arg))
 	}
 	line := strings.Join(out, " ")
 	// An argument list may have been cut where a secret's name and its value
@@ -100,6 +114,104 @@ func Scrub(args []string) string {
 		line = strings.ToValidUTF8(line[:maxCommand], "") + "…"
 	}
 	return line
+}
+
+// text scrubs an argument that is a text of its own: a header, or a command for a
+// shell, whose words are arguments again.
+func (s *scrubber) text(arg string) string {
+	inner := scrubber{program: s.program}
+	words := strings.Split(scrubText(arg), " ")
+	for i, word := range words {
+		if word != "" {
+			words[i] = inner.argument(word)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// argument scrubs one argument.
+func (s *scrubber) argument(arg string) string {
+	expected := s.next
+	s.next = nothing
+	switch {
+	case expected == nothing || strings.HasPrefix(arg, "--"):
+		// "--password --verbose": an option without a value took none.
+	case expected == secret:
+		return Scrubbed
+	case expected == maybeSecret && looksSecret(arg) && arg[0] != '-':
+		return Scrubbed
+	case expected == login && strings.Contains(arg, ":"):
+		return scrubLogin(arg)
+	case expected == shortSecretOf && looksMixed(arg):
+		return Scrubbed
+	}
+	// "sudo mysql", "env X=1 mysql": the program that takes the flags comes later.
+	if name := baseName(arg); !strings.HasPrefix(arg, "-") && (shortFlagsOf(name) != nil || slices.Contains(slashLogin, name)) {
+		s.program = name
+		return arg
+	}
+	flag, value, joined := cutOption(arg)
+	switch {
+	case flag == "":
+	case isSecret(flag):
+		if joined && value != "" {
+			return arg[:len(arg)-len(value)] + Scrubbed
+		}
+		if !joined && strings.HasPrefix(arg, "-") {
+			s.next = secret
+		}
+		return arg
+	case doubtfulName.MatchString(flag) && !loginName.MatchString(flag):
+		if !joined {
+			s.next = maybeSecret
+		} else if looksSecret(value) {
+			return arg[:len(arg)-len(value)] + Scrubbed
+		}
+	case loginName.MatchString(flag):
+		if !joined {
+			s.next = login
+			break
+		}
+		return arg[:len(arg)-len(value)] + scrubLogin(value)
+	}
+	if short, rest := shortFlag(s.program, arg); short != "" {
+		if rest != "" {
+			return short + Scrubbed
+		}
+		// mysql's -p without a value asks for it: the next argument is
+		// the database. Hiding that too costs nothing.
+		s.next = secret
+		return arg
+	}
+	if arg == "-p" {
+		s.next = shortSecretOf
+	}
+	// Whoever's flag it is: "-ps3cret" is no port and no word.
+	if rest, ok := strings.CutPrefix(arg, "-p"); ok && looksMixed(rest) {
+		return "-p" + Scrubbed
+	}
+	if slices.Contains(slashLogin, s.program) && !strings.HasPrefix(arg, "/") {
+		arg = sqlLogin.ReplaceAllString(arg, "${1}/"+Scrubbed)
+	}
+	return scrubText(arg)
+}
+
+// looksSecret says whether the value of a doubtful name may be a secret.
+func looksSecret(value string) bool { return len(value) >= 4 && !pathOrPort.MatchString(value) }
+
+// looksMixed says whether a text looks more like a password than like a word, a
+// number or a path.
+func looksMixed(text string) bool {
+	return len(text) >= 5 && mixed.MatchString(text) && !strings.ContainsAny(text, "/=:.")
+}
+
+// scrubLogin hides the password of NAME:PASSWORD. Two numbers are a user and a group.
+func scrubLogin(value string) string {
+	name, password, ok := strings.Cut(value, ":")
+	if !ok || password == "" || pathOrPort.MatchString(value) {
+		return value
+	}
+	return name + ":" + Scrubbed
 }
 
 // ScrubLine does the same for a command that is one text, as in a crontab.
@@ -127,7 +239,7 @@ func isSecret(name string) bool {
 }
 
 func shortFlag(program, arg string) (flag, rest string) {
-	for _, short := range shortSecret[program] {
+	for _, short := range shortFlagsOf(program) {
 		if arg == short {
 			return short, ""
 		}
@@ -141,6 +253,8 @@ func shortFlag(program, arg string) (flag, rest string) {
 func scrubText(s string) string {
 	s = header.ReplaceAllString(s, "${1}${2}"+Scrubbed)
 	s = userinfo.ReplaceAllString(s, "${1}${2}:"+Scrubbed+"@")
+	s = oracle.ReplaceAllString(s, "${1}/"+Scrubbed+"@")
+	s = webhooks.ReplaceAllString(s, "${1}"+Scrubbed)
 	s = assignments.ReplaceAllStringFunc(s, func(match string) string {
 		m := assignments.FindStringSubmatch(match)
 		if harmlessName.MatchString(m[1]) {

@@ -21,6 +21,11 @@ func TestScrubHidesSecrets(t *testing.T) {
 		{"app", `{"password": "HUSH-1"}`}, {"app", `{'db_token':'HUSH-1'}`}, {"app", "--set", "auth.password=HUSH-1"}, {"worker: password=HUSH-1 running"},
 		{"app", "eyJHUSH-1.eyJHUSH-1xyz.sig"}, {"app", "ghp_HUSH1HUSH1HUSH1HUSH1"}, {"app", "AKIAHUSH1HUSH1HUSH1"}, {"ldapsearch", "-w", "HUSH-1"},
 		{"app", "Server=db;User=sa;Password=HUSH-1;"}, {"app", "--connection-string", "HUSH-1"}, {"openssl", "enc", "-k", "HUSH-1"},
+		{"sudo", "mysql", "-pHUSH-1"}, {"env", "A=1", "mysqlpump", "-pHUSH-1"}, {"sh", "-c", "mysqldump -u root -pHUSH-1 db | gzip"}, {"sh", "-c", "export DB_PASSWORD=HUSH-1; run"},
+		{"python3", "x.py", "-pHUSH1-1"}, {"app", "-p", "HUSH1-1"}, {"app", "--auth", "me:HUSH-1"}, {"app", "--auth.basic=me:HUSH-1"}, {"app", "--user=me:HUSH-1"}, {"app", "--proxy-user", "me:HUSH-1"},
+		{"app", "--key", "HUSH-1"}, {"app", "KEY=HUSH-1"}, {"app", "--session=HUSH-1"}, {"app", "--pw", "HUSH-1"}, {"app", "--creds", "HUSH-1"}, {"app", "--jwt=HUSH-1"}, {"app", "--secret-key", "HUSH-1"},
+		{"redis-server *:6379", "--masterauth", "HUSH-1"}, {"app", "--credentials=HUSH-1"}, {"app", "https://hooks.slack.com/services/T0/B0/HUSH-1"}, {"java", "jdbc:oracle:thin:me/HUSH-1@h:1521:x"},
+		{"sqlplus", "me/HUSH-1@db"}, {"sh", "-c", "curl -u me:HUSH-1 https://x"},
 		{"app", "AccountName=x;AccountKey=HUSH-1=="}, {"app", "https://x.blob/y?sv=1&sig=HUSH-1"},
 	} {
 		if got := probe.Scrub(args); strings.Contains(got, "HUSH") {
@@ -34,6 +39,8 @@ func TestScrubKeepsWhatIsNoSecret(t *testing.T) {
 		{"prometheus", "--config.file=/etc/p.yml", "--web.listen-address=:9090"}, {"app", "--token-file=/run/token"}, {"app", "--password-file", "/x"},
 		{"nginx: master process /usr/sbin/nginx -g daemon on;"}, {"postgres: 15/main: walwriter"}, {"sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"},
 		{"mysqld", "--port=3306"}, {"mysql", "--port=3306", "-P3306"}, {"docker", "run", "-p", "8080:80", "x"}, {"tar", "-p", "x"}, {"app", "--bypass=all", "--key=7"},
+		{"app", "--key=/etc/tls/x.key", "--tls-key", "server.key"}, {"docker", "run", "--user=1000:1000", "-p", "127.0.0.1:80:80/tcp", "-p8080:80"}, {"ssh", "-p", "2222", "h"}, {"cc", "-pthread", "-pipe"},
+		{"sh", "-c", "while true; do date; sleep 60; done"}, {"app", "--user=www-data", "--session", "/run/x"},
 		{"java", "-Xmx1g", "-cp", "/a.jar:/b.jar", "kafka.Kafka", "server.properties"}, {"app", "https://user@host/x"}, {"app", "--author=me"},
 	} {
 		if got, want := probe.Scrub(args), strings.Join(args, " "); got != want {

@@ -9,10 +9,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -183,27 +186,47 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-func TestListenerCertificate(t *testing.T) {
+func TestListenerCertificates(t *testing.T) {
 	certificate, _ := selfSigned(t, "live.example.org")
-	l, err := tls.Listen("tcp", "127.0.0.1:8443", &tls.Config{Certificates: []tls.Certificate{certificate}})
-	if err != nil {
-		l, err = tls.Listen("tcp", "127.0.0.1:9443", &tls.Config{Certificates: []tls.Certificate{certificate}})
-	}
-	need(t, err == nil, "port 8443 or 9443 free")
-	defer l.Close()
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _ = c.(*tls.Conn).HandshakeContext(context.Background()); c.Close() }()
+	serve := func(l net.Listener, err error) (report.Listener, *atomic.Int32) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
 		}
-	}()
-	port := l.Addr().(*net.TCPAddr).Port
-	got := probe.ListenerCertificates(t.Context(), []report.Listener{{Protocol: "tcp", Address: "127.0.0.1", Port: port}, {Protocol: "tcp", Address: "127.0.0.1", Port: 80}})
-	if len(got) != 1 || got[0].Subject != "CN=live.example.org" {
-		t.Errorf("%+v", got)
+		t.Cleanup(func() { l.Close() })
+		asked := new(atomic.Int32)
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				asked.Add(1)
+				go func() {
+					defer c.Close()
+					if c, ok := c.(*tls.Conn); ok {
+						_ = c.HandshakeContext(context.Background())
+						return
+					}
+					_, _ = c.Write([]byte("220 plain words\r\n"))
+				}()
+			}
+		}()
+		return report.Listener{Protocol: "tcp", Address: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, PID: 7}, asked
+	}
+	open, _ := serve(tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}}))
+	// One that wants a certificate of its clients too, in the older protocol's order.
+	mutual, _ := serve(tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}))
+	plain, asked := serve(net.Listen("tcp", "127.0.0.1:0"))
+	var c probe.ListenerCertificates
+	for range 2 {
+		got := c.Collect(t.Context(), []report.Listener{open, mutual, plain})
+		if len(got) != 2 || got[0].Subject != "CN=live.example.org" || got[1].Subject != "CN=live.example.org" {
+			t.Errorf("%+v", got)
+		}
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("a listener without TLS was asked %d times, and should be once in its life", n)
 	}
 }
 
@@ -263,5 +286,32 @@ func TestFilesystemsThatStoreSomething(t *testing.T) {
 	}
 	if len(problems) != 0 {
 		t.Errorf("problems %v", problems)
+	}
+}
+
+func TestProcessesFoldByWhatTheyRun(t *testing.T) {
+	proc := func(pid int, exe string, args ...string) *probe.Proc {
+		return &probe.Proc{PID: pid, Start: uint64(pid), Name: "x", Exe: exe, Args: args}
+	}
+	var procs []*probe.Proc
+	add := func(exe string, args ...string) { procs = append(procs, proc(len(procs)+1, exe, args...)) }
+	add("/usr/bin/python3.11", "python3", "app.py", "--port=1", "--password=HUSH")
+	add("/usr/bin/python3.11", "python3", "app.py", "--port=2")
+	add("/usr/bin/python3.11", "python3", "app.py", "--port=2")
+	add("/usr/sbin/nginx", "nginx: master process /usr/sbin/nginx")
+	add("/usr/sbin/nginx", "nginx: worker process")
+	for i := range 30 {
+		add("/usr/lib/cc1", "cc1", fmt.Sprint(i, ".c"))
+	}
+	got := map[string]int{}
+	for _, p := range probe.FoldProcesses(procs, time.Time{}, nil) {
+		got[p.Command] = p.Count
+	}
+	want := map[string]int{
+		"python3 app.py --port=1 --password=[scrubbed]": 1, "python3 app.py --port=2": 2,
+		"nginx: master process /usr/sbin/nginx": 2, "cc1 0.c": 30,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
 	}
 }

@@ -185,6 +185,8 @@ func snippet(url, token string) string {
 route:
   receiver: watchbill
   group_by: [alertname]
+  group_wait: 5s        # Watchbill groups and holds by itself: longer only delays it
+  group_interval: 30s
 receivers:
   - name: watchbill
     webhook_configs:

@@ -10,6 +10,7 @@
 package filter
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ import (
 type Field[T any] struct {
 	Doc    string
 	Text   func(T) []string // any of them may match, whatever the case
+	Values []string         // of Text: all that there can be; empty: any. Others are refused
+	Flag   func(T) bool     // yes or no, true or false
 	Number func(T) float64
 	Time   func(T) time.Time // zero never matches
 }
@@ -39,6 +42,7 @@ type Language[T any] struct {
 type Query[T any] struct {
 	terms []term[T]
 	equal map[string]string
+	bare  []string
 }
 
 type term[T any] struct {
@@ -63,6 +67,14 @@ func (q Query[T]) Empty() bool { return len(q.terms) == 0 }
 func (q Query[T]) Equal(field string) (string, bool) {
 	v, ok := q.equal[field]
 	return v, ok
+}
+
+// Word returns what is looked for where the whole filter is one bare word or text.
+func (q Query[T]) Word() (string, bool) {
+	if len(q.terms) != 1 || len(q.bare) != 1 || q.terms[0].not {
+		return "", false
+	}
+	return q.bare[0], true
 }
 
 const longest = 1000
@@ -102,6 +114,9 @@ func (l Language[T]) Parse(s string, now time.Time) (Query[T], error) {
 		}
 		if w.field != "" && !not && (w.op == ":" || w.op == "=") && len(w.values) == 1 && !strings.Contains(w.values[0], "*") {
 			q.equal[strings.ToLower(w.field)] = w.values[0]
+		}
+		if w.field == "" {
+			q.bare = append(q.bare, w.text)
 		}
 		q.terms = append(q.terms, term[T]{not, test})
 		not = false
@@ -204,21 +219,15 @@ func (l Language[T]) test(w lexeme, at int, now time.Time) (func(T) bool, error)
 			return false
 		}, nil
 	}
-	f, ok := l.Fields[strings.ToLower(w.field)]
-	if !ok {
-		for p, read := range l.Dynamic {
-			if name, has := strings.CutPrefix(w.field, p); has && name != "" {
-				f, ok = Field[T]{Text: func(x T) []string { return read(x, name) }}, true
-				break
-			}
-		}
-	}
+	f, ok := l.Field(w.field)
 	if !ok {
 		return nil, fault.Invalidf("q", "at character %d: %q is no field here; fields are %s", at+1, w.field, strings.Join(l.Names(), ", "))
 	}
 	switch {
 	case f.Text != nil:
 		return textTest(f, w, at)
+	case f.Flag != nil:
+		return flagTest(f, w, at)
 	case f.Number != nil:
 		return numberTest(f, w, at)
 	default:
@@ -233,6 +242,10 @@ func textTest[T any](f Field[T], w lexeme, at int) (func(T) bool, error) {
 	want := make([]string, len(w.values))
 	for i, v := range w.values {
 		want[i] = strings.ToLower(v)
+		// A word that no record can have finds nothing, which reads as "there are none".
+		if len(f.Values) > 0 && !strings.Contains(v, "*") && !slices.ContainsFunc(f.Values, func(x string) bool { return strings.EqualFold(x, v) }) {
+			return nil, fault.Invalidf("q", "at character %d: %s is one of %s; got %q", at+1, w.field, strings.Join(f.Values, ", "), v)
+		}
 	}
 	has := func(x T) bool {
 		values := f.Text(x)
@@ -250,6 +263,24 @@ func textTest[T any](f Field[T], w lexeme, at int) (func(T) bool, error) {
 		return func(x T) bool { return !has(x) }, nil
 	}
 	return has, nil
+}
+
+func flagTest[T any](f Field[T], w lexeme, at int) (func(T) bool, error) {
+	if w.op != ":" && w.op != "=" && w.op != "!=" || len(w.values) != 1 {
+		return nil, fault.Invalidf("q", "at character %d: use %s:yes or %s:no", at+1, w.field, w.field)
+	}
+	var want bool
+	switch strings.ToLower(w.values[0]) {
+	case "yes", "true":
+		want = true
+	case "no", "false":
+	default:
+		return nil, fault.Invalidf("q", "at character %d: %s is yes or no; got %q", at+1, w.field, w.values[0])
+	}
+	if w.op == "!=" {
+		want = !want
+	}
+	return func(x T) bool { return f.Flag(x) == want }, nil
 }
 
 // match compares with * for any text.

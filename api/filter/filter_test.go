@@ -97,3 +97,52 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+type shown struct {
+	ID     string            `json:"id"`
+	State  string            `json:"state" enum:"up,down"`
+	Major  bool              `json:"major,omitempty"`
+	Count  *int              `json:"count"`
+	At     *time.Time        `json:"made_at"`
+	Tags   []string          `json:"tags"`
+	Labels map[string]string `json:"labels"`
+	Place  *struct {
+		City string `json:"city"`
+	} `json:"place,omitempty"`
+	Value  any     `json:"value"`
+	Parts  []thing `json:"parts"`
+	hidden string  //nolint:unused // must not be reachable
+	Secret string  `json:"-"`
+}
+
+// Every member of a record can be asked for under its own name, also where it is not there.
+func TestRecord(t *testing.T) {
+	three := 3
+	at := now.Add(-time.Hour)
+	l := Record[shown]()
+	full := shown{ID: "A1", State: "up", Major: true, Count: &three, At: &at, Tags: []string{"x", "y"}, Labels: map[string]string{"Env": "prod"}, Value: 2.5, Secret: "s",
+		Place: &struct {
+			City string `json:"city"`
+		}{"Oslo"}}
+	for q, want := range map[string][2]bool{ // of full, of the empty one
+		"id:a1": {true, false}, "state:up": {true, false}, "state!=up": {false, true}, "major:yes": {true, false}, "major:false": {false, true}, "major!=true": {false, true},
+		"count:3": {true, false}, "count<1": {false, true}, "made_at<2h": {true, false}, "tags:y": {true, false}, "labels.Env:prod": {true, false},
+		"place.city:oslo": {true, false}, "value:2.5": {true, false}, "oslo": {true, false},
+	} {
+		f, err := l.Parse(q, now)
+		if err != nil {
+			t.Errorf("%q: %v", q, err)
+			continue
+		}
+		if got := [2]bool{f.Keep(full), f.Keep(shown{})}; got != want {
+			t.Errorf("%q keeps %v, want %v", q, got, want)
+		}
+	}
+	for q, text := range map[string]string{
+		"state:lost": "state is one of up, down", "major:perhaps": "yes or no", "major<yes": "major:yes", "secret:s": "no field", "hidden:x": "no field", "parts:x": "no field",
+	} {
+		if _, err := l.Parse(q, now); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%q: %v", q, err)
+		}
+	}
+}

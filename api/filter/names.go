@@ -6,6 +6,19 @@ import (
 	"strings"
 )
 
+// Field finds a field by its name, whatever its case; dynamic ones keep theirs.
+func (l Language[T]) Field(name string) (Field[T], bool) {
+	if f, ok := l.Fields[strings.ToLower(name)]; ok {
+		return f, true
+	}
+	for p, read := range l.Dynamic {
+		if n, has := strings.CutPrefix(name, p); has && n != "" {
+			return Field[T]{Text: func(x T) []string { return read(x, n) }}, true
+		}
+	}
+	return Field[T]{}, false
+}
+
 // Names lists the fields, sorted; dynamic ones end in "NAME".
 func (l Language[T]) Names() []string {
 	names := slices.Sorted(maps.Keys(l.Fields))
@@ -24,8 +37,14 @@ func (l Language[T]) Doc() string {
 			b.WriteString("; ")
 		}
 		b.WriteString(n)
-		if d := l.Fields[n].Doc; d != "" {
-			b.WriteString(" (" + d + ")")
+		f := l.Fields[n]
+		switch {
+		case f.Doc != "":
+			b.WriteString(" (" + f.Doc + ")")
+		case len(f.Values) > 0:
+			b.WriteString(" (" + strings.Join(f.Values, ", ") + ")")
+		case f.Flag != nil:
+			b.WriteString(" (yes or no)")
 		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(l.Dynamic)) {

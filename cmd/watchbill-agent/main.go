@@ -165,7 +165,7 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	a, err := agent.New(agent.Options{
 		StateDir: f.StateDir, Source: collector, Sender: server, JoinToken: f.joinToken, Self: self,
 		Logger: log, Random: rand.Float64, NewID: agent.NewAgentID, Schedule: config.OwnSchedule(), SpoolBytes: config.SpoolBytes,
-		GoingDown: tree.GoingDown, Rest: debug.FreeOSMemory, Events: watcher.Events(),
+		GoingDown: tree.GoingDown, Rest: newRest().after, Events: watcher.Events(),
 	})
 	if err != nil {
 		return err

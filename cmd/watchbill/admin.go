@@ -107,23 +107,21 @@ type sourceCmd struct {
 }
 
 type sourceListCmd struct {
+	listFlags
 	show
 	remote
 }
 
 // Run implements kong's command.
 func (c *sourceListCmd) Run(io streams) error {
-	return showOne(c.remote, c.show, io, "/api/v1/sources", func(p listed[api.Source]) error {
-		t := newTable(io.out, "SOURCE", "STATE", "LAST HEARD", "TOKENS")
-		for _, s := range p.Items {
+	return showList(c.remote, c.show, io, "/api/v1/sources", c.listFlags, []string{"SOURCE", "STATE", "LAST HEARD", "TOKENS"},
+		func(s api.Source) []string {
 			names := make([]string, len(s.Tokens))
 			for i, x := range s.Tokens {
 				names[i] = x.ID + " " + x.Name
 			}
-			t.row(s.Source, s.State, ageOf(s.LastHeard), or(strings.Join(names, ", ")))
-		}
-		return t.end()
-	})
+			return []string{s.Source, s.State, ageOf(s.LastHeard), or(strings.Join(names, ", "))}
+		})
 }
 
 type loginLinkCmd struct {

@@ -213,30 +213,21 @@ type serviceCmd struct {
 }
 
 type serviceListCmd struct {
-	Query string `arg:"" optional:"" help:"Part of the name, or state:down, state:degraded, state:ok."`
+	listFlags
 	show
 	remote
 }
 
 // Run implements kong's command.
 func (c *serviceListCmd) Run(io streams) error {
-	cl, err := c.client()
-	if err != nil {
-		return err
-	}
-	path := "/api/v1/services?" + url.Values{"q": {c.Query}}.Encode()
-	_ = cl
-	return showOne(c.remote, c.show, io, path, func(p listed[api.Service]) error {
-		t := newTable(io.out, "NAME", "STATE", "OPEN", "PRIORITY", "CRITICALITY", "OWNER", "TEAM")
-		for _, s := range p.Items {
+	return showList(c.remote, c.show, io, "/api/v1/services", c.listFlags, []string{"NAME", "STATE", "OPEN", "PRIORITY", "CRITICALITY", "OWNER", "TEAM"},
+		func(s api.Service) []string {
 			priority := "-"
 			if s.Priority > 0 {
 				priority = fmt.Sprint(s.Priority)
 			}
-			t.row(cut(s.Name, 40), s.State, fmt.Sprint(s.Open), priority, or(s.Criticality), or(s.Owner), or(s.Team))
-		}
-		return t.end()
-	})
+			return []string{cut(s.Name, 40), s.State, fmt.Sprint(s.Open), priority, or(s.Criticality), or(s.Owner), or(s.Team)}
+		})
 }
 
 type softwareCmd struct {

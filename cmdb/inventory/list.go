@@ -43,6 +43,27 @@ const (
 	defaultBytes = 4 << 20
 )
 
+// Matching returns the ids of all items that match a query. More than most are refused.
+func (inv *Inventory) Matching(ctx context.Context, query string, most int) ([]string, error) {
+	var ids []string
+	q := ListQuery{Query: query, Limit: 1000}
+	for {
+		p, err := inv.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		if p.Total > most {
+			return nil, fault.Invalidf("query", "matches %d items, the most is %d: narrow it", p.Total, most)
+		}
+		for _, c := range p.Items {
+			ids = append(ids, c.ID)
+		}
+		if q.Cursor = p.Next; q.Cursor == "" {
+			return ids, nil
+		}
+	}
+}
+
 // List returns the items that match. A query that cannot be read is
 // fault.Invalid with the field "q" and the position in its message.
 func (inv *Inventory) List(ctx context.Context, q ListQuery) (Page, error) {

@@ -36,7 +36,7 @@ import (
 )
 
 // SchemaVersion of everything that is stored.
-const SchemaVersion = "1"
+const SchemaVersion = "2"
 
 // Options of a server, as its flags give them.
 type Options struct {
@@ -251,12 +251,20 @@ func (s *server) housekeeping(ctx context.Context) error {
 			if err := s.inventory.Tick(ctx, s.now()); err != nil && ctx.Err() == nil {
 				s.log.Error("the inventory could not be aged", "err", err)
 			}
+			if err := s.coverNewItems(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("maintenance windows could not follow their queries", "err", err)
+			}
 			giveBack()
 		case <-rarely.C:
 			if n, err := s.engine.Trim(ctx, s.now().Add(-s.cfg.Storage.JournalRetention.Std())); err != nil && ctx.Err() == nil {
 				s.log.Error("the journal could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("journal trimmed", "events", n)
+			}
+			if n, err := s.engine.TrimRecords(ctx, s.now().Add(-s.cfg.Storage.RecordRetention.Std())); err != nil && ctx.Err() == nil {
+				s.log.Error("old records could not be trimmed", "err", err)
+			} else if n > 0 {
+				s.log.Info("records trimmed", "rows", n)
 			}
 			if err := s.db.Reclaim(); err != nil {
 				s.log.Warn("disk space could not be reclaimed", "err", err)

@@ -46,7 +46,7 @@ const (
 	leavePatience = 2 * time.Second
 	// look is how often a member looks whether a loss has become its to tell,
 	// because who should have told is lost too.
-	look = 3 * time.Second
+	look = time.Second
 	// A loss that stands is told again, for a server that did not hear or has
 	// forgotten; after lossMemory it is the server's to know.
 	repeat     = time.Minute

@@ -271,13 +271,13 @@ func (e *Engine) commit(ctx context.Context, effects []fold.Effect, mark *commit
 }
 
 func (e *Engine) commitChunk(ctx context.Context, effects []fold.Effect, mark *committed) error {
-	bodies, err := encode(effects)
+	ready, err := e.records.prepare(effects)
 	if err != nil {
 		return err
 	}
 	err = e.o.DB.Update(ctx, func(tx store.Tx) error {
-		for i, f := range effects {
-			if err := e.records.write(tx, f, bodies[i]); err != nil {
+		for _, f := range ready {
+			if err := e.records.write(tx, f); err != nil {
 				return err
 			}
 		}

@@ -23,6 +23,7 @@ type Records struct {
 	timeline   *store.Collection[fold.TimelineRow]
 	audit      *store.Collection[fold.AuditRow]
 	measures   *store.Collection[fold.MeasureRow]
+	past       *store.Collection[itsm.Past] // measures that were trimmed, summed up
 	quarantine *store.Collection[fold.QuarantineRow]
 	hours      *store.Collection[itsm.Hour]
 	windows    *store.Collection[itsm.Maintenance]
@@ -44,7 +45,7 @@ func one(ok bool, parts ...any) [][]byte {
 func NewRecords(db store.DB) *Records {
 	return &Records{
 		db: db,
-		alerts: store.NewCollection("alert", func(a correlator.Alert) string { return a.ID },
+		alerts: store.NewCoded("alert", alertCodec(), func(a correlator.Alert) string { return a.ID },
 			store.Index[correlator.Alert]{Name: "active", Keys: func(a correlator.Alert) [][]byte {
 				return one(a.Status == correlator.AlertFiring || a.Status == correlator.AlertStale, true)
 			}},
@@ -66,14 +67,15 @@ func NewRecords(db store.DB) *Records {
 			store.Index[itsm.Incident]{Name: "problem", Keys: func(i itsm.Incident) [][]byte { return one(i.Problem != "", i.Problem) }},
 		),
 		problems: store.NewCollection("problem", func(p itsm.Problem) string { return p.ID }),
-		timeline: store.NewCollection("timeline", func(r fold.TimelineRow) string { return fmt.Sprintf("%s/%08d", r.Record, r.Seq) }),
-		audit: store.NewCollection("audit", func(r fold.AuditRow) string { return fmt.Sprintf("%020d", r.Position) },
+		timeline: store.NewCollection("timeline", timelineID),
+		audit: store.NewCollection("audit", auditID,
 			store.Index[fold.AuditRow]{Name: "record", Keys: func(r fold.AuditRow) [][]byte { return one(r.Record != "", r.Record) }},
 			store.Index[fold.AuditRow]{Name: "actor", Keys: func(r fold.AuditRow) [][]byte { return store.Keys(r.Actor) }},
 		),
 		measures:   store.NewCollection("measure", func(r fold.MeasureRow) string { return rowID(r.Position, r.Seq) }),
+		past:       store.NewCollection("past", itsm.Past.Key),
 		quarantine: store.NewCollection("quarantine", func(r fold.QuarantineRow) string { return rowID(r.Position, r.Seq) }),
-		hours:      store.NewCollection("hour", func(h itsm.Hour) string { return h.Start.UTC().Format(time.RFC3339) }),
+		hours:      store.NewCollection("hour", hourID),
 		windows: store.NewCollection("maintenance", func(m itsm.Maintenance) string { return m.ID },
 			store.Index[itsm.Maintenance]{Name: "open", Keys: func(m itsm.Maintenance) [][]byte {
 				return one(m.State == itsm.WindowPlanned || m.State == itsm.WindowActive, m.StartsAt)
@@ -83,10 +85,15 @@ func NewRecords(db store.DB) *Records {
 		outbox: store.NewCollection("outbox", func(m outboxRow) string { return rowID(m.Position, m.Seq) },
 			store.Index[outboxRow]{Name: "pending", Keys: func(m outboxRow) [][]byte { return one(m.DoneAt == nil, rowID(m.Position, m.Seq)) }},
 			store.Index[outboxRow]{Name: "record", Keys: func(m outboxRow) [][]byte { return one(m.Record != "", m.Record) }}),
-		deliveries: store.NewCollection("delivery", func(d notify.Delivery) string { return d.Message + "/" + string(d.Lane) }),
+		deliveries: store.NewCollection("delivery", deliveryID),
 		threads:    store.NewCollection("thread", func(t threadRow) string { return t.ID }),
 	}
 }
+
+func auditID(r fold.AuditRow) string       { return fmt.Sprintf("%020d", r.Position) }
+func timelineID(r fold.TimelineRow) string { return fmt.Sprintf("%s/%08d", r.Record, r.Seq) }
+func hourID(h itsm.Hour) string            { return h.Start.UTC().Format(time.RFC3339) }
+func deliveryID(d notify.Delivery) string  { return d.Message + "/" + string(d.Lane) }
 
 func rowID(position uint64, seq int) string { return fmt.Sprintf("%020d-%06d", position, seq) }
 
@@ -248,6 +255,23 @@ func (r *Records) Measures(ctx context.Context, after uint64, each func(fold.Mea
 			if err := each(m); err != nil {
 				return err
 			}
+		}
+		if cursor = p.Next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+// Past walks the sums of the measures that were trimmed.
+func (r *Records) Past(ctx context.Context, each func(itsm.Past)) error {
+	cursor := ""
+	for {
+		p, err := list(ctx, r.db, r.past, store.Query[itsm.Past]{Cursor: cursor, Limit: 1000})
+		if err != nil {
+			return err
+		}
+		for _, x := range p.Items {
+			each(x)
 		}
 		if cursor = p.Next; cursor == "" {
 			return nil

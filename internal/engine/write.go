@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -21,10 +20,8 @@ func coalesce(effects []fold.Effect) []fold.Effect {
 			id = b.Alert.ID
 			if at, ok := last[id]; ok && !b.Full {
 				// What memory does not hold is in the write that goes.
-				if old := out[at].Body.(fold.PutAlert); old.Full {
-					b.Alert.Annotations, b.Alert.GeneratorURL, b.Full = old.Alert.Annotations, old.Alert.GeneratorURL, true
-					f.Body = b
-				}
+				old := out[at].Body.(fold.PutAlert)
+				f.Body = fold.PutAlert{Alert: b.Onto(old.Alert), Full: old.Full}
 			}
 		case fold.PutIncident:
 			id = b.Incident.ID
@@ -43,40 +40,53 @@ func coalesce(effects []fold.Effect) []fold.Effect {
 	return out
 }
 
-// encode makes the documents that need nothing from the store, so that the
-// transaction, behind which everybody waits, does not have to.
-func encode(effects []fold.Effect) ([][]byte, error) {
-	out := make([][]byte, len(effects))
+// prepared is an effect whose documents are made already: the transaction, behind
+// which everybody waits, has only to put them.
+type prepared struct {
+	fold.Effect
+	pairs []store.Pair // all writes of a record that is new
+	body  []byte       // or the document of one that may be stored already
+}
+
+// prepare makes what needs nothing from the store.
+func (r *Records) prepare(effects []fold.Effect) ([]prepared, error) {
+	out := make([]prepared, len(effects))
 	for i, f := range effects {
-		var doc any
+		p := prepared{Effect: f}
+		var err error
 		switch b := f.Body.(type) {
 		case fold.PutAlert:
-			if !b.Full {
-				continue
+			if b.Full { // its id comes from the sequence just now
+				p.pairs, err = r.alerts.EncodeNew(b.Alert)
 			}
-			doc = b.Alert
 		case fold.PutIncident:
-			doc = b.Incident
+			p.body, err = r.incidents.Encode(b.Incident)
 		case fold.TimelineRow:
-			doc = b
-		default:
-			continue
+			p.pairs, err = r.timeline.EncodeNew(b)
+		case fold.MeasureRow:
+			p.pairs, err = r.measures.EncodeNew(b)
+		case fold.AuditRow:
+			p.pairs, err = r.audit.EncodeNew(b)
 		}
-		b, err := json.Marshal(doc)
 		if err != nil {
 			return nil, fmt.Errorf("encode a record caused by position %d: %w", f.Cause, err)
 		}
-		out[i] = b
+		out[i] = p
 	}
 	return out, nil
 }
 
-// write puts one effect into its collection; body is its document where encode made it.
-func (r *Records) write(tx store.Tx, e fold.Effect, body []byte) error {
+// write puts one effect into its collection.
+func (r *Records) write(tx store.Tx, e prepared) error {
+	for _, p := range e.pairs {
+		if err := tx.Put(p.Key, p.Value); err != nil {
+			return err
+		}
+	}
 	switch b := e.Body.(type) {
 	case fold.PutAlert:
 		if b.Full {
-			return r.alerts.PutEncoded(tx, b.Alert, body)
+			return nil
 		}
 		doc := b.Alert
 		old, ok, err := r.alerts.Find(tx, doc.ID)
@@ -85,19 +95,13 @@ func (r *Records) write(tx store.Tx, e fold.Effect, body []byte) error {
 			return err
 		}
 		if ok {
-			doc.Annotations, doc.GeneratorURL = old.Doc.Annotations, old.Doc.GeneratorURL
+			doc = b.Onto(old.Doc)
 		}
 		return r.alerts.Put(tx, doc)
 	case fold.PutIncident:
-		return r.incidents.PutEncoded(tx, b.Incident, body)
+		return r.incidents.PutEncoded(tx, b.Incident, e.body)
 	case fold.PutProblem:
 		return r.problems.Put(tx, b.Problem)
-	case fold.TimelineRow:
-		return r.timeline.PutEncoded(tx, b, body)
-	case fold.AuditRow:
-		return r.audit.Put(tx, b)
-	case fold.MeasureRow:
-		return r.measures.Put(tx, b)
 	case fold.PutMaintenance:
 		return r.windows.Put(tx, b.Maintenance)
 	case fold.PutReview:

@@ -7,6 +7,7 @@ package notify
 
 import (
 	"context"
+	"strconv"
 	"time"
 )
 
@@ -25,6 +26,10 @@ type Message struct {
 	// Acknowledge says that a link to acknowledge makes sense.
 	Acknowledge bool
 }
+
+// outside is how receivers know the message: its time keeps it apart from those of
+// another installation, which count from one too.
+func (m Message) outside() string { return m.ID + "-" + strconv.FormatInt(m.At.UnixMilli(), 36) }
 
 // Lane is one integration of one receiver, e.g. "oncall/webhook[0]". Its messages
 // are delivered in order.

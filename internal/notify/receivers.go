@@ -2,12 +2,14 @@ package notify
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +19,6 @@ import (
 	"github.com/prometheus/alertmanager/dispatch"
 	"github.com/prometheus/alertmanager/nflog"
 	amnotify "github.com/prometheus/alertmanager/notify"
-	"github.com/prometheus/alertmanager/notify/webhook"
 	"github.com/prometheus/alertmanager/template"
 	"github.com/prometheus/alertmanager/timeinterval"
 	commoncfg "github.com/prometheus/common/config"
@@ -25,6 +26,9 @@ import (
 
 	"github.com/watchbill/watchbill/internal/fault"
 )
+
+//go:embed defaults.tmpl
+var defaults string
 
 // Receivers are the routes, receivers, templates and time intervals of a file in
 // Alertmanager's configuration syntax. What has a meaning only for grouping alerts
@@ -63,9 +67,17 @@ func NewReceivers(c *config.Config, external *url.URL, log *slog.Logger) (*Recei
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	t, err := template.FromGlobs(c.Templates)
+	t, err := template.FromGlobs(nil)
 	if err != nil {
-		return nil, fault.Invalidf("templates", "%v", err)
+		return nil, fmt.Errorf("read Alertmanager's templates: %w", err)
+	}
+	if err := t.Parse(strings.NewReader(defaults)); err != nil {
+		return nil, fmt.Errorf("read the default templates: %w", err)
+	}
+	for _, files := range c.Templates { // last, so that people's own definitions win
+		if err := t.FromGlob(files); err != nil {
+			return nil, fault.Invalidf("templates", "%v", err)
+		}
 	}
 	t.ExternalURL = external
 	if t.ExternalURL == nil {
@@ -168,7 +180,7 @@ func (r *Receivers) send(ctx context.Context, m Message, s stop, remember map[st
 	group := model.LabelSet{"incident": model.LabelValue(m.Key)}
 	data := r.tmpl.Data(s.receiver, group, nil, "", a)
 	repaired, failed := r.withoutBrokenTemplates(*rc, data, m.Plain)
-	withKey(&repaired, m.ID)
+	withKey(&repaired, m.outside())
 	ints, err := receiver.BuildReceiverIntegrations(repaired, r.tmpl, r.log, commoncfg.WithKeepAlivesDisabled())
 	if err != nil || s.index >= len(ints) {
 		return result{}, fmt.Errorf("%w: build the integration: %v", errRefused, err)
@@ -211,9 +223,11 @@ func (r *Receivers) send(ctx context.Context, m Message, s stop, remember map[st
 	return out, nil
 }
 
-// withKey gives webhooks a header by which the other side knows a repeat.
+// withKey tells the other side, where it can listen, which message this is and to
+// what it belongs: a webhook knows a repeat by a header, a mailbox by the
+// Message-Id, and mails about one incident are one thread.
 func withKey(rc *config.Receiver, key string) {
-	hooks := make([]*webhook.WebhookConfig, len(rc.WebhookConfigs))
+	rc.WebhookConfigs = slices.Clone(rc.WebhookConfigs)
 	for n, w := range rc.WebhookConfigs {
 		c := *w
 		h := commoncfg.DefaultHTTPClientConfig
@@ -227,9 +241,21 @@ func withKey(rc *config.Receiver, key string) {
 		headers["Idempotency-Key"] = commoncfg.Header{Values: []string{key}}
 		h.HTTPHeaders = &commoncfg.Headers{Headers: headers}
 		c.HTTPConfig = &h
-		hooks[n] = &c
+		rc.WebhookConfigs[n] = &c
 	}
-	rc.WebhookConfigs = hooks
+	rc.EmailConfigs = slices.Clone(rc.EmailConfigs)
+	for n, e := range rc.EmailConfigs {
+		c := *e
+		c.Headers = maps.Clone(c.Headers)
+		if _, own := c.Headers["Message-Id"]; !own {
+			c.Headers["Message-Id"] = "<" + key + "." + strconv.Itoa(n) + "@watchbill>"
+		}
+		_, own := c.Headers["References"]
+		if _, replies := c.Headers["In-Reply-To"]; !own && !replies && !c.Threading.Enabled {
+			c.Threading = config.ThreadingConfig{Enabled: true, ThreadByDate: "none"}
+		}
+		rc.EmailConfigs[n] = &c
+	}
 }
 
 func labelSet(m map[string]string) model.LabelSet {

@@ -28,12 +28,38 @@ type Index[T any] struct {
 type Collection[T any] struct {
 	name    string
 	id      func(T) string
+	codec   Codec[T]
 	indexes []Index[T]
+}
+
+// Codec is how documents of one type become bytes and come back.
+type Codec[T any] struct {
+	// Append appends the encoded document to b.
+	Append func(b []byte, doc T) ([]byte, error)
+	// Decode reads what Append wrote; b is not the document's to keep.
+	Decode func(b []byte, doc *T) error
+}
+
+// JSON is the codec of collections that name none.
+func JSON[T any]() Codec[T] {
+	return Codec[T]{
+		Append: func(b []byte, doc T) ([]byte, error) {
+			body, err := json.Marshal(doc)
+			return append(b, body...), err
+		},
+		Decode: func(b []byte, doc *T) error { return json.Unmarshal(b, doc) },
+	}
 }
 
 // NewCollection declares a collection. Names are part of the stored keys: they
 // never change. It panics on a repeated or empty index name, a programmer's error.
 func NewCollection[T any](name string, id func(T) string, indexes ...Index[T]) *Collection[T] {
+	return NewCoded(name, JSON[T](), id, indexes...)
+}
+
+// NewCoded is NewCollection for documents of which there are so many that JSON
+// costs too much.
+func NewCoded[T any](name string, codec Codec[T], id func(T) string, indexes ...Index[T]) *Collection[T] {
 	seen := map[string]bool{"": true}
 	for _, ix := range indexes {
 		if seen[ix.Name] {
@@ -41,7 +67,7 @@ func NewCollection[T any](name string, id func(T) string, indexes ...Index[T]) *
 		}
 		seen[ix.Name] = true
 	}
-	return &Collection[T]{name: name, id: id, indexes: indexes}
+	return &Collection[T]{name: name, id: id, codec: codec, indexes: indexes}
 }
 
 // Row is a stored document with its revision, which grows by one with each write.
@@ -52,35 +78,53 @@ type Row[T any] struct {
 
 // Stored keys: d/NAME\0ID for documents, i/NAME\0INDEX\0KEY\0ID for index entries
 // (ID after KEY, so that equal keys stay apart and in id order; unique entries
-// hold the id as their value instead). A row is a revision as uvarint and JSON.
+// hold the id as their value instead). A row is a revision as uvarint and the
+// encoded document.
 
 func (c *Collection[T]) docKey(id string) []byte {
-	return slices.Concat([]byte("d/"), []byte(c.name), []byte{0}, []byte(id))
+	b := make([]byte, 0, len(c.name)+len(id)+3)
+	return append(append(append(append(b, "d/"...), c.name...), 0), id...)
 }
 
 func (c *Collection[T]) indexPrefix(index string) []byte {
-	return slices.Concat([]byte("i/"), []byte(c.name), []byte{0}, []byte(index), []byte{0})
+	return c.appendPrefix(make([]byte, 0, len(c.name)+len(index)+4), index)
+}
+
+func (c *Collection[T]) appendPrefix(b []byte, index string) []byte {
+	b = append(append(append(b, "i/"...), c.name...), 0)
+	return append(append(b, index...), 0)
 }
 
 func (c *Collection[T]) entryKey(ix *Index[T], key []byte, id string) []byte {
+	b := make([]byte, 0, len(c.name)+len(ix.Name)+len(key)+len(id)+5)
+	b = append(c.appendPrefix(b, ix.Name), key...)
 	if ix.Unique {
-		return slices.Concat(c.indexPrefix(ix.Name), key)
+		return b
 	}
-	return slices.Concat(c.indexPrefix(ix.Name), key, []byte{endOfKey}, []byte(id))
+	return append(append(b, endOfKey), id...)
 }
 
-func encodeRow(body []byte, revision uint64) []byte {
-	return append(binary.AppendUvarint(make([]byte, 0, len(body)+4), revision), body...)
+// encodeRow makes a row of a document, or of its body where that is encoded already.
+func (c *Collection[T]) encodeRow(doc T, body []byte, revision uint64) ([]byte, error) {
+	b := binary.AppendUvarint(make([]byte, 0, len(body)+4), revision)
+	if body != nil {
+		return append(b, body...), nil
+	}
+	b, err := c.codec.Append(b, doc)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s %q: %w", c.name, c.id(doc), err)
+	}
+	return b, nil
 }
 
-func decodeRow[T any](b []byte) (Row[T], error) {
+func (c *Collection[T]) decodeRow(b []byte) (Row[T], error) {
 	var r Row[T]
 	rev, n := binary.Uvarint(b)
 	if n <= 0 {
 		return r, errors.New("row has no revision")
 	}
 	r.Revision = rev
-	return r, json.Unmarshal(b[n:], &r.Doc)
+	return r, c.codec.Decode(b[n:], &r.Doc)
 }
 
 // Undecodable is a row that cannot be read: what is wrong with which one. It
@@ -115,7 +159,7 @@ func (c *Collection[T]) Find(r Reader, id string) (row Row[T], ok bool, err erro
 	if !ok {
 		return row, false, nil
 	}
-	if row, err = decodeRow[T](b); err != nil {
+	if row, err = c.decodeRow(b); err != nil {
 		return row, false, &Undecodable{c.name, id, err}
 	}
 	return row, true, nil
@@ -157,11 +201,50 @@ func (c *Collection[T]) index(name string) (*Index[T], error) {
 // fault.Conflict and nothing is written.
 func (c *Collection[T]) Put(tx Tx, doc T) error { return c.write(tx, doc, nil, nil) }
 
-// PutEncoded is Put of a document whose JSON the caller made before the
-// transaction: closures run one after the other, and encoding in them would make
-// everybody wait.
+// Encode makes a document's stored form before the transaction: closures run one
+// after the other, and encoding in them would make everybody wait.
+func (c *Collection[T]) Encode(doc T) ([]byte, error) {
+	b, err := c.codec.Append(nil, doc)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s %q: %w", c.name, c.id(doc), err)
+	}
+	return b, nil
+}
+
+// PutEncoded is Put of a document that Encode was given before.
 func (c *Collection[T]) PutEncoded(tx Tx, doc T, body []byte) error {
 	return c.write(tx, doc, body, nil)
+}
+
+// EncodeNew makes the writes of a document whose id was never used, which takes no
+// look at what is stored: most documents are of this kind. An index of the
+// collection must not be unique. Writing the same document anew, as after a crash,
+// changes nothing but that its revision begins again.
+func (c *Collection[T]) EncodeNew(doc T) ([]Pair, error) {
+	id := c.id(doc)
+	if err := c.checkID(id); err != nil {
+		return nil, err
+	}
+	row, err := c.encodeRow(doc, nil, 1)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Pair, 1, 1+len(c.indexes))
+	out[0] = Pair{c.docKey(id), row}
+	for i := range c.indexes {
+		ix := &c.indexes[i]
+		if ix.Unique {
+			return nil, fmt.Errorf("index %s.%s is unique: what is stored must be looked at", c.name, ix.Name)
+		}
+		for _, k := range ix.Keys(doc) {
+			entry := c.entryKey(ix, k, id)
+			if err := CheckKey(entry); err != nil {
+				return nil, fmt.Errorf("index %s.%s: %w", c.name, ix.Name, err)
+			}
+			out = append(out, Pair{entry, nil})
+		}
+	}
+	return out, nil
 }
 
 // PutIf stores doc if its stored revision is still the given one (0: it must not
@@ -173,13 +256,20 @@ func (c *Collection[T]) PutIf(tx Tx, doc T, revision uint64) error {
 // maxID leaves room in MaxKey for the collection's name and an index key before it.
 const maxID = 1024
 
-func (c *Collection[T]) write(tx Tx, doc T, body []byte, want *uint64) error {
-	id := c.id(doc)
+func (c *Collection[T]) checkID(id string) error {
 	switch {
 	case id == "":
 		return fault.Invalidf("id", "a %s needs an id", c.name)
 	case len(id) > maxID:
 		return fault.Invalidf("id", "the id of a %s has %d bytes, at most %d fit", c.name, len(id), maxID)
+	}
+	return nil
+}
+
+func (c *Collection[T]) write(tx Tx, doc T, body []byte, want *uint64) error {
+	id := c.id(doc)
+	if err := c.checkID(id); err != nil {
+		return err
 	}
 	old, had, err := c.Find(tx, id)
 	var bad *Undecodable
@@ -194,12 +284,10 @@ func (c *Collection[T]) write(tx Tx, doc T, body []byte, want *uint64) error {
 	if want != nil && *want != old.Revision {
 		return fault.Conflictf("%s %q is at revision %d, not %d: read it again and repeat the edit", c.name, id, old.Revision, *want)
 	}
-	if body == nil {
-		if body, err = json.Marshal(doc); err != nil {
-			return fmt.Errorf("encode %s %q: %w", c.name, id, err)
-		}
+	b, err := c.encodeRow(doc, body, old.Revision+1)
+	if err != nil {
+		return err
 	}
-	b := encodeRow(body, old.Revision+1)
 	// All that can be refused is refused before the first write: a caller may take
 	// the conflict as an answer and go on with the same transaction.
 	before, after := make([][][]byte, len(c.indexes)), make([][][]byte, len(c.indexes))
@@ -388,7 +476,7 @@ func (c *Collection[T]) List(r Reader, q Query[T]) (Page[T], error) {
 func (c *Collection[T]) follow(r Reader, base []byte, ix *Index[T], p Pair) (row Row[T], ok bool, err error) {
 	rest := p.Key[len(base):]
 	if ix == nil {
-		if row, err = decodeRow[T](p.Value); err != nil {
+		if row, err = c.decodeRow(p.Value); err != nil {
 			return row, false, &Undecodable{c.name, string(rest), err}
 		}
 		return row, true, nil

@@ -55,7 +55,7 @@ type Reader interface {
 // Tx is a Reader that sees its own writes.
 type Tx interface {
 	Reader
-	// Put keeps value as it is: do not change it afterwards. A key is 1 to MaxKey
+	// Put keeps key and value as they are: do not change them afterwards. A key is 1 to MaxKey
 	// bytes long; another one is refused here, and the closure should return that error.
 	Put(key, value []byte) error
 	Delete(key []byte) error

@@ -176,6 +176,8 @@ type server struct {
 	dir  string
 	port int
 	cfg  string
+
+	client *http.Client // nil: the default one
 }
 
 func startServer(t *testing.T, dir, cfg string) *server {
@@ -234,7 +236,11 @@ func (s *server) call(method, path string, body, out any) error {
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client := http.DefaultClient
+	if s.client != nil {
+		client = s.client
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}

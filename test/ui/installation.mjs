@@ -2,6 +2,7 @@
 // with data in a directory that is thrown away, the topology of a recording
 // imported and its alerts posted as an Alertmanager would, shifted to now.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -103,6 +104,17 @@ export async function installation() {
         const r = await fetch(`${url}/api/v1/ingest/alertmanager`, { method: 'POST', headers: { Authorization: `Bearer ${secret}`, 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
         if (!r.ok) throw new Error(`ingest: ${r.status} ${await r.text()}`);
       }
+    },
+    /** Posts one firing alert as an Alertmanager would. */
+    alert: async (labels, summary) => {
+      const secret = readFileSync(join(dir, 'data/bootstrap/alertmanager.yml'), 'utf8').match(/credentials:\s*"?([^\s"]+)/)[1];
+      const fingerprint = createHash('sha256').update(JSON.stringify(labels)).digest('hex').slice(0, 16);
+      const body = {
+        version: '4', status: 'firing', receiver: 'watchbill', groupKey: '{}', groupLabels: {}, commonLabels: {}, commonAnnotations: {}, externalURL: 'http://alertmanager.test', truncatedAlerts: 0,
+        alerts: [{ status: 'firing', labels, annotations: { summary }, startsAt: new Date().toISOString(), endsAt: '0001-01-01T00:00:00Z', generatorURL: '', fingerprint }],
+      };
+      const r = await fetch(`${url}/api/v1/ingest/alertmanager`, { method: 'POST', headers: { Authorization: `Bearer ${secret}`, 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+      if (!r.ok) throw new Error(`ingest: ${r.status} ${await r.text()}`);
     },
     stop: async () => {
       for (const s of started.reverse()) await s.stop();

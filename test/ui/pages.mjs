@@ -43,3 +43,55 @@ export async function pages(admin) {
     nowhere: '/nowhere',
   }).filter(([, path]) => path);
 }
+
+// What opens over a page, and how: [name, path, act].
+export async function dialogs(admin) {
+  const i = await admin('POST', '/api/v1/incidents', { title: 'Of the dialogs', impact: 3, urgency: 3 });
+  const p = await admin('POST', '/api/v1/problems', { title: 'Of the dialogs' });
+  const ci = await admin('POST', '/api/v1/cis', { class: 'rack', name: 'of-the-dialogs' });
+  const m = await admin('POST', '/api/v1/maintenance', { summary: 'Of the dialogs', cis: [ci.id], ends_at: new Date(Date.now() + 3600_000).toISOString() });
+  const opened = (page) => page.getByRole('dialog').first().waitFor();
+  const key = (k) => async (page) => {
+    await page.keyboard.press(k);
+    await opened(page);
+  };
+  const button = (name) => async (page) => {
+    await page.getByRole('main').getByRole('button', { name, exact: true }).click();
+    await opened(page);
+  };
+  const incident = (name, k) => [`incident: ${name}`, `/incidents/${i.id}`, key(k)];
+  const problem = (name, k) => [`problem: ${name}`, `/problems/${p.id}`, key(k)];
+  const item = `/inventory/${encodeURIComponent(ci.id)}`;
+  return [
+    ['keys', '/', key('?')],
+    ['palette', '/', key('Control+k')],
+    ['account', '/', async (page) => {
+      await page.getByRole('button', { name: /^Account of/ }).first().click();
+      await page.getByRole('menu').waitFor();
+    }],
+    ['columns', '/inventory', async (page) => {
+      await page.getByRole('button', { name: 'Columns' }).click();
+      await page.getByRole('menu').waitFor();
+    }],
+    ['completion', '/inventory', async (page) => {
+      await page.keyboard.press('/');
+      await page.keyboard.type('o');
+      await page.getByRole('option').first().waitFor();
+    }],
+    ['new incident', '/', key('c')],
+    ['new problem', '/problems', key('c')],
+    incident('assign', 's'), incident('hold', 'h'), incident('resolve', 'r'), incident('merge', 'm'), incident('edit', 'e'), incident('major', 'M'), incident('cancel', 'x'),
+    problem('assess', 'a'), problem('workaround', 'w'), problem('known error', 'k'), problem('link', 'i'),
+    ['item: edit', item, key('e')],
+    ['item: merge', item, button('Merge')],
+    ['item: maintenance', item, button('Plan maintenance')],
+    ['import', '/inventory', button('Import CSV')],
+    ['edit all', '/inventory?class=all', button('Edit all')],
+    ['service', '/services', button('Compose a service')],
+    ['window', '/maintenance', key('c')],
+    ['window: extend', `/maintenance/${m.id}`, key('t')],
+    ['source', '/sources', button('Add a source')],
+    ['token', '/tokens', button('New token')],
+    ['person', '/tokens', button('Add a person')],
+  ];
+}

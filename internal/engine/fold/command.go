@@ -168,10 +168,11 @@ func (s *State) create(c *event.Command) (string, any, error) {
 	if a.CI != "" {
 		doc.CIs = []string{a.CI}
 	}
+	services := s.desk.ServicesOn(doc.CIs)
 	if a.Service != "" {
-		doc.Services = []string{a.Service}
+		services = merged(services, []string{a.Service})
 	}
-	doc.Services = merged(doc.Services, s.desk.ServicesOn(doc.CIs))
+	ch.Add(doc.Affect(services, s.now))
 	who, team, why := s.ownerOf(doc)
 	ch.Add(doc.Own(who, team, why, s.now))
 	s.incidents.Put(id, &incident{Doc: *doc})

@@ -21,10 +21,16 @@ type Effect struct {
 type Body interface{ effect() }
 
 // PutAlert writes an alert record. Where Full is false the stored annotations
-// and generator URL stay: memory does not hold them.
+// and generator URL stay, and an empty Why leaves the stored one: memory does not
+// hold them.
 type PutAlert struct {
 	Alert correlator.Alert
 	Full  bool
+}
+
+// Onto completes the record with what only the one before it holds.
+func (p PutAlert) Onto(old correlator.Alert) correlator.Alert {
+	return correlator.AlertDecided{Alert: p.Alert, Full: p.Full}.Onto(old)
 }
 
 // PutIncident writes an incident record.
@@ -69,14 +75,14 @@ type MeasureRow struct {
 	At       time.Time `json:"at"`
 	Record   string    `json:"record,omitempty"` // the incident or problem
 	Priority int       `json:"priority,omitempty"`
-	Service  string    `json:"service,omitempty"`
+	Services []string  `json:"services,omitempty"`
 	Team     string    `json:"team,omitempty"`
 	itsm.Measure
 }
 
 // Observation is the row as KPIs read it.
 func (m MeasureRow) Observation() itsm.Observation {
-	return itsm.Observation{At: m.At, Record: m.Record, Priority: m.Priority, Service: m.Service, Team: m.Team, Measure: m.Measure}
+	return itsm.Observation{At: m.At, Record: m.Record, Priority: m.Priority, Services: m.Services, Team: m.Team, Measure: m.Measure}
 }
 
 // PutTeaching writes what a person taught, or that it was used or withdrawn.

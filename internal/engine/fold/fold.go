@@ -55,7 +55,7 @@ func (r Rules) Validate() error {
 
 // Version is raised when the same events would be decided otherwise: a state
 // must not be carried on from the middle by other rules than it was begun with.
-const Version = 5
+const Version = 6
 
 // counters number what the fold makes, and count what it disposed of.
 type counters struct {
@@ -78,6 +78,7 @@ type incident struct {
 	ClockDue time.Time    `json:"clock_due,omitzero"`
 	Page     paging       `json:"page"`
 	PageDue  time.Time    `json:"page_due,omitzero"`
+	Where    string       `json:"where,omitempty"` // services and team, as measured last
 }
 
 // problem is a problem with its next deadline.
@@ -130,6 +131,10 @@ func idOf(kind string, n uint64) string { return fmt.Sprintf("%s%08d", prefixes[
 
 // Rules returns the rules in force.
 func (s *State) Rules() Rules { return s.rules }
+
+// HoldsIncident says whether an incident can still change; one that is archived
+// cannot.
+func (s *State) HoldsIncident(id string) bool { return s.incidents.Get(id) != nil }
 
 // Fates returns how many alert objects were disposed of how; their sum is Received.
 func (s *State) Fates() (received uint64, fates map[correlator.Fate]uint64, released uint64) {
@@ -269,7 +274,7 @@ func (s *State) decide(d correlator.Decision) {
 		a := d.Assessment
 		doc, c := itsm.Open(itsm.Opening{
 			ID: d.ID, Title: a.Title, Severity: string(a.Severity), Impact: a.Impact, Urgency: a.Urgency,
-			Derivation: a.Derived, OpenedBy: itsm.System, Onset: a.Onset, Why: d.Why,
+			Derivation: a.Derived, OpenedBy: itsm.System, Onset: a.Onset, Why: d.Why, Since: d.Since,
 		}, s.now)
 		s.take(doc, a, &c)
 		s.incidents.Put(d.ID, &incident{Doc: *doc})
@@ -295,6 +300,13 @@ func (s *State) decide(d correlator.Decision) {
 		})
 	case correlator.IncidentFiring:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.Unrestore(s.now) })
+	case correlator.IncidentSplit:
+		s.with(d.From, func(i *itsm.Incident) itsm.Change {
+			return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "split", Actor: itsm.System, Text: fmt.Sprintf("%d alerts left for %s: %s", d.Alerts, d.Into, d.Why)}}}
+		})
+		s.with(d.Into, func(i *itsm.Incident) itsm.Change {
+			return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "split", Actor: itsm.System, Text: fmt.Sprintf("its %d alerts were part of %s until now", d.Alerts, d.From)}}}
+		})
 	case correlator.IncidentQuiet:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change {
 			c := i.AutoResolve(d.Recovered, time.Duration(s.rules.Correlation.HoldDown), s.now)
@@ -326,9 +338,10 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 		i.Title = a.Title
 	}
 	i.Severity, i.Alerts, i.Active = string(a.Severity), a.Alerts, a.Active
-	i.CIs, i.Services = a.CIs, merged(a.Services, s.desk.ServicesOn(a.CIs))
-	if !a.Onset.IsZero() && a.Onset.Before(i.Onset) {
-		i.Onset = a.Onset
+	i.CIs = a.CIs
+	services := merged(a.Services, s.desk.ServicesOn(a.CIs))
+	if i.OpenedBy != itsm.System { // what a person said of it stays
+		services = merged(services, i.Services)
 	}
 	if a.SeenBefore != i.SeenBefore {
 		i.Mended = s.howMended(a.SeenBefore)
@@ -336,6 +349,8 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 			c.Entries = append(c.Entries, itsm.Entry{At: s.now, Kind: "seen", Actor: itsm.System, Text: "what helped in " + a.SeenBefore + ": " + i.Mended})
 		}
 	}
+	c.Add(i.Affect(services, s.now))
+	c.Add(i.Begin(a.Onset, s.now))
 	c.Add(i.Recur(a.SeenBefore, s.now))
 	i.Page, i.PageWhy = a.Page, a.PageWhy
 	i.Causes = make([]itsm.Cause, len(a.Causes))
@@ -386,12 +401,14 @@ func (s *State) commit(id string, c itsm.Change) {
 		i.Entries++
 		s.emit(TimelineRow{id, i.Entries, s.pos, e})
 	}
-	service := ""
-	if len(i.Services) > 0 {
-		service = i.Services[0]
+	if where := i.Team + "/" + strings.Join(i.Services, "/"); where != x.Where {
+		x.Where = where
+		if !slices.ContainsFunc(c.Measures, func(m itsm.Measure) bool { return m.Of == "" }) {
+			c.Measures = append(c.Measures, itsm.Measure{Name: itsm.MMoved})
+		}
 	}
 	for _, m := range c.Measures {
-		s.measure(MeasureRow{Record: id, Priority: i.Priority, Service: service, Team: i.Team, Measure: m})
+		s.measure(MeasureRow{Record: id, Priority: i.Priority, Services: i.Services, Team: i.Team, Measure: m})
 	}
 	switch {
 	case i.State == itsm.Resolved:

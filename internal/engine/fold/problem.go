@@ -79,7 +79,7 @@ func (s *State) joinProblem(problem, id, actor, why string) {
 		if i.Doc.Problem == problem {
 			return
 		}
-		p.Priority = min(p.Priority, i.Doc.Priority)
+		c.Add(p.Graver(i.Doc.Priority, id, s.now))
 		if p.ResolvedAt != nil && i.Doc.OpenedAt.After(*p.ResolvedAt) {
 			c.Add(p.Return(id, s.now))
 		}

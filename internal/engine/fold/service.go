@@ -99,6 +99,11 @@ func (s *State) outages(i *itsm.Incident, c *itsm.Change) {
 		row := s.services.Get(v.Name)
 		was := row != nil && slices.Contains(row.Down, i.ID)
 		is := i.Live() && (was || slices.Contains(i.Services, v.Name) && v.Outage(i.Priority))
+		if is && was && i.Reopened == 0 && i.Onset.Before(row.Since) { // it began earlier than was known
+			row.Since = i.Onset
+			s.services.Touch(v.Name)
+			c.Measures = append(c.Measures, itsm.Measure{Name: itsm.MMoved, Of: v.Name, From: i.Onset})
+		}
 		if is == was {
 			continue
 		}
@@ -127,6 +132,7 @@ func (s *State) goDown(name string, row *service, id string, from time.Time, c *
 	row.Down = append(row.Down, id)
 	if from.Before(row.Since) {
 		row.Since = from
+		c.Measures = append(c.Measures, itsm.Measure{Name: itsm.MMoved, Of: name, From: from})
 	}
 	s.services.Touch(name)
 }

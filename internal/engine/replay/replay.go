@@ -209,7 +209,7 @@ func NewCollector() *Collector {
 func (c *Collector) Take(f fold.Effect) {
 	switch b := f.Body.(type) {
 	case fold.PutAlert:
-		c.alerts[b.Alert.ID] = b.Alert
+		c.alerts[b.Alert.ID] = b.Onto(c.alerts[b.Alert.ID])
 	case fold.PutIncident:
 		c.incidents[b.Incident.ID] = b.Incident
 	case fold.PutProblem:

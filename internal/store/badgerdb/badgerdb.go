@@ -62,10 +62,10 @@ func Open(o Options) (*DB, error) {
 		WithDetectConflicts(false). // one committer: nothing to conflict with
 		WithNumVersionsToKeep(1).
 		WithCompression(options.Snappy).
-		WithBlockCacheSize(16 << 20).
-		WithIndexCacheSize(16 << 20).
-		WithMemTableSize(32 << 20).
-		WithNumMemtables(4).
+		WithBlockCacheSize(8 << 20).
+		WithIndexCacheSize(8 << 20).
+		WithMemTableSize(16 << 20).
+		WithNumMemtables(3).
 		WithNumLevelZeroTables(5).
 		WithNumLevelZeroTablesStall(30).
 		WithNumCompactors(2).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"runtime/debug"
 	"slices"
 
@@ -75,11 +76,11 @@ func (db *DB) commitLoop() {
 func (db *DB) commitBatch(first *job) (leftover *job) {
 	txn := db.b.NewTransaction(false)
 	defer txn.Discard()
-	b := &batch{base: reader{txn}, writes: map[string][]byte{}}
+	b := &batch{base: reader{txn}}
 	var joined []*job
 	var refused []refusal
 	for j := first; j != nil; j = db.next(len(joined) + len(refused)) {
-		t := &tx{batch: b, own: map[string][]byte{}, onDisk: !db.b.Opts().InMemory}
+		t := &tx{batch: b, own: map[string]write{}, onDisk: !db.b.Opts().InMemory}
 		err := j.ctx.Err()
 		if err == nil {
 			err = protect(j.f, t)
@@ -142,12 +143,12 @@ func (db *DB) write(b *batch) error {
 	}
 	txn := db.b.NewTransaction(true)
 	defer txn.Discard()
-	for k, v := range b.writes {
+	for _, w := range b.writes {
 		var err error
-		if v == nil {
-			err = txn.Delete([]byte(k))
+		if w.value == nil {
+			err = txn.Delete(w.key)
 		} else {
-			err = txn.SetEntry(badger.NewEntry([]byte(k), v))
+			err = txn.SetEntry(badger.NewEntry(w.key, w.value))
 		}
 		if err != nil {
 			return fmt.Errorf("collect transaction: %w", err)
@@ -170,10 +171,13 @@ func protect(f func(store.Tx) error, t *tx) (err error) {
 	return f(t)
 }
 
-// batch is what the closures that joined so far wrote. A nil value deletes.
+// write is one key's new value; nil deletes it.
+type write struct{ key, value []byte }
+
+// batch is what the closures that joined so far wrote.
 type batch struct {
 	base   reader
-	writes map[string][]byte
+	writes map[string]write
 	bytes  int64
 	after  []func()
 }
@@ -181,8 +185,10 @@ type batch struct {
 func (b *batch) count() int64 { return int64(len(b.writes)) }
 
 func (b *batch) take(t *tx) {
-	for k, v := range t.own {
-		b.writes[k] = v
+	if b.writes == nil {
+		b.writes = t.own // mostly one closure writes nearly all
+	} else {
+		maps.Copy(b.writes, t.own)
 	}
 	b.bytes += t.bytes
 	b.after = append(b.after, t.after...)
@@ -194,7 +200,7 @@ const entryOverhead = 32
 // tx is one closure's view: its own writes over the batch's over the snapshot.
 type tx struct {
 	batch  *batch
-	own    map[string][]byte
+	own    map[string]write
 	bytes  int64
 	onDisk bool
 	after  []func()
@@ -217,9 +223,9 @@ func (t *tx) set(key, value []byte) error {
 	}
 	k := string(key)
 	if old, ok := t.own[k]; ok {
-		t.bytes -= t.weigh(k, old)
+		t.bytes -= t.weigh(k, old.value)
 	}
-	t.own[k] = value
+	t.own[k] = write{key, value}
 	t.bytes += t.weigh(k, value)
 	return nil
 }
@@ -236,9 +242,9 @@ func (t *tx) weigh(key string, value []byte) int64 {
 func (t *tx) OnCommit(f func()) { t.after = append(t.after, f) }
 
 func (t *tx) Get(key []byte) ([]byte, bool, error) {
-	for _, m := range []map[string][]byte{t.own, t.batch.writes} {
-		if v, ok := m[string(key)]; ok {
-			return slices.Clone(v), v != nil, nil
+	for _, m := range []map[string]write{t.own, t.batch.writes} {
+		if w, ok := m[string(key)]; ok {
+			return slices.Clone(w.value), w.value != nil, nil
 		}
 	}
 	return t.batch.base.Get(key)
@@ -286,14 +292,14 @@ func (t *tx) Scan(from, to []byte, reverse bool) iter.Seq2[store.Pair, error] {
 func (t *tx) pending(from, to []byte, reverse bool) []store.Pair {
 	in := func(k string) bool { return k >= string(from) && (to == nil || k < string(to)) }
 	var out []store.Pair
-	for k, v := range t.own {
+	for k, w := range t.own {
 		if in(k) {
-			out = append(out, store.Pair{Key: []byte(k), Value: slices.Clone(v)})
+			out = append(out, store.Pair{Key: []byte(k), Value: slices.Clone(w.value)})
 		}
 	}
-	for k, v := range t.batch.writes {
+	for k, w := range t.batch.writes {
 		if _, mine := t.own[k]; !mine && in(k) {
-			out = append(out, store.Pair{Key: []byte(k), Value: slices.Clone(v)})
+			out = append(out, store.Pair{Key: []byte(k), Value: slices.Clone(w.value)})
 		}
 	}
 	slices.SortFunc(out, func(a, b store.Pair) int {

@@ -42,6 +42,52 @@ func documents(t *testing.T, b Backend) {
 	}
 }
 
+// encodeNew: what is made without a look at the store equals what Put makes of it,
+// can be put again, and can be changed and deleted like any other.
+func encodeNew(t *testing.T, b Backend) {
+	c := store.NewCollection("d", func(d doc) string { return d.ID },
+		store.Index[doc]{Name: "name", Keys: func(d doc) [][]byte { return store.Keys(d.Name) }},
+		store.Index[doc]{Name: "tag", Keys: func(d doc) [][]byte { return eachTag(d.Tags) }})
+	x := doc{ID: "a", Name: "x", Tags: []string{"t", "u"}}
+	plain, made := b.Open(t), b.Open(t)
+	putDocs(t, plain, c, x)
+	pairs, err := c.EncodeNew(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		update(t, made, func(tx store.Tx) error {
+			for _, p := range pairs {
+				if err := tx.Put(p.Key, p.Value); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		equal(t, "stored", all(t, made), all(t, plain))
+	}
+	putDocs(t, made, c, doc{ID: "a", Name: "y", Tags: []string{"u"}})
+	putDocs(t, plain, c, doc{ID: "a", Name: "y", Tags: []string{"u"}})
+	equal(t, "changed", all(t, made), all(t, plain))
+	for _, id := range []string{"", strings.Repeat("i", 2000)} {
+		_, err := c.EncodeNew(doc{ID: id})
+		wantKind(t, err, fault.Invalid)
+	}
+	only := store.NewCollection("u", func(d doc) string { return d.ID },
+		store.Index[doc]{Name: "name", Unique: true, Keys: func(d doc) [][]byte { return store.Keys(d.Name) }})
+	if _, err := only.EncodeNew(x); err == nil {
+		t.Fatal("a unique key was given away without a look at who holds it")
+	}
+}
+
+func eachTag(tags []string) [][]byte {
+	out := make([][]byte, len(tags))
+	for i, x := range tags {
+		out[i] = store.Key(x)
+	}
+	return out
+}
+
 // indexOrder: the bytes of keys must sort as their parts do.
 func indexOrder(t *testing.T, b Backend) {
 	now := time.Date(2026, 11, 21, 6, 40, 14, 123, time.UTC)

@@ -47,6 +47,7 @@ func Run(t *testing.T, b Backend) {
 		{"a closed database says so", closed},
 		{"close waits for readers", closeWaits},
 		{"documents are created, read, replaced and deleted", documents},
+		{"a new document is what a put of it would be", encodeNew},
 		{"an index is in the order of its keys", indexOrder},
 		{"partial and multi-valued indexes", partialAndMulti},
 		{"a unique key is held by one", unique},

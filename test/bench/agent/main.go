@@ -8,6 +8,7 @@ package main
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -25,6 +26,7 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/config"
 )
 
 func main() {
@@ -251,7 +253,34 @@ type receiver struct {
 	mu    sync.Mutex
 	sizes []int64
 	plain []int64 // of envelopes without data
+	wire  []int64 // of those, with the headers of HTTP
+	// schedule is what it tells agents, as the real server does.
+	schedule report.Schedule
 }
+
+// metered counts what comes in over a connection, headers too.
+type metered struct {
+	net.Conn
+	read, told int64
+}
+
+func (m *metered) Read(b []byte) (int, error) {
+	n, err := m.Conn.Read(b)
+	m.read += int64(n)
+	return n, err
+}
+
+type meteredListener struct{ net.Listener }
+
+func (l meteredListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &metered{Conn: c}, nil
+}
+
+type meterKey struct{}
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	count := &counter{r: q.Body}
@@ -276,11 +305,13 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	}
 	r.mu.Lock()
 	r.sizes = append(r.sizes, count.n)
+	m := q.Context().Value(meterKey{}).(*metered)
 	if !data && len(e.Changes) == 0 {
-		r.plain = append(r.plain, count.n)
+		r.plain, r.wire = append(r.plain, count.n), append(r.wire, m.read-m.told)
 	}
+	m.told = m.read
 	r.mu.Unlock()
-	_ = json.NewEncoder(w).Encode(report.Reply{CI: "bench"})
+	_ = json.NewEncoder(w).Encode(report.Reply{CI: "bench", Schedule: r.schedule})
 }
 
 type counter struct {
@@ -302,9 +333,13 @@ func loops(agent, work string, span time.Duration) error {
 	if err != nil {
 		return err
 	}
-	taken := &receiver{}
-	server := &http.Server{Handler: taken, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = server.Serve(l) }()
+	agents := config.Default().Agents
+	seconds := func(d config.Duration) int { return int(d.Std() / time.Second) }
+	taken := &receiver{schedule: report.Schedule{SampleSeconds: seconds(agents.SampleInterval), ReportSeconds: seconds(agents.ReportInterval), FullSeconds: seconds(agents.FullInterval)}}
+	server := &http.Server{Handler: taken, ReadHeaderTimeout: 10 * time.Second, ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, meterKey{}, c)
+	}}
+	go func() { _ = server.Serve(meteredListener{l}) }()
 	defer server.Close()
 	token := filepath.Join(work, "token")
 	if err := os.WriteFile(token, []byte("bench\n"), 0o600); err != nil {
@@ -358,7 +393,7 @@ func loops(agent, work string, span time.Duration) error {
 	taken.mu.Lock()
 	defer taken.mu.Unlock()
 	if len(taken.sizes) > 0 {
-		fmt.Printf("\nsent: first report %d B; %d reports in all; unchanged ones: %v B\n", taken.sizes[0], len(taken.sizes), taken.plain)
+		fmt.Printf("\nschedule: %+v\nsent: first report %d B; %d reports in all; unchanged ones %v B, with HTTP's headers %v B\n", taken.schedule, taken.sizes[0], len(taken.sizes), taken.plain, taken.wire)
 	}
 	return nil
 }

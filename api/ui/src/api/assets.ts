@@ -23,16 +23,16 @@ export function useMerges() {
   return usePaged<Schemas['Merge']>(['tasks', 'merges'], (cursor) => must(api.GET('/api/v1/merges', { params: { query: { limit: 50, cursor } } })));
 }
 export function useViews() {
-  return useQuery({ queryKey: ['views'], queryFn: () => must(api.GET('/api/v1/views')) });
+  return useQuery({ queryKey: ['views'], queryFn: () => must(api.GET('/api/v1/views', { params: { query: { limit: 1000 } } })) });
 }
 export function useQuality() {
   return useQuery({ queryKey: ['cis', 'quality'], queryFn: () => must(api.GET('/api/v1/quality')) });
 }
 export function useEndings(q: string | undefined, within: string) {
-  return useQuery({ queryKey: ['cis', 'endings', q, within], queryFn: () => must(api.GET('/api/v1/endings', { params: { query: { q, within } } })) });
+  return useQuery({ queryKey: ['cis', 'endings', q, within], queryFn: () => must(api.GET('/api/v1/endings', { params: { query: { q, within, limit: 1000 } } })) });
 }
 export function useServices(q?: string) {
-  return useQuery({ queryKey: ['services', q], queryFn: () => must(api.GET('/api/v1/services', { params: { query: { q: q || undefined } } })) });
+  return useQuery({ queryKey: ['services', q], queryFn: () => must(api.GET('/api/v1/services', { params: { query: { q: q || undefined, limit: 1000 } } })) });
 }
 export function useProposals(enabled: boolean) {
   return useQuery({ queryKey: ['services', 'proposals'], enabled, queryFn: () => must(api.GET('/api/v1/service-proposals', { params: { query: { limit: 20 } } })) });
@@ -44,7 +44,7 @@ export function useSinglePoints(id: string) {
   return useQuery({ queryKey: ['ci', id, 'single-points'], queryFn: () => must(api.GET('/api/v1/cis/{id}/single-points', { params: { path: { id } } })) });
 }
 export function useDiff(id: string, other: { with?: string; at?: string; with_at?: string }, enabled: boolean) {
-  return useQuery({ queryKey: ['ci', id, 'diff', other], enabled, retry: false, queryFn: () => must(api.GET('/api/v1/cis/{id}/diff', { params: { path: { id }, query: other } })) });
+  return useQuery({ queryKey: ['ci', id, 'diff', other], enabled, retry: false, queryFn: () => must(api.GET('/api/v1/cis/{id}/diff', { params: { path: { id }, query: { ...other, limit: 1000 } } })) });
 }
 
 /** Sends a CSV file; with dryRun nothing is changed. */

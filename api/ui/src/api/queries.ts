@@ -191,7 +191,7 @@ export function useVerb(id: string) {
 }
 
 export function useSources() {
-  return useQuery({ queryKey: ['sources'], queryFn: () => must(api.GET('/api/v1/sources')), refetchInterval: 30_000 });
+  return useQuery({ queryKey: ['sources'], queryFn: () => must(api.GET('/api/v1/sources', { params: { query: { limit: 1000 } } })), refetchInterval: 30_000 });
 }
 export function useStatus() {
   return useQuery({ queryKey: ['status'], queryFn: () => must(api.GET('/api/v1/status')), refetchInterval: 10_000 });

@@ -115,9 +115,9 @@ export interface paths {
         };
         /**
          * List every received alert with its fate
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: bound (yes or no); canonical; ci (id or name); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); fingerprint; held (yes: waits now); id; incident; name (alertname); receipts; received (time of the last receipt); severity; source; started (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; label.NAME.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: attached_at (time); binding.ci; binding.class; binding.everywhere (yes or no); binding.evidence; binding.label; binding.name; binding.score; binding.value; bound (yes or no); canonical; ci (id or name); clamped (yes or no); ends_at (time); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); final_fate (incident, duplicate, resolve, suppressed, held, invalid); final_why; fingerprint; first_received (time); generator_url; held (yes: waits now); id; incident; last_received (time); name (alertname); onset (time); receipts; received (time of the last receipt); severity (critical, error, warning, info); source; started (time); starts_at (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; annotations.NAME; label.NAME; labels.NAME.
          *
-         *     Order (sort): -fate, -id, -name, -received, -severity, -started, -status, fate, id, name, received, severity, started, status; without it -id.
+         *     Order (sort): a field of the list; a minus turns it round. Without it -id.
          *
          *     Role: viewer.
          */
@@ -159,9 +159,9 @@ export interface paths {
         };
         /**
          * Every privileged act, newest first
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: actor; at (time); kind; record; refused (yes or no); remote; verb.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: actor; after; args; at (time); before; kind; position; record; refused (yes, no, or the reason); remote; verb.
          *
-         *     Order (sort): -at, at; without it -at.
+         *     Order (sort): a field of the list; a minus turns it round. Without it -at.
          *
          *     Role: manager.
          */
@@ -345,7 +345,11 @@ export interface paths {
         };
         /**
          * What differs between an item and another one, or itself at another time
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: field; new; old.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it field.
+         *
+         *     Role: viewer.
          */
         get: operations["diff-ci"];
         put?: never;
@@ -406,6 +410,10 @@ export interface paths {
         /**
          * What changed on an item, newest first
          * @description Fields are attribute names; label.NAME; ci.name and the like for the rest of the item; software:TYPE/NAME for installed versions; relation:TYPE for edges; liveness.
+         *
+         *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: at (time); ci; field; id; new; old; source.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -at.
          *
          *     Role: viewer.
          */
@@ -511,7 +519,11 @@ export interface paths {
         };
         /**
          * What an item needs and has only once, worst first
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: class; criticality; cuts; hops; id; liveness; name; via.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -cuts.
+         *
+         *     Role: viewer.
          */
         get: operations["list-single-points"];
         put?: never;
@@ -551,7 +563,11 @@ export interface paths {
         };
         /**
          * Purchase prices added up by a field and currency
-         * @description Role: viewer.
+         * @description Filter (q): the inventory's query language, e.g. `class:host os:debian software:openssl<3.0.14 owner:team-a seen<24h not tag:lab`. Terms stand side by side and all must hold; or and parentheses are there; FIELD:* means any value; * in a value is any text; a bare word is looked for in names, aliases and addresses. Errors name the place. /api/v1/classes lists classes and fields.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it group.
+         *
+         *     Role: viewer.
          */
         get: operations["list-costs"];
         put?: never;
@@ -593,7 +609,11 @@ export interface paths {
         };
         /**
          * What ends: warranties, support, certificates, contracts; what is over comes first
-         * @description Role: viewer.
+         * @description Filter (q): the inventory's query language, e.g. `class:host os:debian software:openssl<3.0.14 owner:team-a seen<24h not tag:lab`. Terms stand side by side and all must hold; or and parentheses are there; FIELD:* means any value; * in a value is any text; a bare word is looked for in names, aliases and addresses. Errors name the place. /api/v1/classes lists classes and fields.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it date.
+         *
+         *     Role: viewer.
          */
         get: operations["list-endings"];
         put?: never;
@@ -657,9 +677,9 @@ export interface paths {
         };
         /**
          * List incidents
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); closed (time); hold; id; impact; merged_into; onset (time); opened (time); opened_by; priority (1 critical to 5 planning); problem; reopened; resolved (time); seen_before (yes, no or an incident); service; severity; state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; urgency.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); acknowledged_at (time); acknowledged_by; active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); cis; closed (time); closed_at (time); derivation; description; entries; handoffs; hold (caller, problem, vendor, change); hold_reason; id; impact; known_error (yes or no); major (yes or no); merged_into; onset (time); opened (time); opened_at (time); opened_by; overridden (yes or no); priority (1 critical to 5 planning); problem; recurred (yes or no); reopened; resolution; resolved (time); resolved_at (time); resolved_by; responded_at (time); responded_by; restored_at (time); revision; seen_before (yes, no or an incident); service; services; severity (critical, error, warning, info); state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; titled (yes or no); urgency; work_started_at (time); workaround; roles.NAME.
          *
-         *     Order (sort): -alerts, -assignee, -opened, -priority, -resolved, -severity, -state, -title, alerts, assignee, attention, opened, priority, resolved, severity, state, title; without it -opened.
+         *     Order (sort): a field of the list, attention; a minus turns it round. Without it -opened.
          *
          *     attention lists open ones only: unacknowledged first, then by priority, oldest first.
          *
@@ -1211,7 +1231,11 @@ export interface paths {
         };
         /**
          * List maintenance windows, newest first; open ones by their begin
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: cis; created_at (time); created_by; ends_at (time); entries; id; query; revision; services; starts_at (time); state (planned, active, ended, canceled); summary; suppressed.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -id.
+         *
+         *     Role: viewer.
          */
         get: operations["list-maintenance"];
         put?: never;
@@ -1341,7 +1365,11 @@ export interface paths {
         };
         /**
          * Items that were made one; each can be taken back
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: actor; at (time); id; survivor; undone_at (time).
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it id.
+         *
+         *     Role: viewer.
          */
         get: operations["list-merges"];
         put?: never;
@@ -1385,9 +1413,9 @@ export interface paths {
         };
         /**
          * List problems
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: assignee; id; incidents; known_error (yes or no); last (time of the last incident); opened (time); priority; state (new, assess, root_cause, fix, resolved, closed; open is the first four); title.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: assignee; closed_at (time); description; entries; fix; id; incidents; known_error (yes or no); last (time of the last incident); last_incident_at (time); opened (time); opened_at (time); opened_by; priority; reopened; resolved_at (time); revision; root_cause; signature; state (new, assess, root_cause, fix, resolved, closed; open is the first four); team; title; why; workaround.
          *
-         *     Order (sort): -incidents, -last, -opened, -priority, -state, -title, incidents, last, opened, priority, state, title; without it -opened.
+         *     Order (sort): a field of the list; a minus turns it round. Without it -opened.
          *
          *     Role: viewer.
          */
@@ -1763,7 +1791,11 @@ export interface paths {
         };
         /**
          * What was received and could not be read, newest first
-         * @description Role: responder.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: at (time); raw; reason; source.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -at.
+         *
+         *     Role: responder.
          */
         get: operations["list-quarantine"];
         put?: never;
@@ -1802,8 +1834,12 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Services that could be composed of what runs together
-         * @description Role: viewer.
+         * Services that could be composed of what runs together, largest first
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: calls; class; members; name; names; why.
+         *
+         *     Order (sort): a field of the list, largest; a minus turns it round. Without it largest.
+         *
+         *     Role: viewer.
          */
         get: operations["list-service-proposals"];
         put?: never;
@@ -1824,6 +1860,10 @@ export interface paths {
         /**
          * Services with their health
          * @description Configured services, items of class business_service and application, services with a criticality, and what open incidents name.
+         *
+         *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: availability_objective; class; criticality; id; incidents; name; open_incidents; owner; priority; state (ok, degraded, down); team.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it name.
          *
          *     Role: viewer.
          */
@@ -1889,7 +1929,13 @@ export interface paths {
         };
         /**
          * Installed products with versions and numbers of hosts
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: hosts; name; type; version (any that is installed).
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it name.
+         *
+         *     A single word is a part of the product's name, or a pattern of the whole with *.
+         *
+         *     Role: viewer.
          */
         get: operations["list-software"];
         put?: never;
@@ -1909,7 +1955,11 @@ export interface paths {
         };
         /**
          * Senders of alerts with their health
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: last_heard_at (time); source; state (never, healthy, silent).
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it source.
+         *
+         *     Role: viewer.
          */
         get: operations["list-sources"];
         put?: never;
@@ -1975,7 +2025,11 @@ export interface paths {
         };
         /**
          * What the inventory saw and does not decide alone: clones, conflicts, proposals
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: ci; count; done; done_at (time); evidence.ci; evidence.cloned; evidence.outcome; evidence.reimaged (yes or no); evidence.rule; id; kind; last_at (time); opened_at (time); others; seen.addresses; seen.agent_id; seen.cloud; seen.container (yes or no); seen.container_id; seen.disks; seen.fqdn; seen.hostname; seen.machine_id; seen.macs; seen.parent_hint; seen.product_uuid; seen.serial; seen.vendor; summary.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it id.
+         *
+         *     Role: viewer.
          */
         get: operations["list-tasks"];
         put?: never;
@@ -2016,6 +2070,10 @@ export interface paths {
         /**
          * List tokens
          * @description Credentials of joined agents are left out unless agents is true.
+         *
+         *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: ci; created_at (time); created_by; expired (yes or no); expires_at (time); id; last_used_at (time); name; role (viewer, responder, manager, admin, ingest, agent); source; user.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it id.
          *
          *     Role: admin.
          */
@@ -2061,7 +2119,11 @@ export interface paths {
         };
         /**
          * List people
-         * @description Role: manager.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: created_at (time); created_by; disabled (yes or no); display; name; password (yes or no); role (viewer, responder, manager, admin).
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it name.
+         *
+         *     Role: manager.
          */
         get: operations["list-users"];
         put?: never;
@@ -2113,7 +2175,11 @@ export interface paths {
         };
         /**
          * Saved lists
-         * @description Role: viewer.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: columns; name; owner; q; sort.
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it name.
+         *
+         *     Role: viewer.
          */
         get: operations["list-views"];
         put?: never;
@@ -4239,6 +4305,14 @@ export interface operations {
     "diff-ci": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
                 /** @description The other item; without it the same one */
                 with?: string;
                 /** @description Time of the first; without it now */
@@ -4347,6 +4421,10 @@ export interface operations {
     "list-ci-history": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -4518,6 +4596,14 @@ export interface operations {
     "list-single-points": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
                 hops?: number;
             };
             header?: never;
@@ -4580,8 +4666,14 @@ export interface operations {
     "list-costs": {
         parameters: {
             query?: {
-                /** @description Only items that match */
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
                 q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
                 /** @description owner, team, location, class, ... */
                 by?: string;
             };
@@ -4646,8 +4738,14 @@ export interface operations {
     "list-endings": {
         parameters: {
             query?: {
-                /** @description Only items that match */
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
                 q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
                 /** @description How far to look: 90d, 52w */
                 within?: string;
                 /** @description Only these date fields, separated by commas */
@@ -4935,6 +5033,10 @@ export interface operations {
     "list-incident-alerts": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -5283,6 +5385,10 @@ export interface operations {
     "list-incident-notifications": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -5541,6 +5647,10 @@ export interface operations {
     "list-incident-timeline": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -5781,6 +5891,10 @@ export interface operations {
     "list-maintenance": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -6001,6 +6115,10 @@ export interface operations {
     "list-maintenance-timeline": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -6037,6 +6155,10 @@ export interface operations {
     "list-merges": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -6435,6 +6557,10 @@ export interface operations {
     "list-problem-incidents": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -6705,6 +6831,10 @@ export interface operations {
     "list-problem-timeline": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -6848,6 +6978,10 @@ export interface operations {
     "list-quarantine": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -6913,7 +7047,14 @@ export interface operations {
     "list-service-proposals": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
                 limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -6944,8 +7085,14 @@ export interface operations {
     "list-services": {
         parameters: {
             query?: {
-                /** @description Part of the name, or state:down, state:degraded, state:ok */
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
                 q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -7074,12 +7221,14 @@ export interface operations {
     "list-software": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
                 cursor?: string;
-                /** @description Part of the product's name, or a pattern with * */
-                q?: string;
                 /** @description Ecosystem: deb, rpm, npm, ... */
                 type?: string;
                 /** @description Only hosts that match this query of items */
@@ -7113,7 +7262,16 @@ export interface operations {
     };
     "list-sources": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7241,6 +7399,10 @@ export interface operations {
     "list-tasks": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -7312,6 +7474,10 @@ export interface operations {
     "list-tokens": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -7412,6 +7578,10 @@ export interface operations {
     "list-users": {
         parameters: {
             query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
                 /** @description Most items of a page */
                 limit?: number;
                 /** @description next of the page before */
@@ -7575,7 +7745,16 @@ export interface operations {
     };
     "list-views": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -35,7 +35,7 @@ export function EditCi({ c, close }: { c: CiDetail; close: () => void }) {
         <form className="stack" onSubmit={(e) => { e.preventDefault(); save.mutate(undefined); }}>
           <div className="form-grid">
             {fields.map((f, n) => {
-              const props = { label: label(f.name), value: v[f.name] ?? before[f.name] ?? '', error: why(f.name), ...(n === 0 ? { 'data-autofocus': true } : {}) };
+              const props = { label: label(f.name), value: v[f.name] ?? before[f.name] ?? '', error: why(f.name), autoFocus: n === 0 };
               const set = (x: string) => setV((o) => ({ ...o, [f.name]: x }));
               return f.values?.length ? (
                 <Select key={f.name} {...props} clearable data={f.values} value={props.value || null} onChange={(x) => set(x ?? '')} />
@@ -152,9 +152,8 @@ export function HealthTab({ c }: { c: CiDetail }) {
   if (!q.data) return <Loading lines={5} />;
   const h = q.data;
   return (
-    <div className="detail">
-      <div>
-        <Card title="What is in trouble on its way" id="troubled" flush extra={<span className={`chip ${tone[h.status] ?? ''}`}>{h.status}</span>}>
+    <div className="split even">
+        <Card title="What is in trouble on its way" id="troubled" flush extra={<span className={`chip ${tone[h.status] ?? ''}`}>{h.status === 'ok' ? 'ok' : `${h.status} by what it needs`}</span>}>
           {(h.troubled ?? []).length === 0 ? (
             <State icon="check" title="Nothing it needs is in trouble">{count(h.checked, 'item')} looked at.</State>
           ) : (
@@ -180,10 +179,7 @@ export function HealthTab({ c }: { c: CiDetail }) {
             </ul>
           )}
         </Card>
-      </div>
-      <div>
         <Availability name={c.name} />
-      </div>
     </div>
   );
 }

@@ -23,7 +23,7 @@ export function Views({ q }: { q: string }) {
     <>
       <Menu position="bottom-end" width={260}>
         <Menu.Target>
-          <button type="button" className="toggle row" style={{ gap: 6 }}>Views</button>
+          <Button variant="default">Views</Button>
         </Menu.Target>
         <Menu.Dropdown>
           {items.length === 0 && <Menu.Label>No list is saved yet</Menu.Label>}

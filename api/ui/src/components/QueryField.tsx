@@ -105,7 +105,7 @@ export function QueryField({ value, onChange, onCommit, onClear, placeholder, he
         />
       </Combobox.Target>
       <Combobox.Dropdown>
-        <Combobox.Options aria-label="How the query may go on" mah={280} style={{ overflowY: 'auto' }}>
+        <Combobox.Options aria-label="How the query may go on" className="options">
           {proposals.map((p) => (
             <Combobox.Option key={p} value={p}>
               <code>{p}</code>

@@ -203,6 +203,7 @@ function Palette({ help }: { help: () => void }) {
       query={query}
       onQueryChange={setQuery}
       lockScroll={false}
+      attributes={{ content: { 'aria-label': 'Search and commands' } }}
       overlayProps={{ blur: 0, backgroundOpacity: 0.35 }}
       shortcut={['mod + K']}
       limit={14}
@@ -219,7 +220,7 @@ function Shortcuts({ opened, close }: { opened: boolean; close: () => void }) {
   const [on, setOn] = useState(keysOn());
   const groups: [string, [string, string][]][] = [
     ['Everywhere', [['Ctrl K', 'Search and commands'], ['?', 'This help'], ['/', 'Go to the filter'], ...[...places, ...settings].map((p): [string, string] => [p.keys!, p.label])]],
-    ['Lists', [['j / ↓', 'Next row'], ['k / ↑', 'Previous row'], ['Enter / o', 'Open the row'], ['Home / End', 'First, last row'], ['c', 'Open by hand (Now), plan (Maintenance)'], ['e', 'Edit (an item)']]],
+    ['Lists', [['j / ↓', 'Next row'], ['k / ↑', 'Previous row'], ['Enter / o', 'Open the row'], ['Home / End', 'First, last row'], ['c', 'Open by hand (Now, Problems), plan (Maintenance)'], ['e', 'Edit (an item)']]],
     ['Incident', [['a', 'Acknowledge'], ['s', 'Assign'], ['h', 'Hold'], ['u', 'Resume'], ['r', 'Resolve'], ['n', 'Note'], ['e', 'Edit title or priority'], ['m', 'Merge'], ['p', 'Split'], ['M', 'Declare major, or take it back'], ['c', 'Close'], ['o', 'Reopen'], ['x', 'Cancel'], ['v', 'Review'], ['b', 'Back to the list']]],
   ];
   return (

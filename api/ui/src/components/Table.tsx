@@ -1,6 +1,6 @@
 import { Menu } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
 import { useLocation } from 'wouter';
 import { download, toCsv } from '../lib/csv';
 import { useKeys } from '../lib/keys';
@@ -65,7 +65,13 @@ export function Table<T>(p: TableProps<T>) {
   const [params, setParams] = useUrlState();
   const [, go] = useLocation();
   const scroller = useRef<HTMLDivElement>(null);
-  const [active, setActive] = useState(0);
+  const [active, setActiveIndex] = useState(0);
+  // The row that the reader is on, by its key: a list that is read anew may have it elsewhere.
+  const on = useRef<{ key?: string; held: boolean }>({ held: false });
+  const setActive = (i: number) => {
+    on.current.key = p.rows.items[i] && p.rowKey(p.rows.items[i]);
+    setActiveIndex(i);
+  };
   const narrow = useNarrow(scroller);
 
   const chosen = params.get('cols')?.split(',') ?? savedColumns(p.name);
@@ -95,12 +101,35 @@ export function Table<T>(p: TableProps<T>) {
     if (p.rows.more && !p.rows.loadingMore && last >= items.length - 40) p.rows.loadMore?.();
   }, [last, items.length, p.rows.more, p.rows.loadingMore]);
 
+  const rowAt = (i: number) => scroller.current?.querySelector<HTMLElement>(`tr[data-index="${i}"]`);
   const focusRow = (i: number) => {
     const next = Math.max(0, Math.min(items.length - 1, i));
     setActive(next);
+    on.current.held = true;
     if (!p.short) virtual.scrollToIndex(next, { align: 'auto' });
-    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`tr[data-index="${next}"]`)?.focus({ preventScroll: !p.short }));
+    // At once where it is drawn: the next key may come before the next frame.
+    rowAt(next)?.focus({ preventScroll: !p.short });
+    requestAnimationFrame(() => on.current.held && rowAt(next)?.focus({ preventScroll: !p.short }));
   };
+  // During a storm rows move under the reader: the focus stays on the same record.
+  useLayoutEffect(() => {
+    const { key, held } = on.current;
+    if (key === undefined) return;
+    const now = items.findIndex((r) => p.rowKey(r) === key);
+    if (now >= 0 && now !== active) setActiveIndex(now);
+    if (held && document.activeElement === document.body) rowAt(now >= 0 ? now : Math.min(active, items.length - 1))?.focus({ preventScroll: true });
+  }, [items]);
+  useEffect(() => {
+    const elsewhere = (e: Event) => {
+      on.current.held = !!scroller.current?.contains(e.target as Node);
+    };
+    document.addEventListener('focusin', elsewhere);
+    document.addEventListener('pointerdown', elsewhere);
+    return () => {
+      document.removeEventListener('focusin', elsewhere);
+      document.removeEventListener('pointerdown', elsewhere);
+    };
+  }, []);
   const open = (i: number) => {
     const to = items[i] && p.href?.(items[i]);
     if (to) go(to);
@@ -266,7 +295,7 @@ function ColumnChoice<T>({ name, all, shown, set }: { name: string; all: Column<
           <Icon name="columns" size={14} /> Columns
         </button>
       </Menu.Target>
-      <Menu.Dropdown>
+      <Menu.Dropdown className="options" tabIndex={0} aria-label="Columns">
         {all
           .filter((c) => c.width !== 'lead')
           .map((c) => (

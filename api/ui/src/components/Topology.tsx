@@ -5,7 +5,7 @@ import { layered } from '../lib/layout';
 import { words } from '../lib/text';
 import { useWidth } from '../lib/width';
 
-const size = { width: 122, height: 38, gapX: 10, gapY: 34 };
+const size = { width: 134, height: 38, gapX: 10, gapY: 34 };
 
 /** A picture of a small part of the estate: what needs others stands above what it needs. */
 export function Topology({ graph, causes, affected, self, label }: { graph: Graph; causes?: Set<string>; affected?: Set<string>; self?: string; label: string }) {

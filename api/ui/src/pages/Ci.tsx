@@ -57,7 +57,7 @@ export default function Ci({ id, tab = 'facts' }: { id: string; tab?: string }) 
           {manager && <Button variant="default" onClick={() => setDialog('edit')} aria-keyshortcuts="e">Edit<span className="btn-key" aria-hidden="true">e</span></Button>}
           {manager && <Button variant="default" onClick={() => setDialog('merge')}>Merge</Button>}
           {responder && <Button variant="default" onClick={() => setDialog('plan')}>Plan maintenance</Button>}
-          {(c.class === 'host' || business.has(c.class)) && <a className="toggle" href={`/api/v1/cis/${encodeURIComponent(id)}/sbom`} download={`${c.name}.cdx.json`} title="CycloneDX 1.6">SBOM</a>}
+          {(c.class === 'host' || business.has(c.class)) && <Button component="a" variant="default" href={`/api/v1/cis/${encodeURIComponent(id)}/sbom`} download={`${c.name}.cdx.json`} title="Its software bill, CycloneDX 1.6">SBOM</Button>}
         </div>
       </div>
       <div className="meta">

@@ -15,6 +15,7 @@ import { useKeys } from '../lib/keys';
 import { count, words } from '../lib/text';
 import { duration, known, Time } from '../lib/time';
 import { useTitle } from '../lib/title';
+import { NewProblem } from './NewProblem';
 import { VerbDialog } from './VerbDialog';
 
 /** The verbs that have a button, in order, with their keys. */
@@ -248,6 +249,8 @@ function Clocks({ i }: { i: Doc }) {
 
 /** What was like it: the one that the correlator recognised, the problem's others, and those with the same cause. */
 function Similar({ i }: { i: Doc }) {
+  const may = useMay('responder');
+  const [opening, setOpening] = useState(false);
   const cause = i.causes[0]?.name;
   const q = useQuery({
     queryKey: ['incidents', 'similar', i.id, cause, i.problem],
@@ -257,7 +260,8 @@ function Similar({ i }: { i: Doc }) {
   });
   const others = (q.data ?? []).filter((o) => o.id !== i.id).slice(0, 6);
   return (
-    <Card title="Seen before" id="similar" extra={i.problem && <Link href={`/problems/${i.problem}`} className="small">{i.problem}</Link>}>
+    <Card title="Seen before" id="similar" extra={i.problem ? <Link href={`/problems/${i.problem}`} className="small">{i.problem}</Link> : may && <Button size="compact-xs" variant="default" onClick={() => setOpening(true)}>Open a problem</Button>}>
+      {opening && <NewProblem incidents={[i.id]} close={() => setOpening(false)} />}
       {i.seen_before && (
         <p style={{ marginBottom: others.length ? 10 : 0 }}>
           Same cause and alerts as <Link href={`/incidents/${i.seen_before}`}>{i.seen_before}</Link>.
@@ -269,7 +273,7 @@ function Similar({ i }: { i: Doc }) {
             <li key={o.id} className="small">
               <Link href={`/incidents/${o.id}`}>{o.title}</Link>
               <div className="muted">
-                {o.id} · <Time at={o.opened_at} /> {o.resolution && `· ${o.resolution}`}
+                {o.id} · <Time at={o.opened_at} /> {o.resolution && <>· mended by: {o.resolution}</>}
               </div>
             </li>
           ))}
@@ -306,7 +310,7 @@ function AffectedTopology({ i }: { i: Doc }) {
   const graph = useGraph(centre ?? '', 4, !!centre);
   const part = useMemo(() => {
     if (!graph.data || !centre) return undefined;
-    const keep = between(centre, [...(i.cis ?? []), ...i.causes.slice(0, 3).map((c) => c.ci)], graph.data.nodes, graph.data.edges, 18);
+    const keep = between(centre, [...(i.cis ?? []), ...i.causes.slice(0, 3).map((c) => c.ci)], graph.data.nodes, graph.data.edges, 14);
     const nodes = graph.data.nodes.filter((n) => keep.has(n.id));
     return { nodes, edges: graph.data.edges.filter((e) => keep.has(e.from) && keep.has(e.to)) };
   }, [graph.data, centre, i]);

@@ -1,13 +1,16 @@
 import { Button } from '@mantine/core';
+import { useState } from 'react';
 import { Link } from 'wouter';
-import { fetchProblems, readAll, useProblems, type Problem } from '../api/queries';
+import { fetchProblems, readAll, useMay, useProblems, type Problem } from '../api/queries';
 import { Priority, StateChip, Toggle } from '../components/bits';
 import { FilterText, FilterToggle, terms } from '../components/Filter';
 import { State } from '../components/State';
 import { Table, type Column } from '../components/Table';
 import { useTitle } from '../lib/title';
 import { Time } from '../lib/time';
+import { useKeys } from '../lib/keys';
 import { useUrlState } from '../lib/url';
+import { NewProblem } from './NewProblem';
 
 const columns: Column<Problem>[] = [
   { id: 'priority', label: 'Priority', width: 'fit', sort: 'priority', first: true, bare: true, cell: (p) => <Priority value={p.priority} />, text: (p) => p.priority },
@@ -35,11 +38,15 @@ export default function Problems() {
   const show = params.get('show') ?? 'open';
   const list = { q: terms(params.get('q'), show === 'open' && 'state:open', params.get('known') && 'known_error:yes'), sort: params.get('sort') ?? '-opened' };
   const rows = useProblems(list);
+  const may = useMay('responder');
+  const [creating, setCreating] = useState(false);
+  useKeys({ c: may ? () => setCreating(true) : undefined });
   const filtered = params.get('q') || params.get('known');
   return (
     <div className="page fill">
       <div className="page-head">
         <h1 className="grow">Problems</h1>
+        {may && <Button variant="default" onClick={() => setCreating(true)}>Open by hand<span className="btn-key">c</span></Button>}
       </div>
       <div className="filters">
         <FilterText placeholder="Filter: db1, incidents>3, known_error:yes" />
@@ -72,6 +79,7 @@ export default function Problems() {
           )
         }
       />
+      {creating && <NewProblem close={() => setCreating(false)} />}
     </div>
   );
 }

@@ -47,7 +47,7 @@ export default function Quality() {
           <div>
             <Card title="What is missing most" id="missing">
               {Object.keys(q.data.missing).length === 0 ? <p className="muted">Every required field has a value.</p> : (
-                <dl className="facts">
+                <dl className="facts roomy">
                   {Object.entries(q.data.missing).sort(([, a], [, b]) => b - a).slice(0, 20).map(([f, n]) => (
                     <div key={f} style={{ display: 'contents' }}>
                       <dt>{label(f)}</dt>

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { Link } from 'wouter';
-import { fetchSoftware, readAll, useCis, useSoftware, type Product } from '../api/queries';
+import { fetchSoftware, quoted, readAll, useCis, useSoftware, type Product } from '../api/queries';
 import { Card, CiLink } from '../components/bits';
 import { FilterQuery, FilterText } from '../components/Filter';
 import { Failed, Loading, State } from '../components/State';
@@ -54,7 +54,7 @@ export default function Software() {
 
 function Versions({ name, type }: { name: string; type: string }) {
   const [params] = useUrlState();
-  const q = useSoftware({ q: name, type });
+  const q = useSoftware({ q: quoted(name), type });
   const p = q.items.find((x) => x.name === name && x.type === type);
   const chosen = params.get('version') ?? p?.versions[0]?.version;
   if (q.error) return <Failed page error={q.error} retry={q.retry} />;

@@ -117,7 +117,7 @@ export function VerbDialog({ verb, incident, alerts, act, close, done }: Props) 
           </fieldset>
         )}
         {(verb === 'reopen' || verb === 'cancel' || verb === 'merge' || verb === 'split' || verb === 'major' || verb === 'minor' || reweighed) && (
-          <TextInput label="Why" required={reweighed} value={v.reason ?? ''} onChange={(e) => set('reason')(e.currentTarget.value)} error={fault?.fields.reason} />
+          <TextInput label="Why" {...(verb === 'reopen' || verb === 'cancel' || verb === 'major' || verb === 'minor' ? { 'data-autofocus': true } : {})} required={reweighed} value={v.reason ?? ''} onChange={(e) => set('reason')(e.currentTarget.value)} error={fault?.fields.reason} />
         )}
         {(verb === 'assign' || verb === 'hold') && <Textarea label="Note" autosize minRows={2} value={v.note ?? ''} onChange={(e) => set('note')(e.currentTarget.value)} />}
         {fault && (

@@ -1,0 +1,216 @@
+package correlator
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// How well an alert fits a group, signal by signal, and how that is told.
+
+// fit is how well an alert fits a group, signal by signal.
+type fit struct {
+	g                              *group
+	time, place, class, age, habit float64
+	via                            string // the suspect that both point at
+	beside                         string // an item of the group that the alert's item is joined to
+}
+
+const (
+	// settled is how long after the middle of its alerts a failure has done most of
+	// what it does.
+	settled = 25 * time.Minute
+	// earlyFade and lateFade are minutes by which an alert is too early or too late
+	// for each unit of evidence against it.
+	earlyFade = 6.0
+	lateFade  = 12.0
+	// What the class and the habit of an alert say is not independent of the rest,
+	// so it counts in part.
+	sameKind   = 0.8
+	newKind    = 0.5
+	habitShare = 0.5
+)
+
+func (f fit) total() float64 { return quantise(f.time + f.place + f.class + f.age + f.habit) }
+
+// sight is an alert as groups look at it: what does not depend on the group is
+// worked out once.
+type sight struct {
+	c            *canonical
+	reaches      []reach
+	near         []neighbour
+	broad        bool
+	class        string
+	share        float64 // of the class among all alerts that are not of a given incident
+	habit        float64
+	elsewhere    float64 // how many alerts a minute come otherwise
+	cluster      string
+	clusterShare float64 // of the alert's cluster among all items
+}
+
+func (s *State) sight(c *canonical) *sight {
+	v := &sight{c: c, broad: broad(c), class: classOf(c), elsewhere: s.aloneRate() + failureRate, cluster: clusterOf(c)}
+	v.share = s.classShare(v.class)
+	if x, _ := s.habitual(c); x > 1 {
+		v.habit = -habitShare * math.Log(x)
+	}
+	if !v.broad {
+		v.reaches = s.reachesOf(c)
+		v.near = s.g.neighbours(s.itemOf(c))
+	}
+	if v.cluster != "" {
+		v.clusterShare = float64(s.g.clusterSize[v.cluster]+1) / float64(s.size()+1)
+	}
+	return v
+}
+
+// fitness weighs an alert against a group.
+func (s *State) fitness(v *sight, g *group) fit {
+	f := fit{g: g, habit: v.habit}
+	f.time = math.Log(s.pace(g) / v.elsewhere)
+	w, unknown, _ := s.posterior(g)
+	ratio := unknown
+	if len(v.reaches) > 0 {
+		s.fill(v.reaches)
+		var most float64
+		for i, x := range g.Suspects {
+			if w[i] < 1e-4 {
+				continue
+			}
+			p := w[i] * (stray + (1-stray)*s.scratch[x.at])
+			ratio += p
+			if p > most {
+				most, f.via = p, x.CI
+			}
+		}
+	} else {
+		ratio = v.sharesCluster(g)
+	}
+	adjacent, beside := s.adjacency(v, g)
+	if ratio < adjacent {
+		f.via, f.beside = "", beside
+	}
+	f.place = math.Log(max(0.7*ratio+adjacentShare*adjacent, 1e-3))
+	f.class = v.classFit(g)
+	// An alert older than the failure is no effect of it.
+	if early := g.Onset.Sub(v.c.Onset); early > 2*time.Minute {
+		f.age = -min(4, early.Minutes()/earlyFade)
+	}
+	// What a failure does, it does soon: what comes long after the bulk is another matter.
+	if late := s.now.Sub(g.Middle) - settled; late > 0 && len(g.Members) > 1 {
+		f.age = -min(5, late.Minutes()/lateFade)
+	}
+	return f
+}
+
+// adjacentShare is how much of belief says that failures go from item to item
+// along relations, whatever their first cause: it holds where the cause is unknown
+// and where relations to it are missing.
+const adjacentShare = 0.3
+
+// adjacency is how much likelier than chance the alert's item is as the next one
+// of the group, because items next to it alert already.
+func (s *State) adjacency(v *sight, g *group) (ratio float64, beside string) {
+	if len(g.items) == 0 || v.broad {
+		return 0, ""
+	}
+	var sum float64
+	if g.items[s.itemOf(v.c)] > 0 {
+		sum, beside = 2, v.c.Binding.CI
+	}
+	for _, n := range v.near {
+		if g.items[n.at] == 0 {
+			continue
+		}
+		sum += n.share
+		if beside == "" {
+			beside = s.g.ids[n.at]
+		}
+	}
+	return sum * float64(s.size()) / float64(len(g.items)+1), beside
+}
+
+// broad says whether an alert names no item but at most a place that holds many.
+func broad(c *canonical) bool {
+	b := c.Binding
+	switch {
+	case b == nil || b.Class == "cluster":
+		return true
+	case b.Class == "namespace":
+		// The namespace of a scrape job is where the watched thing lives, all over
+		// the cluster; that of kube-state-metrics' objects is their own.
+		if job := c.Labels.Get("job"); job != "" && job != "kube-state-metrics" {
+			return true
+		}
+		return slices.Contains(platform, b.Name[strings.LastIndexByte(b.Name, '/')+1:])
+	}
+	return b.Everywhere
+}
+
+// sharesCluster compares how much of a group is of the alert's cluster with how
+// much of everything is.
+func (v *sight) sharesCluster(g *group) float64 {
+	if v.cluster == "" {
+		return 0.5
+	}
+	in := (float64(g.Clusters[v.cluster]) + v.clusterShare) / (float64(len(g.Members)) + 1)
+	return min(in/v.clusterShare, 8)
+}
+
+func clusterOf(c *canonical) string { return first(c.Labels, "cluster", "k8s_cluster") }
+
+// classFit is how much likelier the alert's class is in the group than elsewhere.
+func (v *sight) classFit(g *group) float64 {
+	n, k := float64(len(g.Members)), float64(g.Classes[v.class])
+	// How varied the group is says how likely a class is that it has not had.
+	variety := max(0.3, float64(len(g.Classes))/math.Log(2+n))
+	if k == 0 {
+		return math.Log(variety/(n+variety)) * newKind
+	}
+	return max(0, math.Log((k+variety*v.share)/(n+variety)/v.share)) * sameKind
+}
+
+// evidence tells a fit in sentences.
+func (s *State) evidence(c *canonical, f fit) []Evidence {
+	var out []Evidence
+	g := f.g
+	out = append(out, Evidence{"time", fmt.Sprintf("%d alerts of it came within the last minutes; %.1f alerts an hour come alone here", len(g.Members), s.aloneRate()*60), quantise(f.time)})
+	if c.Binding != nil {
+		text := "nothing known connects " + c.Binding.Name + " with its likely cause"
+		if f.via != "" && f.place > 0 {
+			if f.via == c.Binding.CI {
+				text = c.Binding.Name + " is a likely cause of it"
+			} else if way := s.g.way(c.Binding.CI, f.via, c.Complaint); way != "" {
+				text = way + ", a likely cause of it"
+			} else {
+				text = c.Binding.Name + " needs " + s.g.name(f.via) + ", a likely cause of it"
+			}
+		}
+		if f.beside == c.Binding.CI {
+			text = "it has alerts about " + c.Binding.Name + " already"
+		} else if f.beside != "" {
+			text = c.Binding.Name + " " + s.g.relationWord(c.Binding.CI, f.beside) + " " + s.g.name(f.beside) + ", which alerts too"
+		}
+		out = append(out, Evidence{"topology", text, quantise(f.place)})
+	}
+	class := classOf(c)
+	if n := g.Classes[class]; n > 0 {
+		out = append(out, Evidence{"class", fmt.Sprintf("%d of its %d alerts are %s too", n, len(g.Members), class), quantise(f.class)})
+	} else {
+		out = append(out, Evidence{"class", "no other alert of it is " + class, quantise(f.class)})
+	}
+	if f.age < 0 {
+		text := "it is older than the failure"
+		if c.Onset.After(g.Onset) {
+			text = "it comes long after most of its alerts"
+		}
+		out = append(out, Evidence{"age", text, quantise(f.age)})
+	}
+	if f.habit < 0 {
+		_, n := s.habitual(c)
+		out = append(out, Evidence{"habit", fmt.Sprintf("it came alone %d times before", n), quantise(f.habit)})
+	}
+	return out
+}

@@ -6,7 +6,7 @@ GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 # Of the Alertmanager that `make bench-peers` measures beside.
 AM_VERSION ?= v0.34.2
 
-.PHONY: help build ui run test bench bench-peers bench-agent lint fmt clean
+.PHONY: scenarios help build ui run test bench bench-peers bench-agent lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ test: ## install what the tests need (as root or with CI=true, else say what), t
 	go test -timeout 20m ./...
 	scripts/test-ui
 	scripts/test-tutorial
+
+scenarios: ## real faults in a small real estate of network namespaces; wants root, takes minutes
+	scripts/test-deps
+	WATCHBILL_SCENARIOS=1 go test -count=1 -v -timeout 10m ./test/scenarios
 
 bench: ## every benchmark: read the ratios, not the absolute figures
 	go test -run '^$$' -bench . -benchmem ./...

@@ -111,6 +111,7 @@ func (a *API) problemRoutes() {
 		{"reopen", "It was not mended", takes[reasonArgs, ProblemRecord]},
 		{"known_error", "The cause or a workaround is known; shown on each incident of it", takes[knownArgs, ProblemRecord]},
 		{"workaround", "What helps until the cause is mended; shown on each incident of it", takes[aroundArgs, ProblemRecord]},
+		{"software", "Bind it to a version: it resolves when that has arrived everywhere, and reopens where it is taken back", takes[softwareArgs, ProblemRecord]},
 		{"assign", "Give it to a person or a team", takes[assignArgs, ProblemRecord]},
 		{"notes", "Write on the timeline", takes[textArgs, ProblemRecord]},
 		{"link", "An incident belongs to it", takes[linkArgs, ProblemRecord]},
@@ -152,6 +153,14 @@ type (
 	aroundArgs struct {
 		Workaround string `json:"workaround" minLength:"1" maxLength:"20000"`
 		Note       string `json:"note,omitempty" maxLength:"20000"`
+	}
+	softwareArgs struct {
+		Product   string   `json:"product" minLength:"1" maxLength:"300" doc:"A package, or the service or workload that is deployed"`
+		Ecosystem string   `json:"ecosystem,omitempty" maxLength:"30" doc:"Whose rules order its versions: deb, rpm, apk, npm, pypi, ..."`
+		FixedIn   string   `json:"fixed_in" minLength:"1" maxLength:"200" doc:"The first version without the defect"`
+		Items     []string `json:"items,omitempty" maxItems:"500" nullable:"false" doc:"Ids of the items that need it; without any, the suspected causes of its incidents"`
+		Reason    string   `json:"reason,omitempty" maxLength:"2000"`
+		Note      string   `json:"note,omitempty" maxLength:"20000"`
 	}
 	linkArgs struct {
 		Incident string `json:"incident" minLength:"1" maxLength:"200"`

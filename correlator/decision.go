@@ -191,6 +191,8 @@ type IncidentCleared struct {
 	ID        string
 	At        time.Time // when the last alert ended
 	Recovered bool
+	// After is the last change on what it is about while it went on, if there was one.
+	After *SuspectChange
 }
 
 // IncidentFiring: an alert came back before the hold-down was over.

@@ -17,6 +17,10 @@ type window struct {
 	EndsAt   time.Time `json:"ends_at"`
 	Summary  string    `json:"summary"`
 	Over     bool      `json:"over,omitempty"` // in the grace after its end
+	// Observed work was seen, not announced: it explains only what clears soon.
+	Observed bool `json:"observed,omitempty"`
+	// Down says that the item itself goes down with it: a reboot.
+	Down bool `json:"down,omitempty"`
 	// Group holds what it suppressed. It is never open and never found by alerts'
 	// items: only this file looks at it.
 	Group group     `json:"group"`
@@ -44,8 +48,8 @@ func (s *State) maintenance(_ event.Event, m *event.Maintenance) {
 	old := s.windows.Get(key)
 	if m.Canceled {
 		if old != nil {
+			s.windows.Delete(key) // first: it must not take its alerts again
 			s.release(old, "the maintenance was cancelled")
-			s.windows.Delete(key)
 		}
 		return
 	}
@@ -62,6 +66,11 @@ func (s *State) maintenance(_ event.Event, m *event.Maintenance) {
 
 func (s *State) windowDue(key string) {
 	w := s.windows.Get(key)
+	if w.Observed {
+		s.windows.Delete(key)
+		s.release(w, fmt.Sprintf("still firing %s after %s", w.EndsAt.Sub(w.StartsAt), w.Summary))
+		return
+	}
 	if !w.Over {
 		w.Over = true
 		s.windows.Touch(key)
@@ -118,6 +127,9 @@ func (s *State) planned(c *canonical) (*window, string, float64) {
 	var bestOdds float64
 	for _, k := range s.windows.Keys() {
 		w := s.windows.Get(k)
+		if w.Observed && (c.Severity == Critical && !w.Down || c.Onset.Before(w.StartsAt.Add(-observedEarly))) {
+			continue
+		}
 		if s.now.Before(w.StartsAt) || w.Over && c.Onset.After(w.EndsAt) {
 			continue
 		}
@@ -147,6 +159,9 @@ func (s *State) plannedBy(c *canonical, w *window) (string, float64) {
 	}
 	if strength >= plainlyPlanned {
 		text := fmt.Sprintf("maintenance of %s until %s: %s", s.g.name(via), until, w.Summary)
+		if w.Observed {
+			text = fmt.Sprintf("%s on %s, awaited until %s", w.Summary, s.g.name(via), until)
+		}
 		if c.Binding.CI != via {
 			if way := s.g.way(c.Binding.CI, via, c.Complaint); way != "" {
 				text += " (" + way + ")"
@@ -154,7 +169,7 @@ func (s *State) plannedBy(c *canonical, w *window) (string, float64) {
 		}
 		return text, 6 + strength
 	}
-	if len(w.Group.Members) == 0 {
+	if len(w.Group.Members) == 0 || w.Observed {
 		return "", 0 // nothing shows of the work yet: too little to go by
 	}
 	adjacent, _ := s.adjacency(v, &w.Group)

@@ -205,6 +205,7 @@ type likeness struct {
 	classes float64 // kinds of alerts, the rare ones first
 	causes  float64 // suspects, by how much they are suspected
 	items   float64 // places
+	known   float64 // what the shared kinds of alerts tell together
 	alone   bool    // one of them is a single alert
 	sibling string  // why another item counts as the same place
 }
@@ -213,17 +214,20 @@ type likeness struct {
 // pairs of incidents of the recordings in docs/recurrence.md, each set judged by
 // what the others taught. They are rounded: nothing hangs on the second digit.
 const (
-	alikeBase    = -3.5
-	alikeClasses = 3.9
-	alikeCauses  = 1.2
-	alikeItems   = 2.6
-	alikeAlone   = -4.9
+	alikeBase    = -4.5
+	alikeClasses = 3.6
+	alikeCauses  = 1.1
+	alikeItems   = 2.4
+	alikeAlone   = -4.0
+	alikeKnown   = 1.9
 	// alikeFrom is the probability from which an earlier incident is pointed at, and
 	// sureAlike that from which a second time is a problem already.
 	alikeFrom = 0.6
 	sureAlike = 0.6
 	// leastKnown is what the shared kinds of alerts must tell together, in nats.
 	leastKnown = 1.2
+	// wellKnown is from where they tell all that they can.
+	wellKnown = 4.0
 	// minCauses and minItems are the least of causes or items that two incidents must share: kinds
 	// of alerts alone say what fails, not that the same thing does.
 	minCauses, minItems = 0.3, 0.25
@@ -235,7 +239,7 @@ func (l likeness) probability() float64 {
 	if l.sibling != "" {
 		causes, items = 1, 0.35
 	}
-	x := alikeBase + alikeClasses*l.classes + alikeCauses*causes + alikeItems*items
+	x := alikeBase + alikeClasses*l.classes + alikeCauses*causes + alikeItems*items + alikeKnown*l.known
 	if l.alone {
 		x += alikeAlone
 	}
@@ -281,6 +285,7 @@ func (s *State) alike(a, b *profile) (likeness, bool) {
 	var known float64
 	var rarest, missed float64
 	l.classes, known, rarest, missed = s.classLikeness(a, b)
+	l.known = min(known, wellKnown) / wellKnown
 	if known < leastKnown {
 		return l, false
 	}
@@ -469,4 +474,28 @@ func (s *State) settle(g *group) {
 		s.emit(ProblemOpened{first.Problem, first.Title, root, slices.Clone(first.Members),
 			fmt.Sprintf("%d incidents of one kind within %s, the last with probability %.2f", first.Count, window, g.Alike)})
 	}
+}
+
+// recovery is the last change on what an incident is about, or on its suspected
+// causes, while it was going on: what its end may be owed to.
+func (s *State) recovery(g *group) *SuspectChange {
+	on := map[string]bool{}
+	for _, c := range g.Last.Causes {
+		on[c.CI] = true
+	}
+	for _, c := range g.Last.CIs {
+		on[c] = true
+	}
+	var last *SuspectChange
+	for _, k := range s.changes.Keys() {
+		c := s.changes.Get(k)
+		if on[c.CI] && c.At.After(g.OpenedAt) && !c.At.After(s.now) && (last == nil || c.At.After(last.At)) {
+			last = &c.SuspectChange
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	x := *last
+	return &x
 }

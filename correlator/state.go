@@ -118,6 +118,8 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 		s.change(e, b)
 	case *event.Maintenance:
 		s.maintenance(e, b)
+	case *event.Silence:
+		s.silence(e, b)
 	case *event.Liveness:
 		s.liveness(b)
 	}
@@ -194,6 +196,7 @@ func (s *State) change(e event.Event, c *event.Change) {
 		key = s.seq("change")
 	}
 	s.changes.Put(key, &ch)
+	s.observe(key, c, ch.SuspectChange)
 	s.schedule(dueChange, key, &ch.Due, at.Add(changeMemory))
 }
 

@@ -86,10 +86,14 @@ type Incident struct {
 	Active     int             `json:"active_alerts"`
 	Problem    string          `json:"problem,omitempty"`
 	SeenBefore string          `json:"seen_before,omitempty"`
-	Recurred   bool            `json:"recurred,omitempty"`    // SeenBefore was set once: it counts as a recurrence
-	Workaround string          `json:"workaround,omitempty"`  // of the known problem
-	KnownError bool            `json:"known_error,omitempty"` // the problem's cause is known
-	MergedInto string          `json:"merged_into,omitempty"`
+	// Mended is what helped in SeenBefore, as far as is remembered.
+	Mended string `json:"seen_before_mended,omitempty"`
+	// Recovery is the change that its recovery followed, if one did.
+	Recovery   *SuspectChange `json:"recovery_change,omitempty"`
+	Recurred   bool           `json:"recurred,omitempty"`    // SeenBefore was set once: it counts as a recurrence
+	Workaround string         `json:"workaround,omitempty"`  // of the known problem
+	KnownError bool           `json:"known_error,omitempty"` // the problem's cause is known
+	MergedInto string         `json:"merged_into,omitempty"`
 	// Page is "always" or "never" where a rule or a teaching decides whether people
 	// are told, PageWhy which one.
 	Page    string `json:"page,omitempty"`

@@ -36,8 +36,14 @@ type Maintenance struct {
 	CreatedBy  string    `json:"created_by"`
 	CreatedAt  time.Time `json:"created_at"`
 	Suppressed int       `json:"suppressed"` // alerts so far that it kept from opening incidents
-	Entries    int       `json:"entries"`
-	Revision   uint64    `json:"revision"`
+	// Expected are the items whose alerts it was expected to suppress, by name, at
+	// most awaitedMost of ExpectedItems; Unexpected those that alerted beside them.
+	Expected        []Awaited `json:"expected,omitempty"`
+	ExpectedItems   int       `json:"expected_items"`
+	Unexpected      []Awaited `json:"unexpected,omitempty"`
+	UnexpectedItems int       `json:"unexpected_items"`
+	Entries         int       `json:"entries"`
+	Revision        uint64    `json:"revision"`
 }
 
 // MaintenanceArgs plan a window, or move its times.
@@ -113,7 +119,7 @@ func (m *Maintenance) Turn(now time.Time) Change {
 	}
 	if m.State == WindowActive && !now.Before(m.EndsAt) {
 		m.State = WindowEnded
-		c.say(now, "state", System, "ended; %d alerts were suppressed", m.Suppressed)
+		c.say(now, "state", System, "ended; %s", m.outcome())
 	}
 	return c
 }
@@ -153,7 +159,7 @@ func (m *Maintenance) Apply(verb Verb, a MaintenanceArgs, actor string, now time
 		c.say(now, "state", actor, "canceled%s", because(a.Reason))
 	case End:
 		m.State, m.EndsAt = WindowEnded, now
-		c.say(now, "state", actor, "ended early%s; %d alerts were suppressed", because(a.Reason), m.Suppressed)
+		c.say(now, "state", actor, "ended early%s; %s", because(a.Reason), m.outcome())
 	case Extend:
 		if err := timesOf(m.StartsAt, a.EndsAt.UTC(), now); err != nil {
 			return c, err

@@ -36,6 +36,7 @@ type Problem struct {
 	Workaround  string       `json:"workaround,omitempty"`
 	RootCause   string       `json:"root_cause,omitempty"`
 	Fix         string       `json:"fix,omitempty"`
+	Software    *Software    `json:"software,omitempty"` // the version that mends it
 	Assignee    string       `json:"assignee,omitempty"`
 	Team        string       `json:"team,omitempty"`
 	Incidents   int          `json:"incidents"` // how many; the incidents name their problem
@@ -62,11 +63,11 @@ const (
 )
 
 var problemLegal = map[ProblemState][]Verb{
-	ProblemNew:       {StartAssess, KnownError, SetWorkaround, Assign, Note, Edit, Link, Unlink},
-	ProblemAssess:    {StartRootCause, Resolve, KnownError, SetWorkaround, Assign, Note, Edit, Link, Unlink},
-	ProblemRootCause: {StartFix, Resolve, KnownError, SetWorkaround, Assign, Note, Edit, Link, Unlink},
-	ProblemFix:       {Resolve, StartRootCause, KnownError, SetWorkaround, Assign, Note, Edit, Link, Unlink},
-	ProblemResolved:  {Close, Reopen, KnownError, SetWorkaround, Note, Edit, Link, Unlink},
+	ProblemNew:       {StartAssess, KnownError, SetWorkaround, Assign, Note, Edit, BindSoftware, Link, Unlink},
+	ProblemAssess:    {StartRootCause, Resolve, KnownError, SetWorkaround, Assign, Note, Edit, BindSoftware, Link, Unlink},
+	ProblemRootCause: {StartFix, Resolve, KnownError, SetWorkaround, Assign, Note, Edit, BindSoftware, Link, Unlink},
+	ProblemFix:       {Resolve, StartRootCause, KnownError, SetWorkaround, Assign, Note, Edit, BindSoftware, Link, Unlink},
+	ProblemResolved:  {Close, Reopen, KnownError, SetWorkaround, Note, Edit, BindSoftware, Link, Unlink},
 	ProblemClosed:    {Reopen, Note, Link, Unlink},
 }
 
@@ -96,6 +97,12 @@ type ProblemArgs struct {
 	Assignee    string `json:"assignee,omitempty"`
 	Team        string `json:"team,omitempty"`
 	Revision    uint64 `json:"revision,omitempty"`
+	// software: what mends it, and where that is needed; without items on the
+	// suspected causes of its incidents.
+	Product   string   `json:"product,omitempty"`
+	Ecosystem string   `json:"ecosystem,omitempty"`
+	FixedIn   string   `json:"fixed_in,omitempty"`
+	Items     []string `json:"items,omitempty"`
 }
 
 // OpenProblem begins a problem at now.
@@ -173,6 +180,8 @@ func (p *Problem) act(c *Change, verb Verb, a ProblemArgs, actor string, verify 
 		if strings.TrimSpace(a.Note) == "" {
 			return fault.Invalidf("note", "is empty")
 		}
+	case BindSoftware:
+		return p.bind(c, a, actor, now)
 	case Edit:
 		return p.edit(c, a, actor, now)
 	}

@@ -163,7 +163,10 @@ func incidentReport(w io.Writer, i api.Incident, alerts []api.Alert, timeline []
 	r.field("closed", "%s", stampOf(i.ClosedAt))
 	r.field("services", "%s", strings.Join(i.Services, ", "))
 	r.field("problem", "%s%s", i.Problem, prefixed("; workaround: ", i.Workaround))
-	r.field("seen before", "%s", i.SeenBefore)
+	r.field("seen before", "%s%s", i.SeenBefore, prefixed("; what helped then: ", i.Mended))
+	if c := i.Recovery; c != nil {
+		r.field("recovered", "after %s on %s at %s", c.Summary, c.Name, stamp(c.At))
+	}
 	r.field("merged into", "%s", i.MergedInto)
 	r.field("possible now", "%s", strings.Join(i.Legal, ", "))
 	if i.Description != "" {

@@ -14,9 +14,9 @@ import (
 )
 
 type alertCmd struct {
-	List alertListCmd `cmd:"" help:"List every received alert with its fate, newest first."`
-	Show alertShowCmd `cmd:"" help:"Show one alert: binding, fate, evidence."`
-
+	List       alertListCmd  `cmd:"" help:"List every received alert with its fate, newest first."`
+	Show       alertShowCmd  `cmd:"" help:"Show one alert: binding, fate, evidence."`
+	Hygiene    hygieneCmd    `cmd:"" help:"Which rules cost attention without being of use."`
 	Quarantine quarantineCmd `cmd:"" help:"What was received and could not be read, newest first."`
 }
 
@@ -74,6 +74,33 @@ func fateOf(a api.Alert) string {
 		return string(a.Fate)
 	}
 	return string(a.Fate) + "→" + string(a.FinalFate)
+}
+
+type hygieneCmd struct {
+	Days int `name:"days" default:"30" placeholder:"N" help:"Look at the last N days (${default})."`
+	show
+	remote
+}
+
+// Run implements kong's command.
+func (c *hygieneCmd) Run(io streams) error {
+	return showOne(c.remote, c.show, io, fmt.Sprintf("/api/v1/hygiene?days=%d", c.Days), func(h correlator.HygieneReport) error {
+		fmt.Fprintf(io.out, "%d alerts since %s\n\n", h.Alerts, stamp(h.Since))
+		t := newTable(io.out, "RULE", "ALERTS", "INCIDENTS", "ACTED", "HELD", "FINDINGS")
+		for _, r := range h.Rules {
+			t.row(cut(r.Rule, 40), fmt.Sprint(r.Alerts), fmt.Sprint(r.Incidents), fmt.Sprint(r.Acted), fmt.Sprint(r.Held), r.Text)
+		}
+		if err := t.end(); err != nil {
+			return err
+		}
+		if len(h.Together) > 0 {
+			fmt.Fprintf(io.out, "\nAlways together: one rule, or an inhibition, may be enough\n")
+		}
+		for _, p := range h.Together {
+			fmt.Fprintf(io.out, "  %s, in %d incidents\n", oneLine(strings.Join(p.Rules, " and ")), p.Incidents)
+		}
+		return nil
+	})
 }
 
 type alertShowCmd struct {

@@ -251,7 +251,7 @@ func (d packageDiff) facts() []event.Change {
 			continue
 		}
 		for _, c := range g {
-			x := event.Change{Type: kind, Version: c.new}
+			x := event.Change{Type: kind, Version: c.new, Product: c.name}
 			switch kind {
 			case report.ChangePackageInstalled:
 				x.Summary = fmt.Sprintf("%s %s installed", c.name, c.new)

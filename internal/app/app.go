@@ -169,6 +169,9 @@ func (s *server) open(ctx context.Context) (err error) {
 	s.life.background("housekeeping", s.failed, s.housekeeping)
 	s.life.background("liveness", s.failed, s.watchLiveness)
 	s.life.background("coverage", s.failed, s.coverage)
+	if err := s.watchSilences(s.cfg.Ingest.Alertmanagers); err != nil {
+		return err
+	}
 	s.serve(l)
 	s.welcome(started)
 	return nil

@@ -70,9 +70,15 @@ func (c CMDB) validate() (l fault.List) {
 			fields[f.Name] = true
 		}
 	}
+	return append(l, servers("cmdb.prometheus", c.Prometheus)...)
+}
+
+// servers checks how other programs' APIs are reached.
+func servers(field string, list []Prometheus) (l fault.List) {
+	bad := func(field, format string, args ...any) { l = append(l, fault.Invalidf(field, format, args...)) }
 	seen := map[string]bool{}
-	for i, p := range c.Prometheus {
-		path := fmt.Sprintf("cmdb.prometheus[%d]", i)
+	for i, p := range list {
+		path := fmt.Sprintf("%s[%d]", field, i)
 		switch u, err := url.Parse(p.URL); {
 		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 			bad(path+".url", "want an address such as http://prometheus:9090, got %q", p.URL)

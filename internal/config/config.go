@@ -104,6 +104,8 @@ type Storage struct {
 type Ingest struct {
 	MaxBodyMiB int64 `yaml:"max_body_mib"`
 	MaxBacklog int   `yaml:"max_backlog"` // undecided events above which 503 is answered
+	// Alertmanagers are asked for their silences: what is silenced is not sent.
+	Alertmanagers []Prometheus `yaml:"alertmanagers"`
 }
 
 // Correlation are the rules of grouping. Absent values keep the built-in ones.
@@ -271,6 +273,7 @@ func (c Config) Validate() error {
 	if c.Ingest.MaxBacklog < 10 {
 		bad("ingest.max_backlog", "must be at least 10, got %d", c.Ingest.MaxBacklog)
 	}
+	l = append(l, servers("ingest.alertmanagers", c.Ingest.Alertmanagers)...)
 	levels := []string{"critical", "error", "warning", "info"}
 	for _, v := range sortedKeys(c.Correlation.Severities) {
 		if s := c.Correlation.Severities[v]; !slices.Contains(levels, s) {

@@ -47,6 +47,8 @@ type Change struct {
 	Type    string    `json:"type"` // package_upgraded, config_changed, deployed, rebooted, ...
 	Summary string    `json:"summary"`
 	Version string    `json:"version,omitempty"`
+	// Product is the package that changed, where the change is one of a package.
+	Product string `json:"product,omitempty"`
 }
 
 // Maintenance announces a planned window.
@@ -57,6 +59,21 @@ type Maintenance struct {
 	EndsAt   time.Time `json:"ends_at"`
 	Summary  string    `json:"summary,omitempty"`
 	Canceled bool      `json:"canceled,omitempty"`
+}
+
+// Silence says what people silenced in a source's Alertmanager. What is silenced
+// is not sent: the labels of the muted alerts tell which items are meant.
+type Silence struct {
+	ID        string    `json:"id"`
+	Matchers  []string  `json:"matchers"` // in Alertmanager's syntax
+	CreatedBy string    `json:"created_by"`
+	Comment   string    `json:"comment"`
+	StartsAt  time.Time `json:"starts_at"`
+	EndsAt    time.Time `json:"ends_at"`
+	// Muted are labels of alerts that it mutes now, at most some hundred.
+	Muted []Labels `json:"muted,omitempty"`
+	// Ended is set when it is over before its time.
+	Ended bool `json:"ended,omitempty"`
 }
 
 // Liveness says that a host or a whole site was lost, or is back: what the mesh of
@@ -107,6 +124,7 @@ func (*Relation) kind() Kind     { return KindRelation }
 func (*Change) kind() Kind       { return KindChange }
 func (*Maintenance) kind() Kind  { return KindMaintenance }
 func (*Liveness) kind() Kind     { return KindLiveness }
+func (*Silence) kind() Kind      { return KindSilence }
 func (*Command) kind() Kind      { return KindCommand }
 func (*Config) kind() Kind       { return KindConfig }
 func (*Tick) kind() Kind         { return KindTick }

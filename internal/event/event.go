@@ -28,6 +28,7 @@ const (
 	KindConfig       Kind = "config"   // the rules in force from here on
 	KindTick         Kind = "tick"     // a deadline came due; carries nothing but its time
 	KindLiveness     Kind = "liveness" // a host or a whole site was lost, or is back
+	KindSilence      Kind = "silence"  // a silence of a source's Alertmanager was set, changed or ended
 	KindStart        Kind = "start"    // the server began to listen: silence before it proves nothing
 )
 
@@ -154,6 +155,8 @@ func (e *Event) Payload() (Body, error) {
 		b = &Maintenance{}
 	case KindLiveness:
 		b = &Liveness{}
+	case KindSilence:
+		b = &Silence{}
 	case KindCommand:
 		b = &Command{}
 	case KindConfig:

@@ -191,6 +191,8 @@ func (s *State) Step(e event.Event) []Effect {
 		s.command(b)
 	case *event.CI:
 		s.own(b)
+	case *event.Change:
+		s.softwareChanged(b)
 	}
 	if s.count.Hour.Received != before.Received || s.count.Hour.Released != before.Released || s.count.Hour.Episodes != before.Episodes {
 		h := s.count.Hour
@@ -256,7 +258,7 @@ func (s *State) decide(d correlator.Decision) {
 			s.fate(d.Fate, 1)
 		}
 		if d.Fate == correlator.FateSuppressed {
-			s.suppressed(d.Alert.Why)
+			s.suppressed(d.Alert)
 		}
 		if d.Released {
 			s.count.Released++
@@ -288,7 +290,14 @@ func (s *State) decide(d correlator.Decision) {
 			return c
 		})
 	case correlator.IncidentCleared:
-		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.Restore(d.At, d.Recovered) })
+		s.with(d.ID, func(i *itsm.Incident) itsm.Change {
+			i.Recovery = nil
+			if d.Recovered && d.After != nil {
+				x := changeOf(*d.After)
+				i.Recovery = &x
+			}
+			return i.Restore(d.At, d.Recovered)
+		})
 	case correlator.IncidentFiring:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.Unrestore(s.now) })
 	case correlator.IncidentSplit:
@@ -334,6 +343,12 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 	if i.OpenedBy != itsm.System { // what a person said of it stays
 		services = merged(services, i.Services)
 	}
+	if a.SeenBefore != i.SeenBefore {
+		i.Mended = s.howMended(a.SeenBefore)
+		if i.Mended != "" {
+			c.Entries = append(c.Entries, itsm.Entry{At: s.now, Kind: "seen", Actor: itsm.System, Text: "what helped in " + a.SeenBefore + ": " + i.Mended})
+		}
+	}
 	c.Add(i.Affect(services, s.now))
 	c.Add(i.Begin(a.Onset, s.now))
 	c.Add(i.Recur(a.SeenBefore, s.now))
@@ -344,10 +359,14 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 	}
 	i.Changes = nil
 	for _, x := range a.Changes {
-		i.Changes = append(i.Changes, itsm.SuspectChange{At: x.At, CI: x.CI, Name: x.Name, Type: x.Type, Summary: x.Summary, Version: x.Version})
+		i.Changes = append(i.Changes, changeOf(x))
 	}
 	assignee, team, why := s.ownerOf(i)
 	c.Add(i.Own(assignee, team, why, s.now))
+}
+
+func changeOf(x correlator.SuspectChange) itsm.SuspectChange {
+	return itsm.SuspectChange{At: x.At, CI: x.CI, Name: x.Name, Type: x.Type, Summary: x.Summary, Version: x.Version}
 }
 
 // merged unites two ordered lists.

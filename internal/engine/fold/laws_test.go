@@ -149,11 +149,13 @@ func act(rnd *rand.Rand, incidents, problems, alerts []string) (event.Event, boo
 		c.ID = fmt.Sprintf("TCH%08d", 1+rnd.IntN(12))
 	}
 	if len(problems) > 0 && rnd.IntN(4) == 0 {
-		verbs := []string{"assess", "root_cause", "fix", "resolve", "close", "reopen", "known_error", "workaround", "link", "unlink"}
+		verbs := []string{"software", "assess", "root_cause", "fix", "resolve", "close", "reopen", "known_error", "workaround", "link", "unlink"}
 		c = event.Command{Record: "problem", Verb: verbs[rnd.IntN(len(verbs))], ID: latest(problems), Actor: "bob"}
 		switch c.Verb {
 		case "link", "unlink":
 			c.Args = json.RawMessage(`{"incident":"` + i + `"}`)
+		case "software":
+			c.Args = json.RawMessage(`{"product":"packages","fixed_in":"6.1.0"}`)
 		case "workaround":
 			c.Args = json.RawMessage(`{"workaround":"restart it"}`)
 		}

@@ -1,9 +1,11 @@
 package fold
 
 import (
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/itsm"
@@ -48,9 +50,10 @@ func (s *State) plan(a itsm.MaintenanceArgs, actor string) (string, any, error) 
 	}
 	m.ID = s.nextID("maintenance")
 	s.windows.Put(m.ID, &window{Doc: *m})
-	s.commitWindow(m.ID, ch)
 	s.cover(m)
-	return m.ID, m, nil
+	s.predict(m.ID)
+	s.commitWindow(m.ID, ch)
+	return m.ID, s.windows.Get(m.ID).Doc, nil
 }
 
 // commitWindow emits the record of a window and what a change did to it.
@@ -73,6 +76,9 @@ func (s *State) commitWindow(id string, c itsm.Change) {
 
 func (s *State) windowDue(id string) {
 	x := s.windows.Get(id)
+	if x.Doc.State == itsm.WindowPlanned {
+		s.predict(id) // the topology may have changed since it was planned
+	}
 	if c := x.Doc.Turn(s.now); len(c.Entries) > 0 {
 		s.commitWindow(id, c)
 		return
@@ -80,36 +86,55 @@ func (s *State) windowDue(id string) {
 	s.windows.Delete(id)
 }
 
+// predict notes which items' alerts the window is expected to suppress: those that
+// it covers and what needs them.
+func (s *State) predict(id string) {
+	m := &s.windows.Get(id).Doc
+	all := s.corr.Expected(s.covered(m))
+	named := make([]itsm.Awaited, 0, len(all))
+	for _, ci := range all {
+		named = append(named, itsm.Awaited{CI: ci, Name: s.corr.NameOf(ci)})
+	}
+	m.Predict(named)
+}
+
 // cover tells the correlator what a window covers now.
 func (s *State) cover(m *itsm.Maintenance) {
 	b := &event.Maintenance{ID: m.ID, StartsAt: m.StartsAt, EndsAt: m.EndsAt, Summary: m.Mark(), Canceled: m.State == itsm.WindowCanceled || m.State == itsm.WindowEnded}
-	for _, ci := range m.CIs {
+	for _, ci := range s.covered(m) {
 		b.CIs = append(b.CIs, event.Ref{ID: ci})
-	}
-	for _, name := range m.Services {
-		for _, id := range s.itemsNamed("service", name) {
-			b.CIs = append(b.CIs, event.Ref{ID: id})
-		}
-		if v := s.desk.Service(name); v != nil {
-			for _, ci := range v.CIs {
-				b.CIs = append(b.CIs, event.Ref{ID: ci})
-			}
-		}
 	}
 	for _, d := range s.corr.Step(event.Event{Position: s.pos, At: s.now, Kind: event.KindMaintenance}, b) {
 		s.decide(d)
 	}
 }
 
+// covered are the items of a window and of its services.
+func (s *State) covered(m *itsm.Maintenance) []string {
+	out := slices.Clone(m.CIs)
+	for _, name := range m.Services {
+		out = append(out, s.itemsNamed("service", name)...)
+		if v := s.desk.Service(name); v != nil {
+			out = append(out, v.CIs...)
+		}
+	}
+	return out
+}
+
 // suppressed counts an alert that a window kept back. The reason names the window.
-func (s *State) suppressed(why string) {
+func (s *State) suppressed(a correlator.Alert) {
+	why := a.Why
 	const n = len("MNT00000000")
 	at := strings.Index(why, prefixes["maintenance"])
 	if at < 0 || len(why) < at+n {
 		return
 	}
 	if x := s.windows.Get(why[at : at+n]); x != nil {
-		x.Doc.Suppressed++
+		item, name := "", ""
+		if a.Binding != nil {
+			item, name = a.Binding.CI, a.Binding.Name
+		}
+		x.Doc.Suppress(item, name)
 		s.windows.Touch(x.Doc.ID)
 		s.emit(PutMaintenance{x.Doc})
 	}

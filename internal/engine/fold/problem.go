@@ -86,6 +86,9 @@ func (s *State) joinProblem(problem, id, actor, why string) {
 	}
 	p.Incidents++
 	p.LastAt = s.now
+	if i := s.incidents.Get(id); i != nil {
+		p.Watch(suspected(&i.Doc))
+	}
 	c.Entries = append(c.Entries, itsm.Entry{At: s.now, Kind: "incident", Actor: actor, Text: id + ": " + why})
 	s.commitProblem(problem, c)
 	s.with(id, func(i *itsm.Incident) itsm.Change {
@@ -120,6 +123,9 @@ func (s *State) runProblem(c *event.Command) (string, any, error) {
 	var a itsm.ProblemArgs
 	if err := strict(c.Args, &a); err != nil {
 		return c.ID, nil, err
+	}
+	if itsm.Verb(c.Verb) == itsm.BindSoftware && len(a.Items) == 0 {
+		a.Items = s.itemsOf(c.ID)
 	}
 	p := &x.Doc
 	known, around := p.KnownError, p.Workaround

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/itsm"
 )
 
@@ -113,5 +114,58 @@ func TestServiceOutagesAreUnited(t *testing.T) {
 	w.until("12:10").do("incident", "resolve", b, nil)
 	if len(got) != 4 || got[0].Name != itsm.MServiceFailures || got[1].Name != itsm.MServiceDowntime || got[1].Value != 50*60 || got[2].Name != itsm.MServiceFailures || got[3].Value != 10*60 {
 		t.Errorf("measured %+v", got)
+	}
+}
+
+// The inventory's facts of installed versions verify a problem's fix.
+func TestProblemFollowsInstalledVersions(t *testing.T) {
+	w := newWatch(t, `{"problem_verify": "1d"}`)
+	change := func(host, product, version, kind string) {
+		t.Helper()
+		e, err := event.New(&event.Change{CI: event.Ref{Class: "host", Name: host}, Type: kind, Summary: product + " " + version + " after 1", Version: version, Product: product})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.step(e)
+	}
+	state := func() itsm.ProblemState {
+		t.Helper()
+		var p itsm.Problem
+		a := w.do("problem", "notes", "PRB00000001", map[string]any{"note": "x"})
+		if a.Err != nil {
+			t.Fatal(a.Err)
+		}
+		if err := json.Unmarshal(a.Result, &p); err != nil {
+			t.Fatal(err)
+		}
+		return p.State
+	}
+	w.do("problem", "create", "", map[string]any{"title": "it leaks"})
+	if a := w.do("problem", "software", "PRB00000001", map[string]any{"product": "openssl", "ecosystem": "deb", "fixed_in": "3.0.10-1"}); a.Err == nil || a.Err.Field != "items" {
+		t.Errorf("bound to nothing: %v", a.Err)
+	}
+	if a := w.do("problem", "software", "PRB00000001", map[string]any{"product": "openssl", "ecosystem": "deb", "fixed_in": "3.0.10-1", "items": []string{"host:a", "host:b"}}); a.Err != nil {
+		t.Fatal(a.Err)
+	}
+	change("a", "openssl", "3.0.10-1", "package_upgraded")
+	change("b", "openssl", "3.0.9-1", "package_upgraded") // older by deb's rules, newer as text
+	change("b", "curl", "9.0", "package_upgraded")
+	if s := state(); s != itsm.ProblemNew {
+		t.Errorf("with b behind it is %s", s)
+	}
+	change("b", "openssl", "3.0.11-1", "package_upgraded")
+	if s := state(); s != itsm.ProblemResolved {
+		t.Errorf("with the fix everywhere it is %s", s)
+	}
+	change("a", "openssl", "3.0.9-1", "package_upgraded")
+	if s := state(); s != itsm.ProblemRootCause {
+		t.Errorf("after a went back it is %s", s)
+	}
+	change("a", "openssl", "3.0.12-1", "package_upgraded")
+	for range 3 {
+		w.until(w.now.Add(23 * time.Hour).Format("15:04"))
+	}
+	if s := state(); s != itsm.ProblemClosed {
+		t.Errorf("a day without recurrence leaves it %s", s)
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/internal/engine/fold"
 	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 // Rules decide whether people are told: always goes over the least priority and
@@ -57,5 +59,55 @@ func TestRulesDecideWhoIsTold(t *testing.T) {
 	w.until("12:00")
 	if len(w.told) != 1 {
 		t.Errorf("told %q", w.told)
+	}
+}
+
+// A window says beforehand what it will silence, and afterwards what it did.
+func TestMaintenancePredictsAndCompares(t *testing.T) {
+	w := newWatch(t, `{}`)
+	step := func(b event.Body) {
+		t.Helper()
+		e, err := event.New(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.step(e)
+	}
+	host := event.Ref{Class: "host", Name: "h1"}
+	step(&event.CI{Ref: host, Attributes: map[string]any{"hostname": "h1"}})
+	for _, n := range []string{"shop", "pay"} {
+		s := event.Ref{Class: "service", Name: n}
+		step(&event.CI{Ref: s})
+		step(&event.Relation{From: s, Type: "runs_on", To: host})
+	}
+	window := func(a fold.Answer) (m itsm.Maintenance) {
+		t.Helper()
+		if a.Err != nil {
+			t.Fatal(a.Err)
+		}
+		if err := json.Unmarshal(a.Result, &m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := window(w.do("maintenance", "create", "", map[string]any{"summary": "disk swap", "cis": []string{"host:h1"}, "ends_at": w.now.Add(time.Hour)}))
+	if m.ExpectedItems != 3 || len(m.Expected) != 3 || m.Expected[0].Name != "h1" || m.Expected[1].Name != "pay" {
+		t.Errorf("expected %+v", m.Expected)
+	}
+	for n, at := range []string{"instance=h1", "service=shop", "service=shop"} {
+		label, name, _ := strings.Cut(at, "=")
+		l := event.LabelsFrom(map[string]string{"alertname": "Down" + string(rune('A'+n)), label: name, "severity": "critical"})
+		step(&event.Notification{Alerts: []event.Alert{{Status: event.Firing, Labels: l, Fingerprint: string(rune('a' + n)), StartsAt: w.now}}})
+	}
+	m = window(w.do("maintenance", "end", m.ID, nil))
+	if m.Suppressed != 3 || m.UnexpectedItems != 0 {
+		t.Errorf("%+v", m)
+	}
+	said := false
+	for _, e := range w.log {
+		said = said || strings.Contains(e.Text, "3 alerts were suppressed: 2 of 3 expected items alerted")
+	}
+	if !said {
+		t.Errorf("the timeline does not compare: %v", w.log)
 	}
 }

@@ -312,6 +312,9 @@ func (r *run) step(at time.Time, b event.Body) error {
 	for _, f := range r.s.Step(e) {
 		switch b := f.Body.(type) {
 		case fold.PutAlert:
+			if b.Alert.Why == "" { // its first record has it
+				b.Alert.Why = r.alerts[b.Alert.ID].Why
+			}
 			r.alerts[b.Alert.ID] = b.Alert
 		case fold.PutIncident:
 			r.incidents[b.Incident.ID] = b.Incident

@@ -670,6 +670,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hygiene": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which rules cost attention without being of use
+         * @description From the records of the last days: rules that nobody acts on, whose alerts are always held, that flap, name no known item, or fire for ever; and rules whose alerts always come together.
+         *
+         *     Role: viewer.
+         */
+        get: operations["get-hygiene"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/import": {
         parameters: {
             query?: never;
@@ -701,7 +723,7 @@ export interface paths {
         };
         /**
          * List incidents
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); acknowledged_at (time); acknowledged_by; active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); cis; closed (time); closed_at (time); derivation; description; entries; handoffs; hold (caller, problem, vendor, change); hold_reason; id; impact; known_error (yes or no); major (yes or no); merged_into; onset (time); opened (time); opened_at (time); opened_by; overridden (yes or no); page; page_why; priority (1 critical to 5 planning); problem; recurred (yes or no); reopened; resolution; resolved (time); resolved_at (time); resolved_by; responded_at (time); responded_by; restored_at (time); revision; seen_before (yes, no or an incident); service; services; severity (critical, error, warning, info); state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; titled (yes or no); urgency; work_started_at (time); workaround; roles.NAME.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); acknowledged_at (time); acknowledged_by; active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); cis; closed (time); closed_at (time); derivation; description; entries; handoffs; hold (caller, problem, vendor, change); hold_reason; id; impact; known_error (yes or no); major (yes or no); merged_into; onset (time); opened (time); opened_at (time); opened_by; overridden (yes or no); page; page_why; priority (1 critical to 5 planning); problem; recovery_change.at (time); recovery_change.ci; recovery_change.name; recovery_change.summary; recovery_change.type; recovery_change.version; recurred (yes or no); reopened; resolution; resolved (time); resolved_at (time); resolved_by; responded_at (time); responded_by; restored_at (time); revision; seen_before (yes, no or an incident); seen_before_mended; service; services; severity (critical, error, warning, info); state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; titled (yes or no); urgency; work_started_at (time); workaround; roles.NAME.
          *
          *     Order (sort): a field of the list, attention; a minus turns it round. Without it -opened.
          *
@@ -1255,7 +1277,7 @@ export interface paths {
         };
         /**
          * List maintenance windows, newest first; open ones by their begin
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: cis; created_at (time); created_by; ends_at (time); entries; id; query; revision; services; starts_at (time); state (planned, active, ended, canceled); summary; suppressed.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: cis; created_at (time); created_by; ends_at (time); entries; expected_items; id; query; revision; services; starts_at (time); state (planned, active, ended, canceled); summary; suppressed; unexpected_items.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it -id.
          *
@@ -1459,7 +1481,7 @@ export interface paths {
         };
         /**
          * List problems
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: assignee; closed_at (time); description; entries; fix; id; incidents; known_error (yes or no); last (time of the last incident); last_incident_at (time); opened (time); opened_at (time); opened_by; priority; reopened; resolved_at (time); revision; root_cause; signature; state (new, assess, root_cause, fix, resolved, closed; open is the first four); team; title; why; workaround.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: assignee; closed_at (time); description; entries; fix; id; incidents; known_error (yes or no); last (time of the last incident); last_incident_at (time); opened (time); opened_at (time); opened_by; priority; reopened; resolved_at (time); revision; root_cause; signature; software.ecosystem; software.fixed_in; software.items; software.pending; software.product; state (new, assess, root_cause, fix, resolved, closed; open is the first four); team; title; why; workaround.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it -opened.
          *
@@ -1738,6 +1760,28 @@ export interface paths {
          *     Role: responder.
          */
         post: operations["root-cause-problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{id}/software": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bind it to a version: it resolves when that has arrived everywhere, and reopens where it is taken back
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         *
+         *     Role: responder.
+         */
+        post: operations["software-problem"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2437,6 +2481,12 @@ export interface components {
             objective?: number;
             service: string;
         };
+        Awaited: {
+            /** Format: int64 */
+            alerts: number;
+            ci: string;
+            name: string;
+        };
         Backlog: {
             age_seconds: components["schemas"]["Distribution"];
             /** Format: date-time */
@@ -2823,6 +2873,16 @@ export interface components {
             /** Format: date-time */
             start: string;
         };
+        HygieneReport: {
+            /** Format: int64 */
+            alerts: number;
+            rules: components["schemas"]["RuleHygiene"][];
+            /** Format: date-time */
+            since: string;
+            together: components["schemas"]["RulePair"][];
+            /** Format: date-time */
+            until: string;
+        };
         Identifiers: {
             addresses?: string[];
             agent_id?: string;
@@ -2918,6 +2978,7 @@ export interface components {
             /** Format: int64 */
             priority: number;
             problem?: string;
+            recovery_change?: components["schemas"]["SuspectChange"];
             recurred?: boolean;
             /** @description Class and name of the configuration items that the incident mentions, by id */
             refs: {
@@ -2940,6 +3001,7 @@ export interface components {
                 [key: string]: string;
             };
             seen_before?: string;
+            seen_before_mended?: string;
             services?: string[];
             severity?: string;
             slas?: components["schemas"]["Clock"][];
@@ -3068,6 +3130,9 @@ export interface components {
             ends_at: string;
             /** Format: int64 */
             entries: number;
+            expected?: components["schemas"]["Awaited"][];
+            /** Format: int64 */
+            expected_items: number;
             id: string;
             /** @description Verbs that the window's state allows now */
             legal: string[];
@@ -3085,6 +3150,9 @@ export interface components {
             summary: string;
             /** Format: int64 */
             suppressed: number;
+            unexpected?: components["schemas"]["Awaited"][];
+            /** Format: int64 */
+            unexpected_items: number;
         };
         MajorArgs: {
             note?: string;
@@ -3446,6 +3514,7 @@ export interface components {
             revision: number;
             root_cause?: string;
             signature?: string;
+            software?: components["schemas"]["Software"];
             /** @enum {string} */
             state: "new" | "assess" | "root_cause" | "fix" | "resolved" | "closed";
             team?: string;
@@ -3576,6 +3645,29 @@ export interface components {
             /** @description Markdown; begin from the draft */
             text: string;
         };
+        RuleHygiene: {
+            /** Format: int64 */
+            acted: number;
+            /** Format: int64 */
+            alerts: number;
+            /** Format: int64 */
+            bound: number;
+            findings: string[];
+            /** Format: int64 */
+            held: number;
+            /** Format: int64 */
+            incidents: number;
+            longest: string;
+            /** Format: int64 */
+            most_in_day: number;
+            rule: string;
+            text: string;
+        };
+        RulePair: {
+            /** Format: int64 */
+            incidents: number;
+            rules: string[];
+        };
         SectionState: {
             name: string;
             problems?: components["schemas"]["ReportProblem"][];
@@ -3634,6 +3726,25 @@ export interface components {
             software?: {
                 [key: string]: string;
             };
+        };
+        Software: {
+            ecosystem?: string;
+            fixed_in: string;
+            items: string[];
+            pending: string[];
+            product: string;
+        };
+        SoftwareArgs: {
+            /** @description Whose rules order its versions: deb, rpm, apk, npm, pypi, ... */
+            ecosystem?: string;
+            /** @description The first version without the defect */
+            fixed_in: string;
+            /** @description Ids of the items that need it; without any, the suspected causes of its incidents */
+            items?: string[];
+            note?: string;
+            /** @description A package, or the service or workload that is deployed */
+            product: string;
+            reason?: string;
         };
         Source: {
             /**
@@ -5032,6 +5143,37 @@ export interface operations {
                 };
                 content: {
                     "application/gzip": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-hygiene": {
+        parameters: {
+            query?: {
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HygieneReport"];
                 };
             };
             /** @description A problem */
@@ -7077,6 +7219,45 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["ReasonArgs"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "software-problem": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The revision that the act is based on */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SoftwareArgs"];
             };
         };
         responses: {

@@ -171,6 +171,15 @@ func (s *State) causes(g *group) []Cause {
 		return nil
 	}
 	list, evidence := s.rank(seen, order)
+	changed := s.changedBefore(g.Onset)
+	if len(changed) > 0 {
+		for n := range list {
+			if c, ok := changed[s.g.ids[list[n].at]]; ok {
+				list[n].log = quantise(list[n].log + changeOdds*math.Exp(-c.age(g.Onset).Minutes()/changeFades))
+			}
+		}
+		slices.SortStableFunc(list, func(a, b ranked) int { return cmp.Compare(b.log, a.log) })
+	}
 	if len(list) == 0 || list[0].log < math.Log(unknownCause) {
 		return nil
 	}
@@ -179,7 +188,8 @@ func (s *State) causes(g *group) []Cause {
 	for _, r := range list[:min(len(list), 3)] {
 		g.Ranked = append(g.Ranked, suspicion{CI: s.g.ids[r.at], Gain: quantise(math.Exp((r.log - top) / 4))})
 	}
-	if s.doubtful(g, seen, list[0].at, list[0].log, list[min(1, len(list)-1)].log, evidence, list[0].explained, list[0].items) {
+	_, blamed := changed[s.g.ids[list[0].at]]
+	if !blamed && s.doubtful(g, seen, list[0].at, list[0].log, list[min(1, len(list)-1)].log, evidence, list[0].explained, list[0].items) {
 		return nil
 	}
 	var out []Cause
@@ -193,6 +203,9 @@ func (s *State) causes(g *group) []Cause {
 			path = strings.Join(own.classes[:min(len(own.classes), 3)], ", ") + " there; " + path
 		} else {
 			path = "no alert of its own; " + path
+		}
+		if c, ok := changed[n.ID]; ok {
+			path = fmt.Sprintf("%s %s before; %s", c.Summary, c.age(g.Onset).Round(time.Minute), path)
 		}
 		if r.far != "" {
 			if way := s.g.way(r.far, n.ID, seen[r.far].first.Complaint); way != "" {
@@ -319,6 +332,35 @@ func (s *State) doubtful(g *group, seen map[string]*affected, at int32, best, se
 		return (best+4)/evidence < 1
 	}
 	return false
+}
+
+const (
+	// changeOdds is how much likelier an item is to be the cause right after a change
+	// of it, and changeFades in how many minutes that fades.
+	changeOdds  = 1.8
+	changeFades = 15.0
+	// changeBlamed is how long before the failure a change may lie to be blamed for it.
+	changeBlamed = 30 * time.Minute
+	changeLate   = 2 * time.Minute // clocks differ, and the first symptom may come before the change is told
+)
+
+// age of a change when a failure began.
+func (c *change) age(onset time.Time) time.Duration { return max(0, onset.Sub(c.At)) }
+
+// changedBefore lists the items that were changed shortly before a failure, with
+// the last change of each.
+func (s *State) changedBefore(onset time.Time) map[string]*change {
+	if s.changes.Len() == 0 {
+		return nil
+	}
+	out := map[string]*change{}
+	for _, k := range s.changes.Keys() {
+		c := s.changes.Get(k)
+		if !c.At.Before(onset.Add(-changeBlamed)) && !c.At.After(onset.Add(changeLate)) && (out[c.CI] == nil || c.At.After(out[c.CI].At)) {
+			out[c.CI] = c
+		}
+	}
+	return out
 }
 
 // suspects lists recent changes on the causes and the affected items.

@@ -21,6 +21,7 @@ import (
 	"github.com/watchbill/watchbill/agent"
 	"github.com/watchbill/watchbill/internal/app"
 	"github.com/watchbill/watchbill/internal/config"
+	"github.com/watchbill/watchbill/internal/engine/ruletest"
 	"github.com/watchbill/watchbill/internal/notify"
 )
 
@@ -36,6 +37,15 @@ func TestExamples(t *testing.T) {
 		},
 		"receivers.yml": func(_ *testing.T, path string) error {
 			_, err := notify.LoadReceivers(path, &url.URL{Scheme: "https", Host: "watchbill.example.org"}, slog.New(slog.DiscardHandler))
+			return err
+		},
+		"rules_test.yml": func(_ *testing.T, path string) error {
+			f, err := os.Open(path)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = ruletest.Parse(f) // that its tests pass is tested where rules are made
 			return err
 		},
 		"agent.yml": func(_ *testing.T, path string) error { _, err := agent.LoadConfig(path); return err },

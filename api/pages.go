@@ -46,7 +46,7 @@ const nonceMark = "__CSP_NONCE__"
 var appRoutes = []string{
 	"/", "/incidents", "/incidents/:id", "/incidents/:id/review", "/alerts", "/alerts/:id", "/sources", "/inventory", "/inventory/:id/:tab?",
 	"/services", "/tasks", "/quality", "/endings", "/maintenance", "/maintenance/:id", "/software", "/problems", "/problems/:id",
-	"/kpis", "/tokens", "/audit", "/start", "/login",
+	"/kpis", "/teachings", "/tokens", "/audit", "/start", "/login",
 }
 
 // shows says whether the web app has a page at an address.
@@ -84,7 +84,11 @@ func (a *API) page(w http.ResponseWriter, r *http.Request) {
 			a.writeProblem(w, a.problem(r.Context(), err))
 			return
 		}
-		if !shows(r.URL.EscapedPath()) {
+	}
+	status := http.StatusOK
+	if name != "" && name != "index.html" && !shows(r.URL.EscapedPath()) {
+		// A browser gets the app's own page for it, with the way back; programs the problem.
+		if status = http.StatusNotFound; !strings.Contains(r.Header.Get("Accept"), "text/html") {
 			a.writeProblem(w, a.plain(r.Context(), http.StatusNotFound, "%s is no address of this server; /openapi.json lists them", r.URL.Path))
 			return
 		}
@@ -96,6 +100,7 @@ func (a *API) page(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
+	w.WriteHeader(status)
 	_, _ = w.Write(bytes.ReplaceAll(b, []byte(nonceMark), []byte(callOf(r.Context()).nonce)))
 }
 

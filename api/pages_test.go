@@ -32,6 +32,10 @@ func TestOnlyTheAppsPagesAreServed(t *testing.T) {
 			t.Errorf("%s: %s, not a problem document", path, a.header.Get("Content-Type"))
 		}
 	}
+	// Somebody who follows a broken link gets the app, which says so and leads back.
+	if a := h.call(auth.Viewer, "GET", "/foo", nil, "Accept", "text/html,application/xhtml+xml"); a.status != http.StatusNotFound || a.body != "<html>app</html>" {
+		t.Errorf("a browser gets %d %s", a.status, a.body)
+	}
 }
 
 // The server's list of pages is the app's.

@@ -40,10 +40,6 @@ type Config struct {
 	// Hold is the longest that an alert of a severity waits for company before it
 	// opens an incident by itself.
 	Hold map[Severity]Duration `json:"hold"`
-	// Window is how far apart in time alerts may begin and still belong together.
-	Window Duration `json:"window"`
-	// Hops is how many relations apart their configuration items may be.
-	Hops int `json:"hops"`
 	// HoldDown is how long all alerts of an incident stay clear before it resolves by itself.
 	HoldDown Duration `json:"hold_down"`
 	// ReopenWindow is how long after resolution a returning alert reopens its incident.
@@ -118,8 +114,6 @@ func DefaultConfig() Config {
 			Critical: Duration(30 * time.Second), Major: Duration(60 * time.Second),
 			Warning: Duration(24 * time.Hour), Info: Duration(24 * time.Hour),
 		},
-		Window:        Duration(10 * time.Minute),
-		Hops:          2,
 		HoldDown:      Duration(5 * time.Minute),
 		ReopenWindow:  Duration(30 * time.Minute),
 		Expiry:        Duration(5 * time.Hour),
@@ -140,7 +134,6 @@ func (c Config) Validate() error {
 			l = append(l, fault.Invalidf(field, "must be longer than 0s"))
 		}
 	}
-	positive("window", c.Window)
 	positive("hold_down", c.HoldDown)
 	positive("reopen_window", c.ReopenWindow)
 	positive("expiry", c.Expiry)
@@ -148,9 +141,6 @@ func (c Config) Validate() error {
 		l = append(l, fault.Invalidf("watchdog_timeout", "must not be negative"))
 	}
 	positive("max_onset_age", c.MaxOnsetAge)
-	if c.Hops < 0 || c.Hops > 5 {
-		l = append(l, fault.Invalidf("hops", "must be 0 to 5, got %d", c.Hops))
-	}
 	if c.MaxGroup < 2 {
 		l = append(l, fault.Invalidf("max_group", "must be at least 2, got %d", c.MaxGroup))
 	}

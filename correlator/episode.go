@@ -330,10 +330,13 @@ const (
 	// network: a machine's link is bad. The other end of the link is as likely to be
 	// why as the machine.
 	network
-	complaints = 3
+	// served: it is told of a machine, and names the service that runs there, which
+	// may be spread over several. What the service needs is as likely to be why.
+	served
+	complaints = 4
 )
 
-func complaintOf(b *Binding, l event.Labels) complaint {
+func (g *graph) complaintOf(b *Binding, l event.Labels) complaint {
 	switch {
 	case b == nil:
 	case b.Class == "service":
@@ -344,8 +347,30 @@ func complaintOf(b *Binding, l event.Labels) complaint {
 		if mentions(l.Get("alertname"), networkWords) {
 			return network
 		}
+		if g.serves(b.CI, l) {
+			return served
+		}
 	}
 	return plain
+}
+
+// serves says whether the labels name a service that runs on the machine.
+func (g *graph) serves(machine string, l event.Labels) bool {
+	for n, e := range g.needed[machine] {
+		from := g.nodes.Get(e.From)
+		if n == fanMax {
+			break
+		}
+		if e.Type != "runs_on" || from == nil || from.Class != "service" {
+			continue
+		}
+		for _, label := range []string{"service", "service_name", "app", "job"} {
+			if v := l.Get(label); v != "" && strings.EqualFold(v, from.Name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // placeEnded finds the incident that an alert belonged to which fired and ended
@@ -366,7 +391,7 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 		}
 	}
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
-	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now, Complaint: complaintOf(b, a.Labels)}
+	c := &canonical{ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b, Onset: ep.Onset, First: s.now, Ended: s.now, Complaint: s.g.complaintOf(b, a.Labels)}
 	if b == nil {
 		ep.Why += "; " + why
 	}
@@ -508,7 +533,7 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
 	c := &canonical{
 		ID: ep.ID, Identity: id, Labels: ep.Labels, Severity: s.severity(a.Labels), Binding: b,
-		Onset: ep.Onset, First: s.now, Episodes: []string{key}, Complaint: complaintOf(b, a.Labels),
+		Onset: ep.Onset, First: s.now, Episodes: []string{key}, Complaint: s.g.complaintOf(b, a.Labels),
 	}
 	if b == nil {
 		c.Unbound = why

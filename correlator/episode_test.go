@@ -310,3 +310,25 @@ func TestACollisionOfFingerprintsJoinsNoTwoAlerts(t *testing.T) {
 	d.status("A", correlator.AlertResolved)
 	d.status("B", correlator.AlertFiring)
 }
+
+// A person may resolve what still fires; it must not be forgotten for that.
+func TestWhatStillFiresAfterItWasResolvedComesBack(t *testing.T) {
+	d := newDesk(t)
+	d.step(hour, firing(hour, critical("Down")))
+	d.wait(hour.Add(time.Minute))
+	o := said[correlator.IncidentOpened](d.said)
+	if len(o) != 1 {
+		t.Fatalf("opened %+v", o)
+	}
+	at := hour.Add(10 * time.Minute)
+	d.s.Resolved(o[0].ID, at)
+	window := time.Duration(correlator.DefaultConfig().ReopenWindow)
+	d.wait(at.Add(window - time.Second))
+	if r := said[correlator.IncidentReturned](d.said); len(r) != 0 {
+		t.Fatalf("it came back at once: %+v", r)
+	}
+	d.wait(at.Add(window))
+	if r := said[correlator.IncidentReturned](d.said); len(r) != 1 || r[0].ID != o[0].ID {
+		t.Errorf("after the reopen window returned %+v, want %s", r, o[0].ID)
+	}
+}

@@ -191,7 +191,7 @@ func (v *sight) classFit(g *group) float64 {
 func (s *State) evidence(c *canonical, f fit) []Evidence {
 	var out []Evidence
 	g := f.g
-	out = append(out, Evidence{"time", fmt.Sprintf("%d alerts of it came within the last minutes; %.1f alerts an hour come alone here", len(g.Members), s.aloneRate()*60), quantise(f.time)})
+	out = append(out, Evidence{"time", fmt.Sprintf("another of its alerts is expected at %.1f an hour now, one that comes alone here at %.1f", s.pace(g)*60, s.aloneRate()*60), quantise(f.time)})
 	if c.Binding != nil {
 		text := "nothing known connects " + c.Binding.Name + " with its likely cause"
 		if f.via != "" && f.place > 0 {

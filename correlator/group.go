@@ -517,9 +517,23 @@ func (s *State) groupDue(id string) {
 		}
 		s.settle(g)
 		s.emit(IncidentQuiet{id, g.Recovered})
+	case !g.live() && !g.Closed && s.firing(g) > 0:
+		// A person resolved it, and nothing would ever tell of these alerts again.
+		s.revive(g, fmt.Sprintf("%d of its alerts still fire %s after it was resolved", s.firing(g), s.now.Sub(g.ResolvedAt).Round(time.Second)))
 	case !g.live():
 		s.dropGroup(g)
 	}
+}
+
+// firing counts the alerts of a group that are active.
+func (s *State) firing(g *group) int {
+	n := 0
+	for _, m := range g.Members {
+		if c := s.alerts.Get(m); c != nil && c.Active {
+			n++
+		}
+	}
+	return n
 }
 
 // dropGroup forgets an incident that can no longer change.
@@ -561,7 +575,7 @@ func (s *State) Resolved(id string, now time.Time) {
 // single alert stays longer: a chattering alert belongs into one record.
 func (s *State) reopenWindow(g *group) time.Duration {
 	w := time.Duration(s.cfg.ReopenWindow)
-	if g.sole() != "" {
+	if g.sole() != "" && s.firing(g) == 0 {
 		w = max(w, soloReopen)
 	}
 	return w

@@ -64,7 +64,6 @@ type partition struct {
 }
 
 // review parts an incident if two failures explain it better than one does.
-// It returns what stays under its number.
 func (s *State) review(g *group) {
 	if s.cfg.ignores("split") || g.Held || g.Flood || g.Beat != "" || !g.live() || !g.ClearedAt.IsZero() || len(g.Members) < 2*splitLeast || len(g.Members) > splitMost {
 		return

@@ -65,6 +65,17 @@ func (g *graph) callers(n *node, strength float64, out []move) []move {
 	return out
 }
 
+// carried lists the services of a machine, as what fails there and may fail through
+// what it needs itself.
+func (g *graph) carried(n *node, out []move) []move {
+	for k, e := range g.needed[n.ID] {
+		if from := g.nodes.Get(e.From); k < fanMax && e.Type == "runs_on" && from != nil && from.Class == "service" {
+			out = append(out, move{from, fresh, 0.85})
+		}
+	}
+	return out
+}
+
 type move struct {
 	to       *node
 	mode     uint8
@@ -264,8 +275,12 @@ func (g *graph) walk(id string, how complaint) []reach {
 				continue // a stronger way came later
 			}
 			buf = g.towardsCause(w.n, w.mode, depth == 0, buf)
-			if how == idle && depth == 0 && w.n.Class == "service" {
+			switch {
+			case depth > 0:
+			case how == idle && w.n.Class == "service":
 				buf = g.callers(w.n, 0.7, buf)
+			case how == served:
+				buf = g.carried(w.n, buf)
 			}
 			for _, m := range buf {
 				s := w.strength * m.strength
@@ -509,8 +524,12 @@ func (g *graph) findWay(id, cause string, how complaint) string {
 		for k := begin; k < end; k++ {
 			w := steps[k]
 			buf = g.towardsCause(w.n, w.mode, depth == 0, buf)
-			if how == idle && depth == 0 && w.n.Class == "service" {
+			switch {
+			case depth > 0:
+			case how == idle && w.n.Class == "service":
 				buf = g.callers(w.n, 0.7, buf)
+			case how == served:
+				buf = g.carried(w.n, buf)
 			}
 			for _, m := range buf {
 				if seen[m.to] {

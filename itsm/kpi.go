@@ -376,7 +376,7 @@ func (g *gathered) sum(key string, to time.Time) KPIs {
 	if g.hours {
 		k.Alerts = &g.hour
 		if n := ratio(g.counts[MOpened]-g.counts[MMerged], float64(g.hour.Episodes)); n != nil {
-			v := 1 - *n
+			v := max(0, 1-*n) // more incidents than alerts: people opened them, no noise was reduced
 			k.NoiseReduction = &v
 		}
 	}

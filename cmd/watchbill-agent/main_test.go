@@ -52,7 +52,7 @@ func TestWrongConfigurationFile(t *testing.T) {
 	}
 	for file, says := range map[string][]string{
 		"/does/not/exist": {"--config.file"},
-		bad:               {`line 1: unknown field "sektions" in the top level`, "sections.nonsense", "sections.host", "spool_bytes", "line 6: watch_files: want a list, got the text `relative`", `line 7: schedule.report: "30" is no time span`},
+		bad:               {`line 1: unknown field "sektions" in the top level`, "sections.nonsense", "sections.host", "spool_bytes", `watch_files: want a list, got "relative" (line 6)`, `schedule.report: "30" is no time span`},
 	} {
 		code, _, stderr := runWith(t, "--server.url=http://127.0.0.1:1", "--config.file="+file)
 		if code != exitFailed {

@@ -52,16 +52,13 @@ func Rules(c config.Config) (fold.Rules, error) {
 		from *config.Duration
 		to   *correlator.Duration
 	}{
-		{c.Correlation.Window, &x.Window}, {c.Correlation.HoldDown, &x.HoldDown}, {c.Correlation.ReopenWindow, &x.ReopenWindow},
+		{c.Correlation.HoldDown, &x.HoldDown}, {c.Correlation.ReopenWindow, &x.ReopenWindow},
 		{c.Correlation.Expiry, &x.Expiry}, {c.Correlation.LateFiring, &x.LateFiring}, {c.Correlation.WatchdogTimeout, &x.WatchdogTimeout},
 		{c.Correlation.ProblemWindow, &x.ProblemWindow},
 	} {
 		if d.from != nil {
 			*d.to = correlator.Duration(*d.from)
 		}
-	}
-	if c.Correlation.Hops != nil {
-		x.Hops = *c.Correlation.Hops
 	}
 	if c.Correlation.ProblemAfter != nil {
 		x.ProblemAfter = *c.Correlation.ProblemAfter

@@ -116,8 +116,6 @@ type Correlation struct {
 	ReplicaLabels   []string            `yaml:"replica_labels"`
 	RuleFor         map[string]Duration `yaml:"rule_for"`
 	Hold            map[string]Duration `yaml:"hold"`
-	Window          *Duration           `yaml:"window"`
-	Hops            *int                `yaml:"hops"`
 	HoldDown        *Duration           `yaml:"hold_down"`
 	ReopenWindow    *Duration           `yaml:"reopen_window"`
 	Expiry          *Duration           `yaml:"expiry"`
@@ -288,9 +286,6 @@ func (c Config) Validate() error {
 			bad("correlation.hold."+s, "is no severity: want critical, error, warning or info")
 		}
 	}
-	if h := c.Correlation.Hops; h != nil && (*h < 0 || *h > 5) {
-		bad("correlation.hops", "must be 0 to 5, got %d", *h)
-	}
 	if n := c.Correlation.ProblemAfter; n != nil && *n < 2 {
 		bad("correlation.problem_after", "must be at least 2, got %d", *n)
 	}
@@ -298,7 +293,7 @@ func (c Config) Validate() error {
 		field string
 		v     *Duration
 	}{
-		{"window", c.Correlation.Window}, {"hold_down", c.Correlation.HoldDown}, {"reopen_window", c.Correlation.ReopenWindow}, {"expiry", c.Correlation.Expiry},
+		{"hold_down", c.Correlation.HoldDown}, {"reopen_window", c.Correlation.ReopenWindow}, {"expiry", c.Correlation.Expiry},
 		{"late_firing", c.Correlation.LateFiring}, {"watchdog_timeout", c.Correlation.WatchdogTimeout}, {"problem_window", c.Correlation.ProblemWindow},
 	} {
 		if d.v != nil && *d.v <= 0 {

@@ -14,8 +14,7 @@ correlation:
   severities: {p0: terrible}
   default_severity: bad
   hold: {urgent: 1s}
-  hops: 9
-  window: 0
+  hold_down: 0
   problem_after: 1
 notifications: {external_url: "watchbill"}
 agents: {report_interval: 1ms}
@@ -25,7 +24,7 @@ agents: {report_interval: 1ms}
 	}
 	for _, path := range []string{
 		"storage.journal_retention", "ingest.max_body_mib", "ingest.max_backlog", "correlation.severities.p0", "correlation.default_severity",
-		"correlation.hold.urgent", "correlation.hops", "correlation.window", "correlation.problem_after", "notifications.external_url", "agents.report_interval",
+		"correlation.hold.urgent", "correlation.hold_down", "correlation.problem_after", "notifications.external_url", "agents.report_interval",
 	} {
 		if !strings.Contains(err.Error(), path+": ") {
 			t.Errorf("%s is not told:\n%v", path, err)
@@ -37,7 +36,7 @@ func TestUnknownFieldsAreRefusedByName(t *testing.T) {
 	for text, says := range map[string]string{
 		"storag: {}":                        `line 1: unknown field "storag" in the top level`,
 		"correlation: {holds: {}}":          `unknown field "holds" in correlation`,
-		"correlation: {window: soon}":       "want a duration such as 30s",
+		"correlation: {hold_down: soon}":       "want a duration such as 30s",
 		"storage: {}\n---\nstorage: {}":     "more than one document",
 		"ingest: {max_body_mib: [1, 2, 3]}": "line 1",
 	} {

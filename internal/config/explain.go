@@ -14,6 +14,7 @@ import (
 var (
 	unknownField = regexp.MustCompile(`line (\d+): field (\S+) not found in type (?:\w+\.)?(\w+)`)
 	wrongType    = regexp.MustCompile("cannot unmarshal !!(\\w+)(?: `(.*)`)? into (.+)$")
+	quoted       = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 	atLine       = regexp.MustCompile(`^line (\d+): (.*)$`)
 )
 
@@ -40,8 +41,8 @@ func Explain(file []byte, err error, section func(typ string) string) fault.List
 		if x := wrongType.FindStringSubmatch(text); x != nil {
 			value = x[2]
 			text = "want " + wanted(x[3]) + ", got " + got(x[1], value)
-		} else if q := strings.LastIndex(text, "got "); q >= 0 {
-			value, _ = strconv.Unquote(text[q+len("got "):])
+		} else if q := quoted.FindAllString(text, -1); q != nil {
+			value, _ = strconv.Unquote(q[len(q)-1]) // what types of our own refuse, they quote last
 		}
 		line, _ := strconv.Atoi(m[1])
 		l = append(l, fault.Invalidf(pathAt(file, line, value), "%s (line %d)", text, line))

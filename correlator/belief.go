@@ -31,11 +31,12 @@ type posterior struct {
 }
 
 const (
-	unknownCause = 0.02
+	unknownCause = 0.05
 	stray        = 0.08
 	// stray is how likely an alert of an incident is to come from an item that
 	// nothing known connects with the cause: relations are missing and wrong.
-	// unknownCause weighs that the cause is nothing the CMDB holds.
+	// unknownCause weighs that the cause is nothing the CMDB holds: CMDBs are worn, so it
+	// is not small beside what little a single alert says about its suspects.
 	// again is what a further alert of the same item counts: it is no new place.
 	again = 0.4
 )
@@ -156,8 +157,10 @@ func (s *State) pace(g *group) float64 {
 const (
 	soleBase = 0.15
 	soleProm = 1.2
-	// A failure shows within minutes, by its slow rules within half an hour.
-	fastTau = 5 * time.Minute
+	// A failure shows within minutes, by its slow rules within half an hour. Where fastTau is
+	// three minutes or less, slow notification groups come too late to be expected; where it
+	// is more, what comes alone joins what happens to be beside it.
+	fastTau = 4 * time.Minute
 	slowTau = 20 * time.Minute
 )
 

@@ -34,6 +34,7 @@ type episode struct {
 	FinalWhy    string       `json:"final_why,omitempty"`
 	EndWhy      string       `json:"end_why,omitempty"`
 	Clamped     bool         `json:"clamped,omitempty"`
+	Body        string       `json:"body,omitempty"` // of a suppressed alert: the group of Alertmanager's that carried it
 	Due         time.Time    `json:"due,omitzero"`
 }
 
@@ -114,6 +115,7 @@ func (s *State) notification(src string, n *event.Notification) {
 			repeats++
 		}
 	}
+	s.noteBody(src, n)
 	if repeats > 0 {
 		s.emit(Counted{FateDuplicate, repeats})
 	}

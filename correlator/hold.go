@@ -12,6 +12,8 @@ const (
 	// lone one is not kept waiting; shortHold is how long it waits then.
 	promising = 0.18
 	shortHold = time.Minute
+	// habitFrom is how often an alert must have come and gone alone to be known for it.
+	habitFrom = 2
 )
 
 // holdOf is how long an alert waits for company before it opens an incident by itself.
@@ -48,7 +50,7 @@ func (s *State) holdDeadline(g *group) time.Time {
 			}
 			continue
 		}
-		if _, n := s.habitual(c); n >= 2 && c.Severity != Critical {
+		if _, n := s.habitual(c); n >= habitFrom && c.Severity != Critical {
 			continue // it comes and goes
 		}
 		if t := c.First.Add(hold); at.IsZero() || t.Before(at) {
@@ -102,22 +104,36 @@ func (s *State) holdReason(g *group) string {
 
 // maybeOpen opens a held group whose evidence suffices.
 func (s *State) maybeOpen(g *group, why string) {
-	critical := 0
+	critical, habitual := 0, 0
 	for _, m := range g.Members {
-		if c := s.alerts.Get(m); c != nil && c.Severity == Critical {
+		c := s.alerts.Get(m)
+		if c == nil {
+			continue
+		}
+		if c.Severity == Critical {
 			critical++
 		}
+		if _, n := s.habitual(c); n >= habitFrom {
+			habitual++
+		}
 	}
+	// An alert that comes and goes by itself is poor company: that it fires beside
+	// another is chance more often than one failure.
 	n := len(g.Members)
-	if n >= 3 || n == 2 && (critical > 0 || g.Bond >= surePair) {
+	if n >= manyTogether || n >= 3 && n-habitual >= 2 || n == 2 && habitual == 0 && (critical > 0 || g.Bond >= surePair) {
 		s.open(g, fmt.Sprintf("%d alerts that belong together: %s", n, why))
 		return
 	}
 	s.scheduleHold(g)
 }
 
-// surePair is the log odds from which two warnings are enough for an incident.
-const surePair = 2.0
+const (
+	// surePair is the log odds from which two warnings are enough for an incident.
+	surePair = 2.0
+	// manyTogether is how many alerts open an incident although each of them is known
+	// to come and go alone.
+	manyTogether = 5
+)
 
 // holdOver opens an incident for alerts that waited in vain for company.
 func (s *State) holdOver(id string) {

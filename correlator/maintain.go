@@ -25,6 +25,8 @@ type window struct {
 	// items: only this file looks at it.
 	Group group     `json:"group"`
 	Due   time.Time `json:"due"`
+	// Bodies is when each of Alertmanager's groups that carried a suppressed alert was last sent.
+	Bodies map[string]time.Time `json:"bodies,omitempty"`
 }
 
 const (
@@ -35,6 +37,9 @@ const (
 	plannedPace = 0.1
 	// afterWork is how long after a window's end what it suppressed may still clear.
 	afterWork = time.Hour
+	// unsaid is how much later than an alert its group must have been sent to tell that
+	// the alert is over: peers and queues mix up the order of what is sent together.
+	unsaid = time.Minute
 )
 
 func (s *State) maintenance(_ event.Event, m *event.Maintenance) {
@@ -55,7 +60,7 @@ func (s *State) maintenance(_ event.Event, m *event.Maintenance) {
 	}
 	w := &window{StartsAt: m.StartsAt, EndsAt: m.EndsAt, Summary: m.Summary, Group: group{ID: heldPrefix + "window/" + key, Held: true}}
 	if old != nil {
-		w.Group = old.Group
+		w.Group, w.Bodies = old.Group, old.Bodies
 	}
 	for _, c := range m.CIs {
 		w.CIs = append(w.CIs, c.Key())
@@ -99,6 +104,10 @@ func (s *State) release(w *window, why string) {
 			if ep == nil || ep.ended() {
 				continue
 			}
+			if w.Bodies[ep.Body].Sub(ep.Last) >= unsaid {
+				s.end(k, ep, AlertExpired, s.now, "its group was sent again without it")
+				continue
+			}
 			ep.FinalFate, ep.FinalWhy = FateHeld, why
 			s.episodes.Touch(k)
 			last = ep
@@ -114,6 +123,35 @@ func (s *State) release(w *window, why string) {
 			s.releaseRecords(c, why)
 		}
 		s.record(last, "", false)
+	}
+}
+
+// noteBody notes when a group of Alertmanager's was sent that carries what windows
+// suppress. Such a body lists all of its group that fires: what it leaves out is
+// resolved, and the resolve was lost, or it is silenced or inhibited. Neither is a
+// reason to judge it anew when the work is over.
+func (s *State) noteBody(src string, n *event.Notification) {
+	if s.windows.Len() == 0 || n.GroupKey == "" || n.Truncated > 0 || len(n.Invalid) > 0 {
+		return
+	}
+	body, carries := hashOf(src, n.ExternalURL, n.Receiver, n.GroupKey), false
+	for i := range n.Alerts {
+		key := episodeKey(src, &n.Alerts[i])
+		if ep := s.episodes.Get(key); ep != nil && ep.Fate == FateSuppressed && ep.FinalFate == "" && !ep.ended() {
+			ep.Body, carries = body, true
+			s.episodes.Touch(key)
+		}
+	}
+	for _, k := range s.windows.Keys() {
+		w := s.windows.Get(k)
+		if _, known := w.Bodies[body]; !known && !carries {
+			continue
+		}
+		if w.Bodies == nil {
+			w.Bodies = map[string]time.Time{}
+		}
+		w.Bodies[body] = s.now
+		s.windows.Touch(k)
 	}
 }
 

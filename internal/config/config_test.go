@@ -36,7 +36,7 @@ func TestUnknownFieldsAreRefusedByName(t *testing.T) {
 	for text, says := range map[string]string{
 		"storag: {}":                        `line 1: unknown field "storag" in the top level`,
 		"correlation: {holds: {}}":          `unknown field "holds" in correlation`,
-		"correlation: {hold_down: soon}":       "want a duration such as 30s",
+		"correlation: {hold_down: soon}":    "want a duration such as 30s",
 		"storage: {}\n---\nstorage: {}":     "more than one document",
 		"ingest: {max_body_mib: [1, 2, 3]}": "line 1",
 	} {

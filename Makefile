@@ -21,9 +21,10 @@ ui:
 run: build ## build, then a server on 127.0.0.1:7470 with data in ./data, and an agent for this host
 	@exec scripts/run
 
+# -count=1: tests that start programs of ours build them themselves, which Go's cache of results does not see.
 test: ## install what the tests need (as root or with CI=true, else say what), then run every test
 	scripts/test-deps
-	go test -timeout 20m ./...
+	go test -count=1 -timeout 20m ./...
 	scripts/test-ui
 	scripts/test-tutorial
 

@@ -171,7 +171,11 @@ func (s *State) causes(g *group) []Cause {
 		return nil
 	}
 	list, evidence := s.rank(seen, order)
-	changed := s.changedBefore(g.Onset)
+	ranking := make(map[string]bool, len(list))
+	for _, r := range list {
+		ranking[s.g.ids[r.at]] = true
+	}
+	changed := s.changedBefore(ranking, g.Onset)
 	if len(changed) > 0 {
 		for n := range list {
 			if c, ok := changed[s.g.ids[list[n].at]]; ok {
@@ -347,38 +351,56 @@ const (
 // age of a change when a failure began.
 func (c *change) age(onset time.Time) time.Duration { return max(0, onset.Sub(c.At)) }
 
-// changedBefore lists the items that were changed shortly before a failure, with
+// changedBefore lists which of the items were changed shortly before a failure, with
 // the last change of each.
-func (s *State) changedBefore(onset time.Time) map[string]*change {
-	if s.changes.Len() == 0 {
-		return nil
-	}
-	out := map[string]*change{}
-	for _, k := range s.changes.Keys() {
-		c := s.changes.Get(k)
+func (s *State) changedBefore(items map[string]bool, onset time.Time) map[string]*change {
+	var out map[string]*change
+	for _, c := range s.changesOf(items) {
 		if !c.At.Before(onset.Add(-changeBlamed)) && !c.At.After(onset.Add(changeLate)) && (out[c.CI] == nil || c.At.After(out[c.CI].At)) {
+			if out == nil {
+				out = map[string]*change{}
+			}
 			out[c.CI] = c
 		}
 	}
 	return out
 }
 
-// suspects lists recent changes on the causes and the affected items.
-func (s *State) suspects(causes []Cause, cis []string, onset time.Time) []SuspectChange {
-	if s.changes.Len() == 0 {
+// changesOf lists the changes of the items, in the order in which they were told. It
+// looks up the items' own: an estate may tell of very many changes in a few hours.
+func (s *State) changesOf(items map[string]bool) []*change {
+	if len(s.changesOn) == 0 {
 		return nil
 	}
-	on := map[string]bool{}
+	var keys []string
+	for i := range items {
+		keys = append(keys, s.changesOn[i]...)
+	}
+	slices.Sort(keys)
+	out := make([]*change, len(keys))
+	for n, k := range keys {
+		out[n] = s.changes.Get(k)
+	}
+	return out
+}
+
+// named are the items of an assessment: its causes, and what is affected.
+func named(causes []Cause, cis []string) map[string]bool {
+	on := make(map[string]bool, len(causes)+len(cis))
 	for _, c := range causes {
 		on[c.CI] = true
 	}
 	for _, c := range cis {
 		on[c] = true
 	}
+	return on
+}
+
+// suspects lists recent changes on the causes and the affected items.
+func (s *State) suspects(causes []Cause, cis []string, onset time.Time) []SuspectChange {
 	var out []SuspectChange
-	for _, k := range s.changes.Keys() {
-		c := s.changes.Get(k)
-		if on[c.CI] && !c.At.After(onset.Add(5*time.Minute)) && onset.Sub(c.At) <= 2*time.Hour {
+	for _, c := range s.changesOf(named(causes, cis)) {
+		if !c.At.After(onset.Add(5*time.Minute)) && onset.Sub(c.At) <= 2*time.Hour {
 			out = append(out, c.SuspectChange)
 		}
 	}

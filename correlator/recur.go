@@ -479,17 +479,9 @@ func (s *State) settle(g *group) {
 // recovery is the last change on what an incident is about, or on its suspected
 // causes, while it was going on: what its end may be owed to.
 func (s *State) recovery(g *group) *SuspectChange {
-	on := map[string]bool{}
-	for _, c := range g.Last.Causes {
-		on[c.CI] = true
-	}
-	for _, c := range g.Last.CIs {
-		on[c] = true
-	}
 	var last *SuspectChange
-	for _, k := range s.changes.Keys() {
-		c := s.changes.Get(k)
-		if on[c.CI] && c.At.After(g.OpenedAt) && !c.At.After(s.now) && (last == nil || c.At.After(last.At)) {
+	for _, c := range s.changesOf(named(g.Last.Causes, g.Last.CIs)) {
+		if c.At.After(g.OpenedAt) && !c.At.After(s.now) && (last == nil || c.At.After(last.At)) {
 			last = &c.SuspectChange
 		}
 	}

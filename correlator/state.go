@@ -44,6 +44,7 @@ type State struct {
 	recent     []*group            // live groups by their last join, latest last
 	bySuspect  map[int32][]*group  // live groups by what they suspect most
 	byItem     map[int32][]*group  // live groups by the items of their alerts
+	changesOn  map[string][]string // keys of changes by the item that was changed
 	byProfile  map[string][]string // incidents by what they were suspected of and their commonest class
 	search     uint64
 	rulings    []ruling // rules and teachings in force
@@ -85,7 +86,7 @@ func New(cfg Config, seq Sequence) *State {
 		profiles: paged.NewTable[profile]("profile"), windows: paged.NewTable[window]("window"),
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"),
-		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{},
+		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{}, changesOn: map[string][]string{},
 		teachings: paged.NewTable[Teaching]("teaching"),
 	}
 	s.compile()
@@ -196,6 +197,7 @@ func (s *State) change(e event.Event, c *event.Change) {
 		key = s.seq("change")
 	}
 	s.changes.Put(key, &ch)
+	s.changesOn[id] = insert(s.changesOn[id], key, strings.Compare)
 	s.observe(key, c, ch.SuspectChange)
 	s.schedule(dueChange, key, &ch.Due, at.Add(changeMemory))
 }
@@ -284,6 +286,7 @@ func (s *State) workOff() {
 		case dueWindow:
 			s.windowDue(d.Key)
 		case dueChange:
+			remove(s.changesOn, s.changes.Get(d.Key).CI, d.Key, strings.Compare)
 			s.changes.Delete(d.Key)
 		case dueHold:
 			s.groups.Touch(d.Key)
@@ -407,7 +410,9 @@ func (s *State) Loaded() {
 		}
 	}
 	for _, k := range s.changes.Keys() {
-		s.reschedule(dueChange, k, s.changes.Get(k).Due)
+		c := s.changes.Get(k)
+		s.changesOn[c.CI] = insert(s.changesOn[c.CI], k, strings.Compare)
+		s.reschedule(dueChange, k, c.Due)
 	}
 	for _, k := range s.beats.Keys() {
 		s.reschedule(dueBeat, k, s.beats.Get(k).Due)

@@ -22,7 +22,7 @@ func (s *State) assess(g *group) Assessment {
 			continue
 		}
 		for _, k := range c.Episodes {
-			if ep := s.episodes.Get(k); ep != nil {
+			if ep := s.episodes.Get(k); ep != nil && !ep.View {
 				a.Alerts++
 				if !ep.ended() {
 					a.Active++

@@ -34,11 +34,22 @@ type episode struct {
 	FinalWhy    string       `json:"final_why,omitempty"`
 	EndWhy      string       `json:"end_why,omitempty"`
 	Clamped     bool         `json:"clamped,omitempty"`
-	Body        string       `json:"body,omitempty"` // of a suppressed alert: the group of Alertmanager's that carried it
+	Body        string       `json:"body,omitempty"`  // of a suppressed alert: the group of Alertmanager's that carried it
+	View        bool         `json:"view,omitempty"`  // shown by another replica already: see repeats
+	Joined      time.Time    `json:"joined,omitzero"` // when a view was made part of its incident
 	Due         time.Time    `json:"due,omitzero"`
 }
 
 func (ep *episode) ended() bool { return ep.Status != AlertFiring && ep.Status != AlertStale }
+
+// counted is the fate to count with the episode's record; duplicates are counted
+// together, at the end of their body.
+func (ep *episode) counted() Fate {
+	if ep.Fate == FateDuplicate {
+		return ""
+	}
+	return ep.Fate
+}
 
 func (ep *episode) series() string { return ep.Source + "\x00" + ep.Fingerprint }
 
@@ -273,7 +284,7 @@ func (s *State) refire(key string, ep *episode) Fate {
 	a := &event.Alert{Labels: ep.Labels}
 	c, isNew := s.canonicalFor(key, ep, a)
 	s.dispose(c, ep, isNew)
-	s.record(ep, ep.Fate, false)
+	s.record(ep, ep.counted(), false)
 	return ep.Fate
 }
 
@@ -395,6 +406,9 @@ func (s *State) close(key string, ep *episode, st AlertStatus, at time.Time) {
 	}
 	for _, k := range c.Episodes {
 		if o := s.episodes.Get(k); o != nil && !o.ended() {
+			if g := s.groups.Get(c.Group); g != nil && !g.Held && g.sole() != "" && s.shown(c, nil) == nil {
+				s.watchView(g)
+			}
 			return
 		}
 	}
@@ -559,7 +573,7 @@ func (s *State) recordFull(ep *episode, c *canonical, a *event.Alert) {
 	ep.Written = s.now
 	doc := alertOf(ep, c)
 	doc.Annotations, doc.GeneratorURL = a.Annotations, a.GeneratorURL
-	s.emit(AlertDecided{Alert: doc, Fate: ep.Fate, Full: true})
+	s.emit(AlertDecided{Alert: doc, Fate: ep.counted(), Full: true})
 	ep.Why, c.Unbound = "", ""
 }
 
@@ -570,7 +584,7 @@ func alertOf(ep *episode, c *canonical) Alert {
 		Receipts: ep.Receipts, Canonical: c.ID, Binding: c.Binding, Fate: ep.Fate, Why: ep.Why,
 		FinalFate: ep.FinalFate, FinalWhy: ep.FinalWhy, EndWhy: ep.EndWhy, Evidence: c.Evidence, Clamped: ep.Clamped,
 	}
-	held := c.Group == "" || strings.HasPrefix(c.Group, heldPrefix)
+	held := c.Group == "" || strings.HasPrefix(c.Group, heldPrefix) || ep.View
 	if !held {
 		a.Incident = c.Group
 	}
@@ -580,9 +594,7 @@ func alertOf(ep *episode, c *canonical) Alert {
 	}
 	if !held && !c.AttachedAt.IsZero() {
 		at := c.AttachedAt
-		if ep.First.After(at) {
-			at = ep.First
-		}
+		at = latest(latest(at, ep.First), ep.Joined)
 		a.AttachedAt = &at
 	}
 	return a

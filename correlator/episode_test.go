@@ -190,11 +190,7 @@ func TestASilentHeartbeatOpensOneIncidentUntilItIsBackForGood(t *testing.T) {
 
 func TestReceivedEpisodes(t *testing.T) {
 	labels := critical("Down")
-	replica := func(r string) map[string]string {
-		l := critical("Down")
-		l["replica"] = r
-		return l
-	}
+	replica := func(r string) map[string]string { return replica(labels, r) }
 	min := func(n int) time.Time { return hour.Add(time.Duration(n) * time.Minute) }
 	type body struct {
 		at time.Time
@@ -240,13 +236,13 @@ func TestReceivedEpisodes(t *testing.T) {
 		{
 			"two Prometheus replicas are one alert",
 			[]body{{min(0), firing(min(0), replica("a"))}, {min(1), firing(min(0), replica("b"))}},
-			[]correlator.Fate{correlator.FateHeld, correlator.FateIncident},
+			[]correlator.Fate{correlator.FateHeld, correlator.FateDuplicate},
 			[]correlator.AlertStatus{correlator.AlertFiring, correlator.AlertFiring}, 1,
 		},
 		{
 			"it is active until its last replica resolves",
 			[]body{{min(0), firing(min(0), replica("a"))}, {min(1), firing(min(0), replica("b"))}, {min(2), resolved(min(0), min(2), replica("a"))}},
-			[]correlator.Fate{correlator.FateHeld, correlator.FateIncident, correlator.FateResolve},
+			[]correlator.Fate{correlator.FateHeld, correlator.FateDuplicate, correlator.FateResolve},
 			[]correlator.AlertStatus{correlator.AlertResolved, correlator.AlertFiring}, 1,
 		},
 		{

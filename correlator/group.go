@@ -185,6 +185,7 @@ func (s *State) rejoin(c *canonical, ep *episode) {
 	c.Active, c.Ended, c.Unrecovered = true, time.Time{}, false
 	s.alerts.Touch(c.ID)
 	g := s.groups.Get(c.Group)
+	view := c.Suppressed == "" && g != nil && s.repeats(g, c, ep)
 	switch {
 	case c.Suppressed != "":
 		ep.Fate, ep.Why = FateSuppressed, c.Suppressed
@@ -208,6 +209,10 @@ func (s *State) rejoin(c *canonical, ep *episode) {
 		ep.Fate, ep.Why = FateIncident, fmt.Sprintf("came back %s after %s resolved", s.now.Sub(g.ResolvedAt).Round(time.Second), g.ID)
 		s.revive(g, ep.Why)
 	}
+	if view {
+		ep.Fate = ""
+		s.setAside(g, c, ep)
+	}
 	if g != nil {
 		s.groups.Touch(g.ID)
 		if !g.Held {
@@ -228,7 +233,18 @@ func (s *State) join(g *group, c *canonical) {
 		c.HoldWhy = ""
 	}
 	s.alerts.Touch(c.ID)
+	alone := g.sole() != ""
 	s.admit(g, c)
+	if !g.Held && g.sole() == "" {
+		s.showViews(c, "joined "+g.ID)
+		if alone {
+			for _, m := range g.Members {
+				if o := s.alerts.Get(m); o != nil {
+					s.showViews(o, g.ID+" found company")
+				}
+			}
+		}
+	}
 	g.LastJoined = s.now
 	s.quicken(g, 1)
 	if g.live() {
@@ -344,6 +360,11 @@ func (s *State) open(g *group, why string) *group {
 			if len(g.Members) > 1 {
 				s.foundCompany(g, c)
 			}
+			if g.sole() != "" {
+				s.showOne(g, c)
+			} else {
+				s.showViews(c, "joined "+g.ID)
+			}
 		}
 	}
 	g.Last = s.assess(g)
@@ -364,7 +385,7 @@ func (s *State) open(g *group, why string) *group {
 func (s *State) releaseRecords(c *canonical, why string) {
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.Fate != FateHeld && ep.Fate != FateSuppressed || ep.FinalFate == FateIncident {
+		if ep == nil || ep.View || ep.Fate != FateHeld && ep.Fate != FateSuppressed || ep.FinalFate == FateIncident {
 			continue
 		}
 		ep.FinalFate, ep.FinalWhy = FateIncident, why
@@ -433,6 +454,9 @@ func (s *State) reassess(id, text string) {
 	g := s.groups.Get(id)
 	if g == nil || g.Beat != "" || g.Held {
 		return
+	}
+	if text == forced {
+		s.outlive(g)
 	}
 	if n := len(g.Members); n > largeGroup && g.live() && n < g.Assessed+g.Assessed/6 && text != forced {
 		if g.ViewDue.IsZero() {

@@ -242,6 +242,7 @@ func (s *State) comeBack(g *group, c *canonical) bool {
 	s.cameAlone(c)
 	// One alert: the old members' episodes and the new one's are of one record.
 	c.Evidence = []Evidence{{"habit", why, 1}}
+	s.showOne(old, c)
 	s.absorb(old, g, why)
 	return true
 }

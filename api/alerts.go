@@ -191,13 +191,13 @@ func (a *API) alertRoutes() {
 			return page(ctx, a, o, *in, alertOf)
 		})
 	handle(a, describedAs(op(http.MethodGet, "/api/v1/hygiene", "get-hygiene", "alerts", "Which rules cost attention without being of use"),
-		"From the records of the last days: rules that nobody acts on, whose alerts are always held, that flap, name no known item, or fire for ever; and rules whose alerts always come together."),
+		"From the records of the last days: rules that nobody acts on, whose alerts are always held, that flap, name no known item, or fire for ever; and rules whose alerts always come together. Each with its newest incidents."),
 		func(ctx context.Context, in *struct {
 			Days int `query:"days" minimum:"1" maximum:"730" default:"30"`
-		}) (*reply[correlator.HygieneReport], error) {
+		}) (*reply[engine.HygieneReport], error) {
 			now := a.o.Now()
 			rep, err := a.o.Engine.Records().Hygiene(ctx, now.AddDate(0, 0, -in.Days), now)
-			return &reply[correlator.HygieneReport]{rep}, err
+			return &reply[engine.HygieneReport]{rep}, err
 		})
 	handle(a, op(http.MethodGet, "/api/v1/alerts/{id}", "get-alert", "alerts", "One alert, with its fate, why, and evidence"),
 		func(ctx context.Context, in *ByID) (*reply[Alert], error) {

@@ -679,7 +679,7 @@ export interface paths {
         };
         /**
          * Which rules cost attention without being of use
-         * @description From the records of the last days: rules that nobody acts on, whose alerts are always held, that flap, name no known item, or fire for ever; and rules whose alerts always come together.
+         * @description From the records of the last days: rules that nobody acts on, whose alerts are always held, that flap, name no known item, or fire for ever; and rules whose alerts always come together. Each with its newest incidents.
          *
          *     Role: viewer.
          */
@@ -2876,6 +2876,10 @@ export interface components {
         HygieneReport: {
             /** Format: int64 */
             alerts: number;
+            /** @description By rule that the report names: its newest incidents, at most 50 */
+            recent_incidents: {
+                [key: string]: string[] | null;
+            };
             rules: components["schemas"]["RuleHygiene"][];
             /** Format: date-time */
             since: string;

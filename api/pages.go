@@ -46,7 +46,7 @@ const nonceMark = "__CSP_NONCE__"
 var appRoutes = []string{
 	"/", "/incidents", "/incidents/:id", "/incidents/:id/review", "/alerts", "/alerts/:id", "/sources", "/inventory", "/inventory/:id/:tab?",
 	"/services", "/tasks", "/quality", "/endings", "/maintenance", "/maintenance/:id", "/software", "/problems", "/problems/:id",
-	"/kpis", "/teachings", "/tokens", "/audit", "/start", "/login",
+	"/kpis", "/hygiene", "/teachings", "/tokens", "/audit", "/start", "/login",
 }
 
 // shows says whether the web app has a page at an address.

@@ -130,6 +130,30 @@ export async function installation() {
   return x;
 }
 
+/** A demonstration of a recording that is two days long: what came hours ago did come hours ago. */
+export async function demonstration(recording) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const p = spawn(bin('watchbill'), ['demo', join(root, 'testdata/storms', `${recording}.jsonl.gz`), '--no-browser', '--web.listen-address', `127.0.0.1:${port}`], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  for (const s of [p.stdout, p.stderr]) s.on('data', (b) => (log += b));
+  const ended = new Promise((r) => p.once('exit', r));
+  process.once('exit', () => p.kill('SIGKILL'));
+  await until('the recording to be played', () => {
+    if (p.exitCode !== null) throw new Error(`the demonstration ended: ${log}`);
+    return /were played/.test(log);
+  });
+  const token = readFileSync(join(log.match(/(\/\S+)\/bootstrap\//)[1], 'bootstrap/admin-token'), 'utf8').trim();
+  return {
+    url,
+    admin: client(url, token),
+    stop: async () => {
+      p.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
 function read(recording) {
   return gunzipSync(readFileSync(join(root, 'testdata/storms', `${recording}.jsonl.gz`)))
     .toString()

@@ -5,10 +5,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { axe, axeInBothThemes, executablePath, person, settled, signIn } from './browser.mjs';
-import { installation, smoke, until } from './installation.mjs';
+import { demonstration, installation, smoke, until } from './installation.mjs';
 import { dialogs, pages } from './pages.mjs';
 
 let x;
+let past; // two recorded days, for what takes days to show
 const people = [];
 const open = async (options) => {
   const p = await person(options);
@@ -28,6 +29,7 @@ before(async () => {
 });
 after(async () => {
   for (const p of people) await p.close();
+  await past?.stop();
   await x?.stop();
 });
 
@@ -37,6 +39,9 @@ const oneIncident = () =>
 test('an empty installation leads through its first steps, each turning green by itself', async () => {
   const { page, trouble } = await open();
   await signIn(page, x.url, x.admin, 'first', 'admin');
+  await page.goto(`${x.url}/hygiene`);
+  await page.getByRole('heading', { name: 'No alert came within 30 days' }).waitFor();
+  await page.goto(`${x.url}/`);
   await page.getByRole('heading', { name: 'Nothing has been heard yet' }).waitFor();
   await page.getByRole('main').getByRole('link', { name: 'First steps' }).click();
   await page.getByText('0 of 3 done').waitFor();
@@ -318,6 +323,73 @@ test('two records of one machine are a task, decided by a merge that can be take
   await page.getByRole('button', { name: 'Take it back' }).click();
   await page.getByText(/taken back/).waitFor();
   assert.equal((await x.admin('GET', `/api/v1/cis/${twin.id}`)).id, twin.id);
+  assert.deepEqual(trouble, []);
+});
+
+test('the owner of alert rules sees which are of no use, and what is behind each number', async () => {
+  const { page, trouble } = await open();
+  past = await demonstration('dev-03-mild-a');
+  await signIn(page, past.url, past.admin, 'olaf', 'viewer');
+  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Alerts' }).click();
+  await page.getByRole('link', { name: 'Hygiene of the rules' }).click();
+  await page.getByRole('button', { name: /^Never acted on [1-9]/ }).click();
+  await page.waitForURL(/show=never_acted/);
+  await page.getByText(/nobody acknowledged or resolved one/).waitFor();
+  const report = await past.admin('GET', '/api/v1/hygiene?days=30');
+  const rule = report.rules.find((r) => r.findings.includes('never_acted'));
+  const row = page.getByRole('row').filter({ has: page.getByRole('link', { name: rule.rule, exact: true }) });
+  await row.getByRole('cell', { name: `0 of ${rule.incidents}`, exact: true }).waitFor();
+
+  // The incidents behind the number are as many as it says; so are the alerts, from the keyboard.
+  await row.getByRole('link', { name: String(rule.incidents), exact: true }).last().click();
+  await page.getByRole('heading', { level: 1, name: 'All incidents' }).waitFor();
+  await page.getByText(`${rule.incidents} incidents`, { exact: true }).waitFor();
+  await page.goBack();
+  await row.waitFor();
+  await page.keyboard.press('j');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/alerts\?/);
+  await page.getByText(`${rule.alerts} alerts`, { exact: true }).waitFor();
+  assert.deepEqual(trouble, []);
+
+  // An incident that repeats another shows what helped then, as it is known now.
+  const [again] = (await past.admin('GET', '/api/v1/incidents?q=seen_before:yes')).items;
+  await past.admin('POST', `/api/v1/incidents/${again.seen_before}/reopen`, { reason: 'it was not over' });
+  await past.admin('POST', `/api/v1/incidents/${again.seen_before}/resolve`, { resolution: 'Replaced the drive of osd-3' });
+  await past.admin('POST', `/api/v1/problems/${again.problem}/workaround`, { workaround: 'Drain the node first' });
+  await page.goto(`${past.url}/?show=all`);
+  await page.getByRole('row').filter({ hasText: again.title }).getByText('seen before').waitFor();
+  await page.goto(`${past.url}/incidents/${again.id}`);
+  const card = page.getByRole('region', { name: 'Seen before: what helped then' });
+  await card.getByText('Replaced the drive of osd-3').waitFor();
+  await card.getByText('Drain the node first').waitFor();
+  await card.getByText(/% sure: /).waitFor();
+  assert.deepEqual(await axeInBothThemes(page), []);
+  await card.getByRole('link', { name: again.problem }).click();
+  await page.getByRole('region', { name: 'Workaround' }).getByText('Drain the node first').waitFor();
+  await page.goBack();
+  const earlier = await past.admin('GET', `/api/v1/incidents/${again.seen_before}`);
+  await card.getByRole('link', { name: earlier.title, exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: earlier.title }).waitFor();
+  assert.deepEqual(trouble, []);
+});
+
+test('another replica’s view of an alert says which alert stands for both', async () => {
+  const { page, trouble } = people.at(-1);
+  const views = (await past.admin('GET', `/api/v1/alerts?q=${encodeURIComponent('fate:duplicate not final_fate:incident')}`)).items;
+  const shown = (await Promise.all(views.map((v) => past.admin('GET', `/api/v1/alerts/${v.canonical}`)))).find((a) => a.incident);
+  const view = views.find((v) => v.canonical === shown.id);
+  await page.goto(`${past.url}/alerts?show=views&q=${view.fingerprint}`);
+  const row = page.getByRole('row').filter({ has: page.getByRole('link', { name: shown.id, exact: true }) });
+  await row.getByText('replica’s view', { exact: true }).waitFor();
+  await row.getByRole('link', { name: view.name }).click();
+  const note = page.getByText(/The same alert as .* seen by another replica/);
+  await note.getByText(`replica=${view.labels.replica}`).waitFor();
+  await note.getByRole('link', { name: shown.incident }).waitFor();
+  await note.getByRole('link', { name: shown.id }).click();
+  await page.getByRole('region', { name: 'As received' }).getByRole('link', { name: view.id }).waitFor();
+  await page.goto(`${past.url}/incidents/${shown.incident}`);
+  await page.getByText(/also seen by another replica/).getByRole('link', { name: view.id }).waitFor();
   assert.deepEqual(trouble, []);
 });
 

@@ -12,6 +12,7 @@ const Incidents = lazy(() => import('./pages/Incidents'));
 const Incident = lazy(() => import('./pages/Incident'));
 const Alerts = lazy(() => import('./pages/Alerts'));
 const Alert = lazy(() => import('./pages/Alert'));
+const Hygiene = lazy(() => import('./pages/Hygiene'));
 const Teachings = lazy(() => import('./pages/Teachings'));
 const Sources = lazy(() => import('./pages/Sources'));
 const Inventory = lazy(() => import('./pages/Inventory'));
@@ -50,6 +51,7 @@ export function App() {
           <Route path="/incidents/:id/review">{(p) => <Review key={p.id} id={decodeURIComponent(p.id)} />}</Route>
           <Route path="/alerts" component={Alerts} />
           <Route path="/alerts/:id">{(p) => <Alert key={p.id} id={decodeURIComponent(p.id)} />}</Route>
+          <Route path="/hygiene" component={Hygiene} />
           <Route path="/teachings" component={Teachings} />
           <Route path="/sources" component={Sources} />
           <Route path="/inventory" component={Inventory} />

@@ -127,8 +127,8 @@ export function useOpenCount() {
   return { total: status.data?.open_incidents ?? 0, unacknowledged: n, badge: n > 0 ? `${n}${q.data?.next ? '+' : ''}` : String(status.data?.open_incidents ?? 0) };
 }
 
-export function useIncident(id: string) {
-  return useQuery({ queryKey: ['incident', id], queryFn: () => must(api.GET('/api/v1/incidents/{id}', { params: { path: { id } } })) });
+export function useIncident(id: string, enabled = true) {
+  return useQuery({ queryKey: ['incident', id], enabled, queryFn: () => must(api.GET('/api/v1/incidents/{id}', { params: { path: { id } } })) });
 }
 export function useIncidentAlerts(id: string) {
   return usePaged<Alert>(['alerts', 'incident', id], (cursor) => must(api.GET('/api/v1/incidents/{id}/alerts', { params: { path: { id }, query: { limit: 500, cursor } } })));
@@ -139,11 +139,22 @@ export function useTimeline(kind: 'incidents' | 'problems' | 'maintenance', id: 
     queryFn: () => readAll<TimelineEntry>((cursor) => must(api.GET(`/api/v1/${kind}/{id}/timeline`, { params: { path: { id }, query: { limit: 1000, cursor } } }))),
   });
 }
-export function useAlert(id: string) {
-  return useQuery({ queryKey: ['alert', id], queryFn: () => must(api.GET('/api/v1/alerts/{id}', { params: { path: { id } } })) });
+export function useAlert(id: string, enabled = true) {
+  return useQuery({ queryKey: ['alert', id], enabled, queryFn: () => must(api.GET('/api/v1/alerts/{id}', { params: { path: { id } } })) });
 }
-export function useProblem(id: string) {
-  return useQuery({ queryKey: ['problem', id], queryFn: () => must(api.GET('/api/v1/problems/{id}', { params: { path: { id } } })) });
+/** Other replicas' views of the same alert, which are part of no incident. */
+export function useViews(a: Alert | undefined): Alert[] {
+  // By its item or among the active ones: each has an index, the alert that replicas share has none.
+  const where = a?.binding ? `ci:${quoted(a.binding.ci)}` : a?.status === 'firing' || a?.status === 'stale' ? 'status:active' : undefined;
+  const q = useQuery({
+    queryKey: ['alerts', 'views', a?.canonical, where],
+    enabled: !!where,
+    queryFn: () => fetchAlerts({ q: `${where} canonical:${a!.canonical} fate:duplicate`, limit: 20 }),
+  });
+  return (q.data?.items ?? none).filter((o) => o.id !== a?.id && !o.incident);
+}
+export function useProblem(id: string, enabled = true) {
+  return useQuery({ queryKey: ['problem', id], enabled, queryFn: () => must(api.GET('/api/v1/problems/{id}', { params: { path: { id } } })) });
 }
 export function useProblemIncidents(id: string) {
   return usePaged<Incident>(['incidents', 'problem', id], (cursor) => must(api.GET('/api/v1/problems/{id}/incidents', { params: { path: { id }, query: { limit: 200, cursor } } })));
@@ -226,7 +237,7 @@ export function useFind(text: string): Found[] {
   });
   return settled === text.trim() ? (q.data ?? none) : none;
 }
-const none: Found[] = [];
+const none: never[] = [];
 
 /** A word as text of the filter language, whatever stands in it. */
 export function quoted(w: string): string {

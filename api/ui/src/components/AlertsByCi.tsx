@@ -1,10 +1,11 @@
 import { Button } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import { Link } from 'wouter';
-import type { Alert } from '../api/queries';
+import { useViews, type Alert } from '../api/queries';
+import { differing, sameAlert } from '../lib/replicas';
 import { count } from '../lib/text';
 import { Time } from '../lib/time';
-import { CiLink, FateChip, Labels, Severity, StateChip } from './bits';
+import { CiLink, FateChip, fateWord, Labels, Linked, Severity, StateChip } from './bits';
 import { Failed, Loading } from './State';
 import type { Rows } from './Table';
 
@@ -23,6 +24,7 @@ export function AlertsByCi({ rows }: { rows: Rows<Alert> }) {
   if (rows.loading) return <Loading lines={6} />;
   if (rows.items.length === 0) return <p className="muted" style={{ padding: 14 }}>No alert belongs to it.</p>;
   let left = most;
+  const alone = !rows.more && rows.items.every((a) => a.canonical === rows.items[0]!.canonical) ? rows.items[0] : undefined;
   return (
     <>
       {groups.map(([ci, alerts]) => {
@@ -37,12 +39,13 @@ export function AlertsByCi({ rows }: { rows: Rows<Alert> }) {
               {b && <span className="muted small">{b.class.replaceAll('_', ' ')}</span>}
               <span className="muted small" style={{ marginLeft: 'auto' }}>{count(alerts.length, 'alert')}</span>
             </h3>
-            {episodes(shown).map((e) => (
+            {sameAlert(shown).map((e) => (
               <AlertRow key={e[0]!.id} a={e[0]!} others={e.slice(1)} />
             ))}
           </section>
         );
       })}
+      {alone && <OtherViews a={alone} />}
       {(rows.items.length > most || rows.more) && (
         <div className="row" style={{ padding: 12, justifyContent: 'center' }}>
           <Button
@@ -61,21 +64,18 @@ export function AlertsByCi({ rows }: { rows: Rows<Alert> }) {
   );
 }
 
-/** Episodes of one series as one row, newest first: five times the same alert is one thing that came five times. */
-function episodes(alerts: Alert[]): Alert[][] {
-  const by = new Map<string, Alert[]>();
-  for (const a of alerts) by.set(a.fingerprint, [a, ...(by.get(a.fingerprint) ?? [])]);
-  return [...by.values()];
-}
-
 function AlertRow({ a, others }: { a: Alert; others: Alert[] }) {
+  const all = [a, ...others];
+  const replicas = new Set(all.map((o) => o.fingerprint)).size;
+  const times = new Set(all.map((o) => o.canonical)).size;
   return (
     <details className="alert-row">
       <summary>
         <span className="grow">
           <strong>{a.name}</strong> <span className="muted small">{a.annotations.summary}</span>
         </span>
-        {others.length > 0 && <span className="chip" title={`fired ${others.length + 1} times`}>×{others.length + 1}</span>}
+        {times > 1 && <span className="chip" title={`fired ${times} times`}>×{times}</span>}
+        {replicas > 1 && <span className="chip" title={`${replicas} replicas of Prometheus see the same alert`}>{replicas} replicas</span>}
         <Severity value={a.severity} />
         <StateChip state={a.status} />
         <FateChip a={a} />
@@ -88,17 +88,36 @@ function AlertRow({ a, others }: { a: Alert; others: Alert[] }) {
         <Link href={`/alerts/${a.id}`}>All about this alert</Link>
         {others.length > 0 && (
           <>
-            {' '}· earlier:{' '}
+            {' '}· also received:{' '}
             {others.slice(0, 8).map((o, n) => (
               <span key={o.id}>
                 {n > 0 && ', '}
-                <Link href={`/alerts/${o.id}`}><Time at={o.starts_at} mode="clock" /></Link>
+                <Link href={`/alerts/${o.id}`}>{o.id}</Link> <span className="muted"><Time at={o.starts_at} mode="clock" /></span>
               </span>
             ))}
+            {others.length > 8 && ` and ${others.length - 8} more`}
           </>
         )}
       </p>
     </details>
+  );
+}
+
+/** Other replicas' views of an incident's only alert: they are no company, and so not among its alerts. */
+function OtherViews({ a }: { a: Alert }) {
+  const views = useViews(a);
+  if (views.length === 0) return null;
+  return (
+    <p className="small muted wrap" style={{ padding: '8px 14px' }}>
+      The same alert is also seen by {views.length === 1 ? 'another replica' : `${views.length} other replicas`}:{' '}
+      {views.map((v, n) => (
+        <span key={v.id}>
+          {n > 0 && ', '}
+          <Link href={`/alerts/${v.id}`}>{v.id}</Link>{differing(v, a) && ` (${differing(v, a)})`}
+        </span>
+      ))}
+      . It counts once; {views.length === 1 ? 'that view joins' : 'those views join'} here when other alerts do.
+    </p>
   );
 }
 
@@ -107,15 +126,15 @@ export function AlertWhy({ a }: { a: Alert }) {
   return (
     <>
       <p className="small" style={{ marginTop: 6 }}>
-        <span className="chip">{a.fate}</span>
-        {a.final_fate && a.final_fate !== a.fate && <> → <span className="chip">{a.final_fate}</span></>} {a.why}
-        {a.final_why && a.final_why !== a.why && `; then ${a.final_why}`}
+        <span className="chip">{fateWord(a.fate)}</span>
+        {a.final_fate && a.final_fate !== a.fate && <> → <span className="chip">{fateWord(a.final_fate)}</span></>} <Linked text={reason(a.fate, a.why)} />
+        {a.final_why && a.final_why !== a.why && <>; then <Linked text={a.final_why} /></>}
       </p>
       {a.evidence.length > 0 && (
         <div className="evidence" role="list" aria-label="Evidence">
           {a.evidence.map((e, n) => (
             <div key={n} role="listitem" style={{ display: 'contents' }}>
-              <span className="wrap">{e.text}</span>
+              <span className="wrap"><Linked text={e.text} /></span>
               <span className="chip">{e.signal}</span>
               <span className="num muted">{e.weight >= 0 ? '+' : ''}{e.weight.toFixed(2)}</span>
             </div>
@@ -132,4 +151,9 @@ export function AlertWhy({ a }: { a: Alert }) {
       </div>
     </>
   );
+}
+
+/** A reason without the fate that it begins with, for where the fate stands before it. */
+function reason(fate: string, why: string): string {
+  return why.startsWith(`${fate}: `) ? why.slice(fate.length + 2) : why;
 }

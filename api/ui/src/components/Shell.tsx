@@ -28,6 +28,7 @@ const places: Place[] = [
 ];
 /** Reached from the page that they stand under, and by the palette. */
 const hidden: Place[] = [
+  { to: '/hygiene', label: 'Hygiene: rules that cost attention without being of use', icon: 'alerts' },
   { to: '/teachings', label: 'Teachings: what people taught the correlator', icon: 'help' },
   { to: '/tasks', label: 'Inventory tasks', icon: 'inventory' },
   { to: '/quality', label: 'Inventory quality', icon: 'inventory' },
@@ -41,7 +42,7 @@ const settings: Place[] = [
 ];
 
 /** The pages that stand under another one. */
-const under: Record<string, string[]> = { '/': ['/incidents'], '/alerts': ['/teachings'], '/inventory': ['/tasks', '/quality', '/endings'] };
+const under: Record<string, string[]> = { '/': ['/incidents'], '/alerts': ['/hygiene', '/teachings'], '/inventory': ['/tasks', '/quality', '/endings'] };
 
 function here(path: string, to: string) {
   return (to === '/' ? path === '/' : path.startsWith(to)) || (under[to] ?? []).some((p) => path.startsWith(p));

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { TimelineEntry } from '../api/queries';
 import { Time } from '../lib/time';
+import { Linked } from './bits';
 
 /** A record's life, newest first: what happened last is what the reader wants. */
 export function Timeline({ entries }: { entries: TimelineEntry[] }) {
@@ -18,7 +19,7 @@ export function Timeline({ entries }: { entries: TimelineEntry[] }) {
                 <Time at={e.at} mode="clock" /> · {e.actor}
                 {e.kind === 'note' ? ' · note' : ''}
               </div>
-              <div className="text">{e.kind === 'note' ? e.text : <Long text={e.text} />}</div>
+              <div className="text">{e.kind === 'note' ? <Linked text={e.text} /> : <Long text={e.text} />}</div>
             </div>
           </li>
         ))}
@@ -35,11 +36,11 @@ export function Timeline({ entries }: { entries: TimelineEntry[] }) {
 /** A long sentence begins short: during a storm each joining alert brings its whole reasoning. */
 function Long({ text }: { text: string }) {
   const [open, setOpen] = useState(false);
-  if (text.length <= 180 || open) return <>{text}</>;
+  if (text.length <= 180 || open) return <Linked text={text} />;
   const cut = text.lastIndexOf(';', 150);
   return (
     <>
-      {text.slice(0, cut > 40 ? cut : 150)}…{' '}
+      <Linked text={text.slice(0, cut > 40 ? cut : 150)} />…{' '}
       <button type="button" className="more" onClick={() => setOpen(true)}>
         more
       </button>

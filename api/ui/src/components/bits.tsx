@@ -39,8 +39,8 @@ export function Meter({ value, digits = 0 }: { value: number; digits?: number })
     <span className="nowrap num">
       <span className="meter" aria-hidden="true">
         <span style={{ width: `${Math.round(Math.min(1, Math.max(0, value)) * 100)}%` }} />
-      </span>{' '}
-      {(value * 100).toFixed(digits)} %
+      </span>
+      <span className="percent">{(value * 100).toFixed(digits)} %</span>
     </span>
   );
 }
@@ -137,6 +137,11 @@ export function Toggle({ on, onClick, children }: { on: boolean; onClick: () => 
   );
 }
 
+/** A word for a fate. The record of a repeat that was received as an alert of its own is another replica's view. */
+export function fateWord(fate: Alert['fate']): string {
+  return fate === 'duplicate' ? 'replica’s view' : fate;
+}
+
 /** Where an alert ended, in one word, with the reason beside it. */
 export function FateChip({ a }: { a: Alert }) {
   const last = a.final_fate || a.fate;
@@ -144,8 +149,14 @@ export function FateChip({ a }: { a: Alert }) {
   const tone = last === 'incident' ? 'accent' : held ? 'warn' : last === 'invalid' ? 'bad' : '';
   return (
     <span className={`chip ${tone}`} title={a.final_why || a.why}>
-      {a.fate === 'held' && a.final_fate && a.final_fate !== 'held' ? `held → ${last}` : last}
+      {a.fate === 'held' && a.final_fate && a.final_fate !== 'held' ? `held → ${fateWord(last)}` : fateWord(last)}
     </span>
   );
 }
 
+const recordPages: Record<string, string> = { INC: 'incidents', ALT: 'alerts', PRB: 'problems', MNT: 'maintenance' };
+
+/** A sentence of the server's in which the records that it names are links. */
+export function Linked({ text }: { text: string }) {
+  return text.split(/\b((?:INC|ALT|PRB|MNT)\d{8,})\b/).map((part, n) => (n % 2 ? <Link key={n} href={`/${recordPages[part.slice(0, 3)]}/${part}`}>{part}</Link> : part));
+}

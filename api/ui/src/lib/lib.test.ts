@@ -3,14 +3,15 @@ import { execFileSync } from 'node:child_process';
 import { touched } from '../api/live';
 import { faultOf, Fault } from '../api/client';
 import { ticks, timeTicks } from '../components/Chart';
-import { quoted } from '../api/queries';
+import { quoted, type Alert } from '../api/queries';
 import { terms } from '../components/Filter';
 import { grouped, show } from './attributes';
 import { cell, toCsv } from './csv';
 import { Dispatcher } from './keys';
 import { between, layered } from './layout';
+import { differing, isView, sameAlert } from './replicas';
 import { byteAt, charAt, bytes } from './text';
-import { age, duration, known, relative } from './time';
+import { age, duration, known, ofGo, relative } from './time';
 import { withParams } from './url';
 
 describe('time', () => {
@@ -22,6 +23,12 @@ describe('time', () => {
     expect(duration(3600 + 5)).toBe('1 h'); // seconds mean nothing beside an hour
     expect(duration(2 * 86400 + 3 * 3600 + 59)).toBe('2 d 3 h');
     expect(duration(Number.NaN)).toBe('–');
+  });
+  test('a length of time as Go writes it', () => {
+    expect(ofGo('66h12m32.5s')).toBe(66 * 3600 + 12 * 60 + 32.5);
+    expect(ofGo('1m0s')).toBe(60);
+    expect(ofGo('250ms')).toBe(0.25);
+    expect(ofGo('-1h0m0s')).toBe(-3600);
   });
   test('relative times look both ways', () => {
     const now = Date.parse('2026-05-04T10:00:00Z');
@@ -179,3 +186,19 @@ describe('answers', () => {
 test('the client is the one that the OpenAPI document describes', () => {
   execFileSync('node', ['scripts/client.mjs', '--check'], { stdio: 'pipe' });
 }, 30_000);
+
+describe('replicas', () => {
+  const alert = (id: string, fingerprint: string, canonical: string, more: Partial<Alert> = {}) => ({ id, fingerprint, canonical, fate: 'incident', labels: {}, ...more }) as Alert;
+  test('what two replicas see, and what comes again, is one row, newest first', () => {
+    const rows = sameAlert([alert('1', 'a', '1'), alert('2', 'b', '1'), alert('3', 'x', '3'), alert('4', 'a', '4'), alert('5', 'b', '4')]);
+    expect(rows.map((r) => r.map((a) => a.id))).toEqual([['5', '4', '2', '1'], ['3']]);
+  });
+  test('a view is what ended as a duplicate, until it joins', () => {
+    expect(isView(alert('2', 'b', '1', { fate: 'duplicate' }))).toBe(true);
+    expect(isView(alert('2', 'b', '1', { fate: 'duplicate', final_fate: 'incident' }))).toBe(false);
+    expect(isView(alert('2', 'b', '1', { fate: 'held', final_fate: 'duplicate' }))).toBe(true);
+  });
+  test('the replica is named by the labels that differ', () => {
+    expect(differing(alert('2', 'b', '1', { labels: { job: 'x', replica: 'b' } }), alert('1', 'a', '1', { labels: { job: 'x', replica: 'a' } }))).toBe('replica=b');
+  });
+});

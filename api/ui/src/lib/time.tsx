@@ -51,6 +51,14 @@ export function duration(seconds: number): string {
   return out.join(' ');
 }
 
+/** The seconds of a length of time as Go writes it: "1h2m3.5s". */
+export function ofGo(text: string): number {
+  const sizes: Record<string, number> = { h: 3600, m: 60, s: 1, ms: 1e-3, 'µs': 1e-6, ns: 1e-9 };
+  let s = 0;
+  for (const [, n, unit] of text.matchAll(/([\d.]+)(h|ms|m|s|µs|ns)/g)) s += Number(n) * sizes[unit!]!;
+  return text.startsWith('-') ? -s : s;
+}
+
 /** A length of time in one unit, for narrow columns: "3 h". */
 export function age(seconds: number): string {
   const s = Math.max(0, Math.round(seconds));

@@ -1,10 +1,12 @@
 import { Button } from '@mantine/core';
 import { Link } from 'wouter';
 import { fetchAlerts, readAll, useAlerts, useStatus, type Alert } from '../api/queries';
-import { CiLink, FateChip, Severity, StateChip, Toggle } from '../components/bits';
+import { CiLink, FateChip, Linked, Severity, StateChip, Toggle } from '../components/bits';
 import { FilterText, terms } from '../components/Filter';
 import { State } from '../components/State';
 import { Table, type Column } from '../components/Table';
+import { AlertTabs } from '../components/Tabs';
+import { isView } from '../lib/replicas';
 import { useTitle } from '../lib/title';
 import { Time } from '../lib/time';
 import { useUrlState } from '../lib/url';
@@ -23,20 +25,23 @@ export const alertColumns: Column<Alert>[] = [
   { id: 'status', label: 'Status', width: 'fit', sort: 'status', bare: true, cell: (a) => <StateChip state={a.status} />, text: (a) => a.status },
   { id: 'ci', label: 'On', width: '12%', cell: (a) => (a.binding ? <CiLink id={a.binding.ci} name={a.binding.name} /> : <span className="muted">not bound</span>), text: (a) => a.binding?.name ?? '' },
   { id: 'fate', label: 'Fate', width: 'fit', sort: 'fate', bare: true, cell: (a) => <FateChip a={a} />, text: (a) => a.final_fate || a.fate },
-  { id: 'why', label: 'Why', width: '18%', cell: (a) => <span title={a.final_why || a.why}>{a.final_why || a.why}</span>, text: (a) => a.final_why || a.why },
-  { id: 'incident', label: 'Incident', width: 'fit', cell: (a) => (a.incident ? <Link href={`/incidents/${a.incident}`}>{a.incident}</Link> : null), text: (a) => a.incident ?? '' },
+  { id: 'why', label: 'Why', width: '18%', cell: (a) => <span title={a.final_why || a.why}><Linked text={a.final_why || a.why} /></span>, text: (a) => a.final_why || a.why },
+  { id: 'incident', label: 'Incident', width: 'fit', cell: (a) => (a.incident ? <Link href={`/incidents/${a.incident}`}>{a.incident}</Link> : isView(a) && a.canonical !== a.id ? <span className="muted" title="The alert that stands for both">as <Link href={`/alerts/${a.canonical}`}>{a.canonical}</Link></span> : null), text: (a) => a.incident ?? '' },
   { id: 'started', label: 'Started', width: 'fit', sort: 'started', bare: true, cell: (a) => <Time at={a.starts_at} />, text: (a) => a.starts_at },
   { id: 'received', label: 'Received', width: 'fit', sort: 'received', optional: true, cell: (a) => <Time at={a.last_received} />, text: (a) => a.last_received },
   { id: 'receipts', label: 'Receipts', width: 'fit', align: 'end', optional: true, cell: (a) => a.receipts, text: (a) => a.receipts },
   { id: 'source', label: 'Source', width: 'fit', optional: true, cell: (a) => a.source, text: (a) => a.source },
+  { id: 'canonical', label: 'Same alert as', width: 'fit', optional: true, cell: (a) => (a.canonical !== a.id ? <Link href={`/alerts/${a.canonical}`}>{a.canonical}</Link> : null), text: (a) => a.canonical },
   { id: 'fingerprint', label: 'Fingerprint', width: 'fit', optional: true, cell: (a) => <code>{a.fingerprint}</code>, text: (a) => a.fingerprint },
 ];
 
-const shows: [string, string, string][] = [
+/** The choices: id, name, filter, and what it means where the name does not say it. */
+const shows: [id: string, label: string, q: string, note?: string][] = [
   ['active', 'Active', 'status:active'],
-  ['held', 'Held now', 'held:yes'],
-  ['unbound', 'Not bound', 'bound:no'],
-  ['suppressed', 'Suppressed', 'fate:suppressed'],
+  ['held', 'Held now', 'held:yes', 'Held alerts wait for company, or for their time to be over, before they open an incident. None is lost.'],
+  ['unbound', 'Not bound', 'bound:no', 'No label of these alerts names an item of the inventory, so nothing is known of what they are about.'],
+  ['suppressed', 'Suppressed', 'fate:suppressed', 'Explained by maintenance, a silence or a change: they opened nothing.'],
+  ['views', 'Replicas’ views', 'fate:duplicate not final_fate:incident', 'Replicas of a Prometheus report the same alert each. As long as it is alone it counts once, as the alert that “Incident” names; the other views join when other alerts do.'],
   ['all', 'All', ''],
 ];
 
@@ -45,7 +50,8 @@ export default function Alerts() {
   const status = useStatus();
   useTitle('Alerts');
   const show = params.get('show') ?? 'active';
-  const list = { q: terms(params.get('q'), shows.find(([id]) => id === show)?.[2]), sort: params.get('sort') ?? undefined };
+  const chosen = shows.find(([id]) => id === show);
+  const list = { q: terms(params.get('q'), chosen?.[2]), sort: params.get('sort') ?? undefined };
   const rows = useAlerts(list);
   const s = status.data;
   return (
@@ -58,11 +64,11 @@ export default function Alerts() {
             {s.alerts_stale > 0 && <span>{s.alerts_stale.toLocaleString()} stale</span>}
             <span>{s.alerts_held.toLocaleString()} held</span>
             <span title={Object.entries(s.alert_fates).map(([f, n]) => `${f} ${n}`).join(', ')}>{s.alerts_received.toLocaleString()} received in all</span>
-            <Link href="/teachings">Teachings</Link>
             <Link href="/sources">Sources</Link>
           </p>
         )}
       </div>
+      <AlertTabs />
       <div className="filters">
         <FilterText placeholder="Filter: name:Host*, ci:db1, label.job:node, severity:critical" help='name:Host* ci:web1 label.job:node severity:critical fate:held started>2h "free text"' />
         <div className="row" role="group" aria-label="Which alerts">
@@ -73,6 +79,7 @@ export default function Alerts() {
           ))}
         </div>
       </div>
+      {chosen?.[3] && <p className="note small">{chosen[3]}</p>}
       <Table
         name="alerts"
         label="Alerts"

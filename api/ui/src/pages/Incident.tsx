@@ -3,7 +3,7 @@ import { notifications } from '@mantine/notifications';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { api, Fault, must } from '../api/client';
-import { fetchIncidents, quoted, useGraph, useIncident, useIncidentAlerts, useMay, useTimeline, useVerb, type Incident as Doc, type Verb } from '../api/queries';
+import { useGraph, useIncident, useIncidentAlerts, useMay, useTimeline, useVerb, type Incident as Doc, type Verb } from '../api/queries';
 import { useQuery } from '@tanstack/react-query';
 import { AlertsByCi } from '../components/AlertsByCi';
 import { Card, CiLink, Meter, Priority, StateChip } from '../components/bits';
@@ -15,7 +15,7 @@ import { useKeys } from '../lib/keys';
 import { count, words } from '../lib/text';
 import { duration, known, Time } from '../lib/time';
 import { useTitle } from '../lib/title';
-import { NewProblem } from './NewProblem';
+import { Recovered, SeenBefore, Similar } from './SeenBefore';
 import { VerbDialog } from './VerbDialog';
 
 /** The verbs that have a button, in order, with their keys. */
@@ -80,6 +80,7 @@ export default function Incident({ id }: { id: string }) {
           {i.opened_by !== 'watchbill' && ` by ${i.opened_by}`}
         </span>
         <span>{i.acknowledged_at ? <>acknowledged by {i.acknowledged_by}</> : i.legal.includes('acknowledge') ? <strong style={{ color: 'var(--p1)' }}>nobody has acknowledged it</strong> : 'not acknowledged'}</span>
+        {Object.entries(i.roles ?? {}).map(([role, who]) => <span key={role}>{words(role).toLowerCase()} {who}</span>)}
         {(i.assignee || i.team) && <span>assigned to {[i.assignee, i.team].filter(Boolean).join(', ')}</span>}
         <span>{count(i.alerts, 'alert')}{i.active_alerts > 0 ? `, ${i.active_alerts} active` : ''}</span>
         {i.services?.length ? <span title={i.services.map((s) => i.refs[s]?.name ?? s).join(', ')}>service {i.services.slice(0, 3).map((s) => i.refs[s]?.name ?? s).join(', ')}{i.services.length > 3 && ` and ${i.services.length - 3} more`}</span> : null}
@@ -99,7 +100,7 @@ export default function Incident({ id }: { id: string }) {
         </div>
       )}
       {!may && <p className="note small">You are signed in as a viewer: you see everything here, a responder can act.</p>}
-      {i.workaround && (
+      {i.workaround && !i.seen_before && (
         <p className="note">
           {i.known_error ? 'Known error. ' : ''}Workaround from {i.problem ? <Link href={`/problems/${i.problem}`}>{i.problem}</Link> : 'its problem'}: {i.workaround}
         </p>
@@ -111,7 +112,10 @@ export default function Incident({ id }: { id: string }) {
       )}
       {i.resolution && (
         <p className="note row" style={{ justifyContent: 'space-between' }}>
-          <span>Resolved{i.resolved_by ? ` by ${i.resolved_by}` : ''}: {i.resolution}</span>
+          <span>
+            Resolved{i.resolved_by ? ` by ${i.resolved_by}` : ''}: {i.resolution}
+            {i.recovery_change && <>. <Recovered c={i.recovery_change} /></>}
+          </span>
           {i.resolved_at && <Link href={`/incidents/${i.id}/review`} className="small">Review: what happened and what to learn</Link>}
         </p>
       )}
@@ -124,6 +128,7 @@ export default function Incident({ id }: { id: string }) {
       <div className="detail three">
         <div>
           <Causes i={i} />
+          <SeenBefore i={i} timeline={timeline.data} />
           {i.changes && i.changes.length > 0 && (
             <Card title="Changes on the way" id="changes">
               <ul className="stack">
@@ -155,6 +160,7 @@ export default function Incident({ id }: { id: string }) {
               </dd>
               <dt>Derivation</dt>
               <dd>{i.derivation || 'not given'}</dd>
+              {i.page && <><dt>Paging</dt><dd>{i.page === 'always' ? 'People are told whatever the hour' : 'Nobody is told'}{i.page_why && `: ${i.page_why}`}</dd></>}
             </dl>
           </Card>
           <Card title="Clocks" id="clocks">
@@ -194,13 +200,16 @@ function say(verb: Verb) {
 }
 
 function Causes({ i }: { i: Doc }) {
+  const [all, setAll] = useState(false);
+  // A fourth suspect is hardly ever it; what helped before should stand in sight.
+  const shown = all || i.causes.length <= 4 ? i.causes : i.causes.slice(0, 3);
   return (
     <Card title="Suspected cause" id="causes">
       {i.causes.length === 0 ? (
         <p className="muted">{i.alerts === 0 ? 'It was opened without alerts: nothing points to a cause.' : 'The evidence does not single out a cause, so none is named.'}</p>
       ) : (
         <ol>
-          {i.causes.map((c, n) => (
+          {shown.map((c, n) => (
             <li key={c.ci} className={`cause ${n === 0 ? 'first' : ''}`}>
               <span className="rank">{n + 1}</span>
               <span className="name">
@@ -210,6 +219,13 @@ function Causes({ i }: { i: Doc }) {
               <span className="path">{c.path}</span>
             </li>
           ))}
+          {shown.length < i.causes.length && (
+            <li>
+              <button type="button" className="more" onClick={() => setAll(true)}>
+                {i.causes.length - shown.length} less likely
+              </button>
+            </li>
+          )}
         </ol>
       )}
     </Card>
@@ -244,44 +260,6 @@ function Clocks({ i }: { i: Doc }) {
         </>
       ) : null}
     </dl>
-  );
-}
-
-/** What was like it: the one that the correlator recognised, the problem's others, and those with the same cause. */
-function Similar({ i }: { i: Doc }) {
-  const may = useMay('responder');
-  const [opening, setOpening] = useState(false);
-  const cause = i.causes[0]?.name;
-  const q = useQuery({
-    queryKey: ['incidents', 'similar', i.id, cause, i.problem],
-    enabled: !!cause || !!i.problem,
-    staleTime: 60_000,
-    queryFn: async () => (await fetchIncidents({ q: i.problem ? `problem:${i.problem}` : `cause:${quoted(cause!)}`, sort: '-opened', limit: 8 })).items,
-  });
-  const others = (q.data ?? []).filter((o) => o.id !== i.id).slice(0, 6);
-  return (
-    <Card title="Seen before" id="similar" extra={i.problem ? <Link href={`/problems/${i.problem}`} className="small">{i.problem}</Link> : may && <Button size="compact-xs" variant="default" onClick={() => setOpening(true)}>Open a problem</Button>}>
-      {opening && <NewProblem incidents={[i.id]} close={() => setOpening(false)} />}
-      {i.seen_before && (
-        <p style={{ marginBottom: others.length ? 10 : 0 }}>
-          Same cause and alerts as <Link href={`/incidents/${i.seen_before}`}>{i.seen_before}</Link>.
-        </p>
-      )}
-      {others.length > 0 ? (
-        <ul className="stack" style={{ gap: 8 }}>
-          {others.map((o) => (
-            <li key={o.id} className="small">
-              <Link href={`/incidents/${o.id}`}>{o.title}</Link>
-              <div className="muted">
-                {o.id} · <Time at={o.opened_at} /> {o.resolution && <>· mended by: {o.resolution}</>}
-              </div>
-            </li>
-          ))}
-        </ul>
-      ) : (
-        !i.seen_before && <p className="muted">{q.isFetching ? 'Looking…' : 'No earlier incident looks like this one.'}</p>
-      )}
-    </Card>
   );
 }
 

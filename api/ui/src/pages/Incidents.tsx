@@ -17,9 +17,13 @@ export const incidentColumns: Column<Incident>[] = [
   {
     id: 'title', label: 'Incident', width: 'lead', sort: 'title', bare: true,
     cell: (i) => (
-      <Link href={`/incidents/${i.id}`} className="primary">
-        {i.title}
-      </Link>
+      <>
+        <Link href={`/incidents/${i.id}`} className="primary">
+          {i.title}
+        </Link>
+        {i.merged_into && <span className="muted"> merged into <Link href={`/incidents/${i.merged_into}`}>{i.merged_into}</Link></span>}
+        {i.seen_before && !i.merged_into && <> <span className="chip" title={`It repeats ${i.seen_before}${i.seen_before_mended ? `: ${i.seen_before_mended}` : ''}`}>seen before</span></>}
+      </>
     ),
     text: (i) => i.title,
   },
@@ -37,6 +41,7 @@ export const incidentColumns: Column<Incident>[] = [
   { id: 'id', label: 'ID', width: 'fit', optional: true, cell: (i) => <code>{i.id}</code>, text: (i) => i.id },
   { id: 'onset', label: 'Onset', width: 'fit', optional: true, cell: (i) => <Time at={i.onset} />, text: (i) => i.onset },
   { id: 'resolved', label: 'Resolved', width: 'fit', sort: 'resolved', optional: true, cell: (i) => (i.resolved_at ? <Time at={i.resolved_at} /> : null), text: (i) => i.resolved_at ?? '' },
+  { id: 'seen', label: 'Seen before', width: 'fit', optional: true, cell: (i) => (i.seen_before ? <Link href={`/incidents/${i.seen_before}`}>{i.seen_before}</Link> : null), text: (i) => i.seen_before ?? '' },
   { id: 'problem', label: 'Problem', width: 'fit', optional: true, cell: (i) => (i.problem ? <Link href={`/problems/${i.problem}`}>{i.problem}</Link> : null), text: (i) => i.problem ?? '' },
 ];
 

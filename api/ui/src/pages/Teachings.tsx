@@ -6,6 +6,7 @@ import { useMay, usePaged, type Alert } from '../api/queries';
 import { FilterToggle } from '../components/Filter';
 import { State } from '../components/State';
 import { Table, type Column } from '../components/Table';
+import { AlertTabs } from '../components/Tabs';
 import { known, Time } from '../lib/time';
 import { useTitle } from '../lib/title';
 import { useUrlState } from '../lib/url';
@@ -37,7 +38,8 @@ export default function Teachings() {
   ];
   return (
     <div className="page fill">
-      <div className="page-head"><h1 className="grow">Teachings</h1></div>
+      <div className="page-head"><h1 className="grow">Alerts</h1></div>
+      <AlertTabs />
       <div className="filters"><FilterToggle name="all">Also what was taken back</FilterToggle></div>
       {drop.error && <p className="note bad" role="alert">{Fault.of(drop.error).message}</p>}
       <Table name="teachings" label="Teachings" noun="lesson" columns={columns} rows={rows} rowKey={(t) => t.id} empty={<State icon="help" title="Nothing was taught yet">Merging and splitting incidents teaches, and so do the verbs of an alert: “does not belong here”, “always page”. Later decisions name the lesson that they followed.</State>} />

@@ -331,7 +331,7 @@ test('the owner of alert rules sees which are of no use, and what is behind each
   past = await demonstration('dev-03-mild-a');
   await signIn(page, past.url, past.admin, 'olaf', 'viewer');
   await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Alerts' }).click();
-  await page.getByRole('link', { name: 'Hygiene of the rules' }).click();
+  await page.getByRole('link', { name: 'Rule hygiene' }).click();
   await page.getByRole('button', { name: /^Never acted on [1-9]/ }).click();
   await page.waitForURL(/show=never_acted/);
   await page.getByText(/nobody acknowledged or resolved one/).waitFor();

@@ -9,7 +9,7 @@ import { count } from '../lib/text';
 import { localInput, Time } from '../lib/time';
 import { useUrlState } from '../lib/url';
 import { Availability } from './Availability';
-import { Card, CiLink } from './bits';
+import { Card, CiLink, Linked } from './bits';
 import { CiPicker, type Picked } from './CiPicker';
 import { Failed, Loading, State } from './State';
 
@@ -161,7 +161,7 @@ export function HealthTab({ c }: { c: CiDetail }) {
               {h.troubled!.map((n) => (
                 <li key={n.id}>
                   <CiLink id={n.id} name={n.name} /> <span className="muted small">{n.class.replaceAll('_', ' ')} · {count(n.hops, 'step')} away{n.via && ` by ${n.via.replaceAll('_', ' ')}`}</span>
-                  <div className="small">{n.why}</div>
+                  <div className="small">{n.why && <Linked text={n.why} />}</div>
                 </li>
               ))}
             </ul>

@@ -28,7 +28,7 @@ const places: Place[] = [
 ];
 /** Reached from the page that they stand under, and by the palette. */
 const hidden: Place[] = [
-  { to: '/hygiene', label: 'Hygiene: rules that cost attention without being of use', icon: 'alerts' },
+  { to: '/hygiene', label: 'Rule hygiene: rules that cost attention without being of use', icon: 'alerts' },
   { to: '/teachings', label: 'Teachings: what people taught the correlator', icon: 'help' },
   { to: '/tasks', label: 'Inventory tasks', icon: 'inventory' },
   { to: '/quality', label: 'Inventory quality', icon: 'inventory' },

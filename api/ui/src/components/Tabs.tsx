@@ -37,7 +37,7 @@ export function AlertTabs() {
       label="Sides of the alerts"
       tabs={[
         ['/alerts', 'Received'],
-        ['/hygiene', 'Hygiene of the rules'],
+        ['/hygiene', 'Rule hygiene'],
         ['/teachings', 'Teachings'],
       ]}
     />

@@ -55,7 +55,7 @@ export function Topology({ graph, causes, affected, self, label }: { graph: Grap
               <title>{n.name}</title>
             </rect>
             <text x={p.x + dx + 8} y={p.y + 16}>
-              {short(n.name, 15)}
+              {short(n.name, 14)}
             </text>{' '}
             <text className="cls" x={p.x + dx + 8} y={p.y + 30}>
               {role(n.class.replaceAll('_', ' '), kind)}
@@ -72,7 +72,7 @@ export function Topology({ graph, causes, affected, self, label }: { graph: Grap
 function role(cls: string, kind: string) {
   const part = kind === 'cause' ? 'suspected' : kind;
   const both = part ? `${cls} · ${part}` : cls;
-  return both.length <= 20 || !part ? both : part;
+  return both.length <= 18 || !part ? both : part;
 }
 
 /** The two ends of a long name say more than its beginning. */

@@ -16,9 +16,9 @@ export const alertColumns: Column<Alert>[] = [
   {
     id: 'name', label: 'Alert', width: 'lead', sort: 'name', bare: true,
     cell: (a) => (
-      <>
-        <Link href={`/alerts/${a.id}`} className="primary">{a.name}</Link> <span className="muted">{a.annotations.summary}</span>
-      </>
+      <span className="lead-line">
+        <Link href={`/alerts/${a.id}`} className="primary" title={a.name}>{a.name}</Link> <span className="muted">{a.annotations.summary}</span>
+      </span>
     ),
     text: (a) => a.name,
   },

@@ -211,13 +211,18 @@ const historyColumns: Column<HistoryEntry>[] = [
     id: 'change', label: 'Change', width: 'lead', bare: true,
     cell: (h) => (
       <span className="diff-line">
-        {h.old !== undefined && h.old !== null && <del>{show(h.field, h.old)}</del>} {h.old != null && h.new != null && '→'} {h.new !== undefined && h.new !== null && <ins>{show(h.field, h.new)}</ins>}
+        {h.old !== undefined && h.old !== null && <del>{value(h, h.old)}</del>} {h.old != null && h.new != null && '→'} {h.new !== undefined && h.new !== null && <ins>{value(h, h.new)}</ins>}
       </span>
     ),
     text: (h) => `${show(h.field, h.old)} → ${show(h.field, h.new)}`,
   },
   { id: 'source', label: 'Who says so', width: 'fit', cell: (h) => h.source, text: (h) => h.source },
 ];
+
+/** A value of the history; the other end of a relation is a way to go. */
+function value(h: HistoryEntry, v: unknown) {
+  return h.field.startsWith('relation:') && typeof v === 'string' ? <CiLink id={v} /> : show(h.field, v);
+}
 
 function History({ id }: { id: string }) {
   const rows = useHistory(id);

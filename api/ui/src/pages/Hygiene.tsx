@@ -87,7 +87,7 @@ export default function Hygiene() {
   const rep = q.data;
   const text = (params.get('q') ?? '').toLowerCase();
   const sort = params.get('sort') ?? '-alerts';
-  useTitle('Hygiene of the rules');
+  useTitle('Rule hygiene');
 
   const rules = useMemo(() => {
     const by = orders[sort.replace('-', '')] ?? orders.alerts!;

@@ -17,13 +17,13 @@ export const incidentColumns: Column<Incident>[] = [
   {
     id: 'title', label: 'Incident', width: 'lead', sort: 'title', bare: true,
     cell: (i) => (
-      <>
-        <Link href={`/incidents/${i.id}`} className="primary">
+      <span className="lead-line">
+        <Link href={`/incidents/${i.id}`} className="primary" title={i.title}>
           {i.title}
         </Link>
-        {i.merged_into && <span className="muted"> merged into <Link href={`/incidents/${i.merged_into}`}>{i.merged_into}</Link></span>}
+        {i.merged_into && <span className="muted" title={`merged into ${i.merged_into}`}>→ <Link href={`/incidents/${i.merged_into}`}>{i.merged_into}</Link></span>}
         {i.seen_before && !i.merged_into && <> <span className="chip" title={`It repeats ${i.seen_before}${i.seen_before_mended ? `: ${i.seen_before_mended}` : ''}`}>seen before</span></>}
-      </>
+      </span>
     ),
     text: (i) => i.title,
   },

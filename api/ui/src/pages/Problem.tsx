@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { useMay, useProblem, useProblemIncidents, useProblemVerb, useTimeline, type ProblemVerb } from '../api/queries';
-import { Card, Priority, StateChip } from '../components/bits';
+import { Card, Linked, Priority, StateChip } from '../components/bits';
 import { Failed, Loading, State } from '../components/State';
 import { Table } from '../components/Table';
 import { Timeline } from '../components/Timeline';
@@ -85,10 +85,10 @@ export default function Problem({ id }: { id: string }) {
           )}
           {p.why && (
             <Card title="Why it was opened" id="why">
-              <p className="wrap">{p.why}</p>
+              <p className="wrap"><Linked text={p.why} /></p>
               {p.signature && (
                 <p className="small muted" style={{ marginTop: 8 }}>
-                  Signature: <code>{p.signature}</code>
+                  Signature: <code><Linked text={p.signature} /></code>
                 </p>
               )}
             </Card>

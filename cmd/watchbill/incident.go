@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,20 +17,20 @@ type incidentCmd struct {
 	List        incidentListCmd        `cmd:"" help:"List incidents, newest first."`
 	Show        incidentShowCmd        `cmd:"" help:"Show one incident as a report."`
 	Create      createCmd[newIncident] `cmd:"" help:"Open an incident by hand."`
-	Acknowledge verbCmd[noteFlags]     `cmd:"" help:"Somebody works on it."`
+	Acknowledge verbCmd[noteFlags]     `cmd:"" help:"Say that you work on it, which ends the escalation."`
 	Assign      verbCmd[assignFlags]   `cmd:"" help:"Give it to a person or a team."`
-	Hold        verbCmd[holdFlags]     `cmd:"" help:"Wait for the caller, a problem, a vendor or a change."`
+	Hold        verbCmd[holdFlags]     `cmd:"" help:"It waits for the caller, a problem, a vendor or a change."`
 	Resume      verbCmd[noteFlags]     `cmd:"" help:"Go on after a hold."`
-	Resolve     verbCmd[resolveFlags]  `cmd:"" help:"It works again."`
-	Close       verbCmd[noteFlags]     `cmd:"" help:"Nothing is left to do."`
-	Reopen      verbCmd[reasonFlags]   `cmd:"" help:"It was not over."`
-	Cancel      verbCmd[reasonFlags]   `cmd:"" help:"It was none."`
+	Resolve     verbCmd[resolveFlags]  `cmd:"" help:"It works again; say what mended it."`
+	Close       verbCmd[noteFlags]     `cmd:"" help:"Close what is resolved: nothing is left to do."`
+	Reopen      verbCmd[reasonFlags]   `cmd:"" help:"It was not over: back to work."`
+	Cancel      verbCmd[reasonFlags]   `cmd:"" help:"It was no incident, e.g. a test."`
 	Edit        verbCmd[incidentEdit]  `cmd:"" help:"Change title, description, impact or urgency."`
 	Major       verbCmd[majorFlags]    `cmd:"" help:"Declare a major incident, or change who has which role."`
-	Minor       verbCmd[reasonFlags]   `cmd:"" help:"Take the declaration back."`
-	Merge       verbCmd[mergeFlags]    `cmd:"" help:"Another incident takes its alerts over."`
+	Minor       verbCmd[reasonFlags]   `cmd:"" help:"No longer a major incident."`
+	Merge       verbCmd[mergeFlags]    `cmd:"" help:"They are one failure: another incident takes its alerts over."`
 	Note        noteCmd                `cmd:"" help:"Write on the timeline."`
-	Split       splitCmd               `cmd:"" help:"Some of its alerts become an incident of their own."`
+	Split       splitCmd               `cmd:"" help:"They are two failures: some of its alerts become an incident of their own."`
 	Review      reviewCmd              `cmd:"" help:"Show the post-incident review, or its draft; --file finishes it."`
 }
 
@@ -149,6 +150,9 @@ func incidentReport(w io.Writer, i api.Incident, alerts []api.Alert, timeline []
 	r.field("priority", "%d (impact %d, urgency %d)%s", i.Priority, i.Impact, i.Urgency, prefixed(": ", i.Derivation))
 	r.field("severity", "%s", i.Severity)
 	r.field("assigned to", "%s", strings.Trim(i.Assignee+", "+i.Team, ", "))
+	for _, role := range slices.Sorted(maps.Keys(i.Roles)) {
+		r.field(role, "%s", i.Roles[role])
+	}
 	r.field("began", "%s", stamp(i.Onset))
 	r.field("opened", "%s by %s", stamp(i.OpenedAt), i.OpenedBy)
 	if i.AcknowledgedAt != nil {

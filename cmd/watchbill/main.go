@@ -22,17 +22,17 @@ type cli struct {
 	Server serverCmd `cmd:"" group:"server" help:"Run the server."`
 	Demo   demoCmd   `cmd:"" group:"server" help:"Play a recorded storm through the real engine in a throw-away directory and show its pages."`
 
-	Incident    incidentCmd    `cmd:"" group:"records" help:"Incidents: list, show, and every verb."`
-	Alert       alertCmd       `cmd:"" group:"records" help:"Received alerts with their fate."`
-	Problem     problemCmd     `cmd:"" group:"records" help:"Problems: what makes incidents come back; list, show, and every verb."`
+	Incident    incidentCmd    `cmd:"" group:"records" help:"Incidents: list, show, acknowledge, assign, resolve, merge, ..."`
+	Alert       alertCmd       `cmd:"" group:"records" help:"Received alerts with their fate; hygiene of the rules."`
+	Problem     problemCmd     `cmd:"" group:"records" help:"Problems, which make incidents come back: list, show, workaround, ..."`
 	Maintenance maintenanceCmd `cmd:"" group:"records" help:"Maintenance windows: plan, end, extend."`
 	Service     serviceCmd     `cmd:"" group:"records" help:"Services: health, parts, composing them."`
 	KPI         kpiCmd         `cmd:"" name:"kpi" group:"records" help:"KPIs of a span of time, as a table, JSON or CSV."`
 	CI          ciCmd          `cmd:"" name:"ci" group:"records" help:"Configuration items: list, show, edit, import, history, graph, impact, quality."`
-	Teach       teachCmd       `cmd:"" group:"records" help:"Teach the correlator: not related, related, always page; list and withdraw."`
+	Teach       teachCmd       `cmd:"" group:"records" help:"Teach how alerts are grouped and paged: not related, related, always page; list and withdraw."`
 	Software    softwareCmd    `cmd:"" group:"records" help:"Installed products, versions and where they are."`
 	View        viewCmd        `cmd:"" group:"records" help:"Saved lists of items."`
-	Task        taskCmd        `cmd:"" group:"records" help:"What the inventory leaves to people: clones, conflicts, proposals."`
+	Task        taskCmd        `cmd:"" group:"records" help:"What the inventory leaves to people to decide: clones, conflicts, proposals."`
 
 	User      userCmd      `cmd:"" group:"access" help:"People who log in: list, create, edit, delete."`
 	Token     tokenCmd     `cmd:"" group:"access" help:"Tokens: list, create, revoke."`

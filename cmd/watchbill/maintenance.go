@@ -14,10 +14,10 @@ type maintenanceCmd struct {
 	List   maintenanceListCmd   `cmd:"" help:"List windows, newest first."`
 	Show   maintenanceShowCmd   `cmd:"" help:"Show one window with what it covers."`
 	Create maintenanceCreateCmd `cmd:"" help:"Plan a window: alerts about what it covers open nothing meanwhile."`
-	Cancel verbCmd[reasonFlags] `cmd:"" help:"It does not take place."`
+	Cancel verbCmd[reasonFlags] `cmd:"" help:"It does not take place: alerts count again."`
 	End    verbCmd[reasonFlags] `cmd:"" help:"It is done before its time."`
-	Extend maintenanceExtendCmd `cmd:"" help:"It ends later, or sooner."`
-	Cover  verbCmd[coverFlags]  `cmd:"" help:"More items are worked on."`
+	Extend maintenanceExtendCmd `cmd:"" help:"Let it end later, or sooner."`
+	Cover  verbCmd[coverFlags]  `cmd:"" help:"Add items that are worked on too."`
 }
 
 type coverFlags struct {
@@ -26,15 +26,15 @@ type coverFlags struct {
 }
 
 type maintenanceListCmd struct {
-	Open  bool `name:"open" help:"Only planned and active ones."`
-	Limit int  `name:"limit" default:"50" placeholder:"N" help:"Most rows; 0 shows all (${default})."`
+	Open bool `name:"open" help:"Only planned and active ones."`
+	listFlags
 	show
 	remote
 }
 
 // Run implements kong's command.
 func (c *maintenanceListCmd) Run(io streams) error {
-	q := url.Values{}
+	q := url.Values(c.values())
 	if c.Open {
 		q.Set("open", "true")
 	}

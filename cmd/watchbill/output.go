@@ -25,8 +25,8 @@ func writeJSON(w io.Writer, v any) error {
 
 // listFlags narrow a list.
 type listFlags struct {
-	Query []string `arg:"" optional:"" name:"query" help:"Filter: FIELD:VALUE, numbers and times with <, text; a wrong field is answered with those that there are. Without it: all."`
-	Sort  string   `name:"sort" placeholder:"ORDER" help:"Order; a minus turns it round."`
+	Query []string `arg:"" optional:"" name:"query" help:"Filter: FIELD:VALUE, numbers and times with < or > in quotes ('opened<24h'), or text; a wrong field is answered with those that there are. Without it: all."`
+	Sort  string   `name:"sort" placeholder:"ORDER" help:"Field to order by; a minus turns it round: --sort=-FIELD."`
 	Limit int      `name:"limit" default:"50" placeholder:"N" help:"Most rows; 0 shows all (${default})."`
 }
 

@@ -21,6 +21,7 @@ type problemCmd struct {
 	Workaround verbCmd[aroundFlags]   `cmd:"" help:"What helps until the cause is mended; shown on each incident of it."`
 	Assign     verbCmd[assignFlags]   `cmd:"" help:"Give it to a person or a team."`
 	Edit       verbCmd[problemEdit]   `cmd:"" help:"Change title, description, priority or root cause."`
+	Software   verbCmd[versionFlags]  `cmd:"" help:"Bind it to the version that mends it: it resolves when that has arrived everywhere, and reopens where it is taken back."`
 	Link       verbCmd[incidentFlags] `cmd:"" help:"An incident belongs to it."`
 	Unlink     verbCmd[incidentFlags] `cmd:"" help:"An incident does not belong to it."`
 	Note       noteCmd                `cmd:"" help:"Write on the timeline."`
@@ -55,6 +56,13 @@ type (
 	aroundFlags struct {
 		Workaround string `name:"workaround" json:"workaround" required:"" placeholder:"TEXT" help:"What helps."`
 		noteFlags
+	}
+	versionFlags struct {
+		Product   string   `name:"product" json:"product" required:"" placeholder:"NAME" help:"A package, or the service or workload that is deployed."`
+		FixedIn   string   `name:"fixed-in" json:"fixed_in" required:"" placeholder:"VERSION" help:"The first version without the defect."`
+		Ecosystem string   `name:"ecosystem" json:"ecosystem,omitempty" placeholder:"TYPE" help:"Whose rules order its versions: deb, rpm, apk, npm, pypi, ..."`
+		Items     []string `name:"ci" json:"items,omitempty" placeholder:"ID" help:"An item that needs it, by id; may be repeated. Without any: the suspected causes of its incidents."`
+		reasonFlags
 	}
 	problemEdit struct {
 		Title       string `name:"title" json:"title,omitempty" placeholder:"TEXT" help:"What keeps happening."`
@@ -102,9 +110,15 @@ func (c *problemShowCmd) Run(io streams) error {
 		r.field("priority", "%d", p.Priority)
 		r.field("opened", "%s by %s%s", stamp(p.OpenedAt), p.OpenedBy, prefixed(": ", p.Why))
 		r.field("assigned to", "%s", strings.Trim(p.Assignee+", "+p.Team, ", "))
+		if p.KnownError {
+			r.field("known error", "yes")
+		}
 		r.field("root cause", "%s", p.RootCause)
 		r.field("workaround", "%s", p.Workaround)
 		r.field("fix", "%s", p.Fix)
+		if s := p.Software; s != nil {
+			r.field("mended in", "%s %s; missing on %d of %d items", s.Product, s.FixedIn, len(s.Pending), len(s.Items))
+		}
 		r.field("resolved", "%s", stampOf(p.ResolvedAt))
 		r.field("closed", "%s", stampOf(p.ClosedAt))
 		r.field("possible now", "%s", strings.Join(p.Legal, ", "))

@@ -16,7 +16,7 @@ import (
 type alertCmd struct {
 	List       alertListCmd  `cmd:"" help:"List every received alert with its fate, newest first."`
 	Show       alertShowCmd  `cmd:"" help:"Show one alert: binding, fate, evidence."`
-	Hygiene    hygieneCmd    `cmd:"" help:"Which rules cost attention without being of use."`
+	Hygiene    hygieneCmd    `cmd:"" help:"Which alert rules cost attention without being of use: never acted on, flapping, never bound, always together."`
 	Quarantine quarantineCmd `cmd:"" help:"What was received and could not be read, newest first."`
 }
 
@@ -120,10 +120,13 @@ func (c *alertShowCmd) Run(io streams) error {
 		r.field("fingerprint", "%s", a.Fingerprint)
 		r.field("began", "%s%s", stamp(a.Onset), later(a.Onset, a.StartsAt))
 		r.field("ended", "%s%s", stampOf(a.EndsAt), prefixed(": ", a.EndWhy))
-		r.field("received", "at least %d times, last %s", a.Receipts, stamp(a.LastReceived))
+		r.field("received", "%s, last %s", atLeast(a.Receipts), stamp(a.LastReceived))
 		r.field("fate", "%s", outcome(a.Fate, a.Why))
 		r.field("in the end", "%s", outcome(a.FinalFate, a.FinalWhy))
 		r.field("incident", "%s", a.Incident)
+		if a.Canonical != a.ID {
+			r.field("same alert as", "%s, seen by another replica", a.Canonical)
+		}
 		if b := a.Binding; b != nil {
 			r.field("item", "%s %s (%s, %d %%): %s", b.Class, b.Name, b.CI, b.Score, b.Evidence)
 		} else {
@@ -151,10 +154,17 @@ func outcome(f correlator.Fate, why string) string {
 
 // later tells the rule's firing apart from the first symptom, where they differ.
 func later(onset, startsAt time.Time) string {
-	if onset.Equal(startsAt) {
+	if startsAt.Sub(onset).Abs() < time.Second { // they would read the same
 		return ""
 	}
 	return fmt.Sprintf(" (its rule fired at %s)", stamp(startsAt))
+}
+
+func atLeast(receipts int) string {
+	if receipts <= 1 {
+		return "at least once"
+	}
+	return fmt.Sprintf("at least %d times", receipts)
 }
 
 func pairs(r *report, title string, m map[string]string) {
@@ -208,12 +218,12 @@ type ciCmd struct {
 	List    ciListCmd    `cmd:"" help:"List configuration items, e.g. watchbill ci list class:host os:debian."`
 	Show    ciShowCmd    `cmd:"" help:"Show one item: attributes, packages, services, listeners."`
 	History ciHistoryCmd `cmd:"" help:"What changed on an item, newest first."`
-	Past    ciPastCmd    `cmd:"" help:"An item as it was at a time."`
+	Past    ciPastCmd    `cmd:"" help:"Show an item as it was at a time."`
 	Diff    ciDiffCmd    `cmd:"" help:"What differs between two items, or an item now and then."`
-	Graph   ciGraphCmd   `cmd:"" help:"What is around an item."`
+	Graph   ciGraphCmd   `cmd:"" help:"What an item needs and what needs it, step by step."`
 	Impact  ciImpactCmd  `cmd:"" help:"What fails with an item."`
-	Points  ciPointsCmd  `cmd:"" name:"single-points" help:"What an item needs and has only once."`
-	Health  ciHealthCmd  `cmd:"" help:"How an item stands by what it needs, and why."`
+	Points  ciPointsCmd  `cmd:"" name:"single-points" help:"Single points of failure: what an item needs and has only once."`
+	Health  ciHealthCmd  `cmd:"" help:"Health of an item by what it needs, and why."`
 	SBOM    ciSBOMCmd    `cmd:"" name:"sbom" help:"The software bill of a host or a service, CycloneDX."`
 
 	Create  ciCreateCmd  `cmd:"" help:"Record an item by hand."`

@@ -15,7 +15,7 @@ import (
 )
 
 type replayCmd struct {
-	Recording  string `arg:"" name:"REC" help:"A recording: JSON lines, gzipped or not (- for standard input)."`
+	Recording  string `arg:"" name:"recording" help:"A recording: JSON lines, gzipped or not (- for standard input)."`
 	ConfigFile string `name:"config.file" env:"WATCHBILL_REPLAY_CONFIG_FILE" placeholder:"FILE" help:"Decide by this configuration instead of the rules in the recording."`
 	Output     string `name:"output" short:"o" placeholder:"RESULT.json" help:"Write the result as JSON (- for standard output)."`
 	Diff       string `name:"diff" placeholder:"OTHER.yml" help:"Run it a second time by this configuration, and tell what would be different."`

@@ -13,7 +13,7 @@ import (
 
 type serviceCmd struct {
 	List      serviceListCmd      `cmd:"" help:"List services with their open incidents."`
-	Show      serviceShowCmd      `cmd:"" help:"How a service stands by what it needs, and what of that it has only once."`
+	Show      serviceShowCmd      `cmd:"" help:"Show a service's health by what it needs, and its single points of failure."`
 	Proposals serviceProposalsCmd `cmd:"" help:"Services that could be composed of what runs together."`
 	Create    serviceCreateCmd    `cmd:"" help:"Compose a service of items."`
 	Accept    serviceAcceptCmd    `cmd:"" help:"Compose a proposed service."`

@@ -13,7 +13,7 @@ import (
 )
 
 type testRulesCmd struct {
-	Files      []string `arg:"" name:"FILE" help:"Files of tests."`
+	Files      []string `arg:"" name:"file" help:"Files of tests."`
 	ConfigFile string   `name:"config.file" env:"WATCHBILL_CONFIG_FILE" placeholder:"FILE" help:"Test this configuration instead of those that the files name."`
 }
 

@@ -27,7 +27,7 @@ var plurals = map[string]string{"incident": "incidents", "problem": "problems", 
 // verbCmd does the verb that it is named after to records of the kind that its
 // parent command is named after. The flags are the verb's arguments.
 type verbCmd[F any] struct {
-	IDs []recordID `arg:"" name:"id" help:"One or more ids, e.g. INC00000001; the first refusal ends it."`
+	IDs []recordID `arg:"" name:"id" help:"One or more ids, as list shows them; the first refusal ends it."`
 	F   F          `embed:""`
 	show
 	remote
@@ -134,7 +134,7 @@ func (a assignFlags) check() error {
 
 // noteCmd writes on the timeline of an incident or a problem.
 type noteCmd struct {
-	ID   recordID `arg:"" help:"The record, e.g. INC00000001."`
+	ID   recordID `arg:"" help:"The record, as list shows it."`
 	Text []string `arg:"" help:"What to write."`
 	show
 	remote

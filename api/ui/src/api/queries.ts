@@ -160,7 +160,7 @@ export function useProblemIncidents(id: string) {
   return usePaged<Incident>(['incidents', 'problem', id], (cursor) => must(api.GET('/api/v1/problems/{id}/incidents', { params: { path: { id }, query: { limit: 200, cursor } } })));
 }
 
-export type ProblemVerb = 'assess' | 'root_cause' | 'fix' | 'known_error' | 'workaround' | 'assign' | 'resolve' | 'close' | 'reopen' | 'link' | 'unlink' | 'notes' | 'edit';
+export type ProblemVerb = 'assess' | 'root_cause' | 'fix' | 'known_error' | 'workaround' | 'assign' | 'resolve' | 'close' | 'reopen' | 'software' | 'link' | 'unlink' | 'notes' | 'edit';
 
 /** Does a problem's verb; what it changed is read anew. */
 export function useProblemVerb(id: string) {

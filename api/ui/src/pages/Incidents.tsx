@@ -35,7 +35,7 @@ export const incidentColumns: Column<Incident>[] = [
     text: (i) => i.causes[0]?.name ?? '',
   },
   { id: 'ci', label: 'Affects', width: '13%', cell: (i) => <Affects i={i} />, text: (i) => (i.cis ?? []).map((c) => i.refs[c]?.name ?? c).join(' ') },
-  { id: 'service', label: 'Service', width: '11%', cell: (i) => (i.services?.length ? <span title={i.services.map((s) => i.refs[s]?.name ?? s).join(', ')}>{i.refs[i.services[0]!]?.name ?? i.services[0]}{i.services.length > 1 && <span className="muted"> +{i.services.length - 1}</span>}</span> : null), text: (i) => (i.services ?? []).join(' ') },
+  { id: 'service', label: 'Service', width: '11%', cell: (i) => (i.services?.length ? <span className="lead-line with-end" title={i.services.map((s) => i.refs[s]?.name ?? s).join(', ')}><span className="clip">{i.refs[i.services[0]!]?.name ?? i.services[0]}</span>{i.services.length > 1 && <span className="muted">+{i.services.length - 1}</span>}</span> : null), text: (i) => (i.services ?? []).join(' ') },
   { id: 'alerts', label: 'Alerts', width: 'fit', align: 'end', sort: 'alerts', cell: (i) => <span title={`${i.active_alerts} of ${i.alerts} active`}>{i.active_alerts ? `${i.active_alerts}/${i.alerts}` : i.alerts}</span>, text: (i) => i.alerts },
   { id: 'assignee', label: 'Assignee', width: 'fit', sort: 'assignee', cell: (i) => i.assignee || i.team || null, text: (i) => i.assignee ?? i.team ?? '' },
   { id: 'id', label: 'ID', width: 'fit', optional: true, cell: (i) => <code>{i.id}</code>, text: (i) => i.id },
@@ -49,9 +49,9 @@ function Affects({ i }: { i: Incident }) {
   const cis = i.cis ?? [];
   if (cis.length === 0) return <span className="muted">unknown</span>;
   return (
-    <span title={cis.map((c) => i.refs[c]?.name ?? c).join(', ')}>
+    <span className="lead-line with-end" title={cis.map((c) => i.refs[c]?.name ?? c).join(', ')}>
       <CiLink id={cis[0]!} name={i.refs[cis[0]!]?.name} />
-      {cis.length > 1 && <span className="muted"> +{cis.length - 1}</span>}
+      {cis.length > 1 && <span className="muted">+{cis.length - 1}</span>}
     </span>
   );
 }

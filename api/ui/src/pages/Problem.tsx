@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { useMay, useProblem, useProblemIncidents, useProblemVerb, useTimeline, type ProblemVerb } from '../api/queries';
-import { Card, Linked, Priority, StateChip } from '../components/bits';
+import { Card, CiLink, Linked, Priority, StateChip } from '../components/bits';
 import { Failed, Loading, State } from '../components/State';
 import { Table } from '../components/Table';
 import { Timeline } from '../components/Timeline';
@@ -81,6 +81,14 @@ export default function Problem({ id }: { id: string }) {
           {p.fix && (
             <Card title="Fix" id="fix">
               <p className="wrap">{p.fix}</p>
+            </Card>
+          )}
+          {p.software && (
+            <Card title="Mended by a version" id="version">
+              <p className="wrap">
+                <Link href={`/software?q=${encodeURIComponent(p.software.product)}`}>{p.software.product}</Link> from <code>{p.software.fixed_in}</code> on: {p.software.pending.length === 0 ? 'it has arrived on every item.' : `${count(p.software.pending.length, 'item')} of ${p.software.items.length} still without it:`}{' '}
+                {p.software.pending.slice(0, 20).map((ci, n) => <span key={ci}>{n > 0 && ', '}<CiLink id={ci} /></span>)}{p.software.pending.length > 20 && ` and ${p.software.pending.length - 20} more`}
+              </p>
             </Card>
           )}
           {p.why && (

@@ -21,11 +21,12 @@ export const problemVerbs: [ProblemVerb, Ask][] = [
   ['resolve', { title: 'Resolve', key: 'r', fields: [['fix', 'What mended it'], ['root_cause', 'Root cause']] }],
   ['close', { title: 'Close', key: 'c', fields: [['reason', 'Why before the time of proof']] }],
   ['reopen', { title: 'Reopen', key: 'o', fields: [['reason', 'Why']] }],
+  ['software', { title: 'Bind to a version', key: 'b', fields: [['product', 'Package or service*'], ['fixed_in', 'First version without the defect*'], ['ecosystem', 'Whose rules order its versions: deb, rpm, npm, …'], ['reason', 'Why']] }],
   ['link', { title: 'Link an incident', key: 'i', fields: [['incident', 'Its id*'], ['reason', 'Why']] }],
   ['notes', { title: 'Note', key: 'n', fields: [['note', 'Note*']] }],
 ];
 
-const short = new Set(['assignee', 'team', 'incident', 'reason']);
+const short = new Set(['assignee', 'team', 'incident', 'reason', 'product', 'fixed_in', 'ecosystem']);
 
 export function ProblemDialog({ verb, problem, act, close }: { verb: ProblemVerb; problem: Problem; act: ReturnType<typeof useProblemVerb>; close: () => void }) {
   const me = useMe();

@@ -85,7 +85,7 @@ export async function dialogs(admin) {
     ['new incident', '/', key('c')],
     ['new problem', '/problems', key('c')],
     incident('assign', 's'), incident('hold', 'h'), incident('resolve', 'r'), incident('merge', 'm'), incident('edit', 'e'), incident('major', 'M'), incident('cancel', 'x'),
-    problem('assess', 'a'), problem('workaround', 'w'), problem('known error', 'k'), problem('link', 'i'),
+    problem('assess', 'a'), problem('workaround', 'w'), problem('known error', 'k'), problem('version', 'b'), problem('link', 'i'),
     ['item: edit', item, key('e')],
     ['item: merge', item, button('Merge')],
     ['item: maintenance', item, button('Plan maintenance')],

@@ -37,7 +37,7 @@ export function AlertsByCi({ rows }: { rows: Rows<Alert> }) {
             <h3>
               {b ? <CiLink id={b.ci} name={b.name} /> : <span>Not bound to an item</span>}
               {b && <span className="muted small">{b.class.replaceAll('_', ' ')}</span>}
-              <span className="muted small" style={{ marginLeft: 'auto' }}>{count(alerts.length, 'alert')}</span>
+              <span className="muted small" style={{ marginLeft: 'auto' }}>{count(sameAlert(alerts).length, 'alert')}</span>
             </h3>
             {sameAlert(shown).map((e) => (
               <AlertRow key={e[0]!.id} a={e[0]!} others={e.slice(1)} />

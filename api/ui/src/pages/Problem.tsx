@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'wouter';
-import { useMay, useProblem, useProblemIncidents, useProblemVerb, useTimeline, type ProblemVerb } from '../api/queries';
+import { useCi, useMay, useProblem, useProblemIncidents, useProblemVerb, useTimeline, type ProblemVerb } from '../api/queries';
 import { Card, CiLink, Linked, Priority, StateChip } from '../components/bits';
 import { Failed, Loading, State } from '../components/State';
 import { Table } from '../components/Table';
@@ -15,6 +15,11 @@ import { ProblemDialog, problemVerbs } from './ProblemDialog';
 
 const shown = ['priority', 'title', 'state', 'age', 'cause', 'resolved'];
 const columns = incidentColumns.filter((c) => shown.includes(c.id)).map((c) => ({ ...c, optional: false, sort: undefined }));
+
+/** An item of which only the id is known. */
+function Item({ id }: { id: string }) {
+  return <CiLink id={id} name={useCi(id).data?.name} />;
+}
 
 export default function Problem({ id }: { id: string }) {
   const q = useProblem(id);
@@ -87,7 +92,7 @@ export default function Problem({ id }: { id: string }) {
             <Card title="Mended by a version" id="version">
               <p className="wrap">
                 <Link href={`/software?q=${encodeURIComponent(p.software.product)}`}>{p.software.product}</Link> from <code>{p.software.fixed_in}</code> on: {p.software.pending.length === 0 ? 'it has arrived on every item.' : `${count(p.software.pending.length, 'item')} of ${p.software.items.length} still without it:`}{' '}
-                {p.software.pending.slice(0, 20).map((ci, n) => <span key={ci}>{n > 0 && ', '}<CiLink id={ci} /></span>)}{p.software.pending.length > 20 && ` and ${p.software.pending.length - 20} more`}
+                {p.software.pending.slice(0, 20).map((ci, n) => <span key={ci}>{n > 0 && ', '}<Item id={ci} /></span>)}{p.software.pending.length > 20 && ` and ${p.software.pending.length - 20} more`}
               </p>
             </Card>
           )}

@@ -336,6 +336,7 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 	id := s.identity(a.Labels)
 	if c := s.alerts.Get(s.byIdentity[id]); c != nil && !c.Lost {
 		if g := s.groups.Get(c.Group); g != nil && (c.Active || ep.Onset.Sub(c.Ended) <= staleReturn) {
+			ep.View = s.repeats(g, c, ep)
 			c.Episodes = append(c.Episodes, key)
 			ep.Canonical = c.ID
 			s.alerts.Touch(c.ID)

@@ -120,6 +120,10 @@ func (s *State) maybeOpen(g *group, why string) {
 	// An alert that comes and goes by itself is poor company: that it fires beside
 	// another is chance more often than one failure.
 	n := len(g.Members)
+	if g.sole() != "" {
+		s.scheduleHold(g)
+		return
+	}
 	if n >= manyTogether || n >= 3 && n-habitual >= 2 || n == 2 && habitual == 0 && (critical > 0 || g.Bond >= surePair) {
 		s.open(g, fmt.Sprintf("%d alerts that belong together: %s", n, why))
 		return

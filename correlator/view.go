@@ -107,7 +107,7 @@ func (s *State) showOne(g *group, c *canonical) {
 	lead := s.leadOf(g, c)
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.ended() {
+		if ep == nil {
 			continue
 		}
 		if best == nil || !best.Labels.Equal(lead) && (ep.Labels.Equal(lead) || best.View && !ep.View) {
@@ -124,7 +124,7 @@ func (s *State) showOne(g *group, c *canonical) {
 			continue
 		case ep == best:
 			ep.View = false
-		case !ep.ended() && !ep.View && !ep.Labels.Equal(best.Labels):
+		case !ep.View && !ep.Labels.Equal(best.Labels):
 			s.setAside(g, c, ep)
 		}
 		s.episodes.Touch(k)

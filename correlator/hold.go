@@ -44,20 +44,25 @@ func (s *State) holdDeadline(g *group) time.Time {
 		if hold < 0 {
 			continue // a rule has it open nothing by itself
 		}
-		if _, r := s.ruledHold(c); r != nil {
-			if t := c.First.Add(hold); at.IsZero() || t.Before(at) {
-				at = t
+		until := c.First.Add(hold)
+		if _, r := s.ruledHold(c); r == nil {
+			if _, n := s.habitual(c); n >= habitFrom && c.Severity != Critical {
+				continue // it comes and goes
 			}
-			continue
+			until = waited(c, hold)
 		}
-		if _, n := s.habitual(c); n >= habitFrom && c.Severity != Critical {
-			continue // it comes and goes
-		}
-		if t := c.First.Add(hold); at.IsZero() || t.Before(at) {
-			at = t
+		if at.IsZero() || until.Before(at) {
+			at = until
 		}
 	}
 	return at
+}
+
+// waited is when an alert has waited its hold. What its Alertmanager kept back
+// before it sent it counts, up to half: company that began with it is on its way too,
+// but each group of notifications has its own clock.
+func waited(c *canonical, hold time.Duration) time.Time {
+	return latest(c.Onset.Add(hold), c.First.Add(hold/2))
 }
 
 func (s *State) scheduleHold(g *group) {

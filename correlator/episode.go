@@ -533,7 +533,7 @@ func (s *State) heardOf(c *canonical) time.Time {
 
 // staleReturn is how long an alert must have been gone for its return to be judged
 // anew, even if its incident is still open.
-const staleReturn = 90 * time.Minute
+const staleReturn = 60 * time.Minute
 
 // identity is what replicas of one alert share: all labels but the configured
 // replica labels.

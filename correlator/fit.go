@@ -30,7 +30,7 @@ const (
 	// so it counts in part.
 	sameKind   = 0.8
 	newKind    = 0.5
-	habitShare = 0.7
+	habitShare = 0.8
 )
 
 func (f fit) total() float64 { return quantise(f.time + f.place + f.class + f.age + f.habit) }

@@ -11,7 +11,7 @@ const (
 	// promising is the share of a class's alerts that began incidents from which a
 	// lone one is not kept waiting; shortHold is how long it waits then.
 	promising = 0.18
-	shortHold = time.Minute
+	shortHold = 45 * time.Second
 	// habitFrom is how often an alert must have come and gone alone to be known for it.
 	habitFrom = 2
 )
@@ -138,7 +138,7 @@ func (s *State) maybeOpen(g *group, why string) {
 
 const (
 	// surePair is the log odds from which two warnings are enough for an incident.
-	surePair = 2.0
+	surePair = 1.7
 	// manyTogether is how many alerts open an incident although each of them is known
 	// to come and go alone.
 	manyTogether = 5
@@ -361,7 +361,7 @@ func (s *State) maybeMerge(g, h *group) *group {
 	apart := g.Middle.Sub(h.Middle).Abs()
 	coincidence := -math.Log(failureRate * (apart.Minutes() + 5))
 	// And what one failure does, it does soon.
-	spread := max(0, apart.Minutes()-10) / 8
+	spread := max(0, apart.Minutes()-10) / 12
 	odds := quantise(best - bg - bh + coincidence - spread)
 	if odds < mergeOdds {
 		return g

@@ -52,7 +52,7 @@ func (s *State) leadOf(g *group, c *canonical) event.Labels {
 
 // setAside makes an episode a view: see repeats.
 func (s *State) setAside(g *group, c *canonical, ep *episode) {
-	ep.View = true
+	ep.View, c.Views = true, true
 	where := ""
 	if !g.Held {
 		where = " of " + g.ID
@@ -88,6 +88,11 @@ func (s *State) outlive(g *group) {
 
 // showViews makes all views of an alert part of its incident.
 func (s *State) showViews(c *canonical, why string) {
+	if !c.Views {
+		return
+	}
+	c.Views = false
+	s.alerts.Touch(c.ID)
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
 		if ep == nil || !ep.View {

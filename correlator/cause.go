@@ -51,25 +51,6 @@ func (s *State) assess(g *group) Assessment {
 	return a
 }
 
-// countEpisodes counts the episodes that are shown of an alert, and how many of them fire.
-func (s *State) countEpisodes(c *canonical) (shown, active int) {
-	if len(c.Episodes) == 1 && !c.Views {
-		if c.Active { // as its only episode is
-			return 1, 1
-		}
-		return 1, 0
-	}
-	for _, k := range c.Episodes {
-		if ep := s.episodes.Get(k); ep != nil && !ep.View {
-			shown++
-			if !ep.ended() {
-				active++
-			}
-		}
-	}
-	return shown, active
-}
-
 // title names the cause first, else the gravest alert.
 func (s *State) title(g *group, a Assessment, lead *canonical) string {
 	if g.Flood {

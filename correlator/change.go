@@ -94,12 +94,14 @@ func (s *State) blame(g *group) {
 	if g.sole() != "" {
 		return // a lone alert is chance more often than not
 	}
-	for _, c := range s.changesOf(named(g.Last.Causes, g.Last.CIs)) {
-		if c.Blamed || !c.justBefore(g.Onset) {
-			continue
+	for i := range named(g.Last.Causes, g.Last.CIs) {
+		for _, key := range s.changesOn[i] {
+			if c := s.changes.Get(key); !c.Blamed && c.justBefore(g.Onset) {
+				c.Blamed = true
+				s.changes.Touch(key)
+				s.kind(c.kind()).Trouble++
+			}
 		}
-		c.Blamed = true
-		s.kind(c.kind()).Trouble++
 	}
 }
 

@@ -149,6 +149,9 @@ func (c *change) justBefore(onset time.Time) bool {
 // changedBefore lists which of the items were changed shortly before a failure, with
 // the last change of each.
 func (s *State) changedBefore(items map[string]bool, onset time.Time) map[string]*change {
+	if s.cfg.ignores("changes") {
+		return nil
+	}
 	var out map[string]*change
 	for _, c := range s.changesOf(items) {
 		if c.justBefore(onset) && (out[c.CI] == nil || c.At.After(out[c.CI].At)) {

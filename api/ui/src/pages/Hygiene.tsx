@@ -1,5 +1,5 @@
 import { Button } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useMemo, type ReactNode } from 'react';
 import { Link } from 'wouter';
 import { api, must, type Schemas } from '../api/client';
@@ -29,9 +29,9 @@ const findings: Record<string, { label: string; advice: string }> = {
 const spans = [7, 30, 90, 365];
 const together = 'together';
 
-/** Reads the report anew only when it is opened after a while: it looks at every alert of its days. */
+/** The report; no change in the stream has it read anew, because it looks at every alert of its days. */
 function useHygiene(days: number) {
-  return useQuery({ queryKey: ['hygiene', days], queryFn: () => must(api.GET('/api/v1/hygiene', { params: { query: { days } } })), staleTime: 5 * 60_000 });
+  return useQuery({ queryKey: ['hygiene', days], queryFn: () => must(api.GET('/api/v1/hygiene', { params: { query: { days } } })), staleTime: 60_000, placeholderData: keepPreviousData });
 }
 
 /** The alerts behind a number. */
@@ -116,8 +116,10 @@ export default function Hygiene() {
     </State>
   );
   let table: ReactNode;
-  if (show === together) table = <Table name="hygiene-pairs" label="Rules that always come together" noun="pair" columns={columns?.pairs ?? []} rows={of(pairs)} rowKey={(p) => p.rules.join('\n')} empty={empty} all={async () => pairs} />;
-  else table = <Table name="hygiene" label="Rules with findings" noun="rule" columns={columns?.rules ?? []} rows={of(rules)} rowKey={(r) => r.rule} href={(r) => alertsOf(rep!.since, r.rule)} order="-alerts" empty={empty} all={async () => rules} />;
+  if (show === together)
+    table = <Table key="pairs" name="hygiene-pairs" label="Rules that always come together" noun="pair" columns={columns?.pairs ?? []} rows={of(pairs)} rowKey={(p) => p.rules.join('\n')} empty={empty} all={async () => pairs} />;
+  else
+    table = <Table key="rules" name="hygiene" label="Rules with findings" noun="rule" columns={columns?.rules ?? []} rows={of(rules)} rowKey={(r) => r.rule} href={(r) => alertsOf(rep!.since, r.rule)} order="-alerts" empty={empty} all={async () => rules} />;
 
   return (
     <div className="page fill">
@@ -133,7 +135,7 @@ export default function Hygiene() {
         </div>
         <div className="row" role="group" aria-label="Which findings">
           {choices.map(([id, label, n]) => (
-            <Toggle key={id} on={show === id} onClick={() => set({ show: id === 'all' ? null : id, sort: null })}>
+            <Toggle key={id} on={show === id} onClick={() => set({ show: id === 'all' ? null : id, ...((id === together) !== (show === together) ? { sort: null, cols: null } : {}) })}>
               {label} {rep && <span className="muted num">{n}</span>}
             </Toggle>
           ))}

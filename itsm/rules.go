@@ -37,9 +37,11 @@ type Desk struct {
 	Rules     Rules
 	Calendars Calendars
 
-	slas     []SLA // complete
-	services map[string]*Service
-	byCI     map[string][]string // item → names of the services that stand on it
+	slas      []SLA // complete
+	services  map[string]*Service
+	routes    *route              // nil: whoever delivers knows them
+	receivers map[string]bool     // that the routes name
+	byCI      map[string][]string // item → names of the services that stand on it
 }
 
 // NewDesk checks rules and compiles them. The error holds every fault with its path.
@@ -90,6 +92,12 @@ func NewDesk(r Rules) (*Desk, error) {
 		d.slas = append(d.slas, a)
 	}
 	l = append(l, r.Notify.check(r.Calendars)...)
+	if r.Notify.Routes != nil {
+		root, wrong := r.Notify.Routes.compile("notify.routes")
+		d.routes, d.receivers = &root, map[string]bool{}
+		root.names(d.receivers)
+		l = append(l, wrong...)
+	}
 	return d, l.Err()
 }
 

@@ -3937,6 +3937,8 @@ export interface components {
             done_at?: string;
             id: string;
             step: string;
+            /** @description Receivers; without it whom the routes name */
+            to?: string[];
         };
         Unknown: {
             /** @description Which change of the body */

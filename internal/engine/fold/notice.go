@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -54,6 +55,7 @@ func (n Notice) Labels(topic string) map[string]string {
 	if i.Major {
 		out["major"] = "true"
 	}
+	maps.DeleteFunc(out, func(_, v string) bool { return v == "" }) // equal to matchers, and they are saved
 	return out
 }
 

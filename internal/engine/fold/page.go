@@ -128,6 +128,11 @@ func firstText(x *incident) string {
 	return text
 }
 
+// againText is what a further call says.
+func (s *State) againText(x *incident) string {
+	return fmt.Sprintf("nobody has acknowledged for %s: level %d", itsm.Span(s.now.Sub(x.Doc.OpenedAt)), x.Page.Level)
+}
+
 // escalate sets when the next level is told.
 func (s *State) escalate(x *incident) {
 	at := time.Time{}
@@ -150,7 +155,7 @@ func (s *State) pageDue(id string) {
 		return
 	}
 	p.Level++
-	text := fmt.Sprintf("nobody has acknowledged for %s: level %d", itsm.Span(s.now.Sub(i.OpenedAt)), p.Level)
+	text := s.againText(x)
 	c := itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "notify", Actor: itsm.System, Text: "escalated: " + text}}}
 	s.page(x, TellEscalated, text, &c)
 	s.escalate(x)

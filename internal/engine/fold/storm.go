@@ -75,7 +75,7 @@ func (s *State) page(x *incident, topic, text string, c *itsm.Change) bool {
 		h := p.hearing(r)
 		switch {
 		case h != nil && h.Waits: // the summary says it
-		case h != nil && h.As != nil && topic == TellOpened: // was told
+		case topic == TellOpened && p.told(r):
 		case i.AcknowledgedAt != nil || s.mayPage(r): // whoever works on it is not called away from something else
 			now = append(now, r)
 		default:
@@ -284,13 +284,15 @@ func (s *State) summed(id, receiver string, others int) {
 func (s *State) reroute() {
 	enabled := s.desk.Rules.Notify.Enabled
 	var again []string
+	calls := map[string]bool{} // again that waited for a further call
 	for _, r := range s.storms.Keys() {
 		if enabled && s.desk.HasReceiver(r) {
 			continue
 		}
 		for _, id := range s.storms.Get(r).Held {
 			x := s.incidents.Get(id)
-			x.Page.hears(r).Waits = false
+			h := x.Page.hears(r)
+			h.Waits, calls[id] = false, calls[id] || h.As != nil
 			x.Page.Heard = slices.DeleteFunc(x.Page.Heard, func(h hearing) bool { return h.Receiver == r && h.As == nil })
 			s.incidents.Touch(id)
 			if x.Page.Told != "" && !slices.Contains(again, id) {
@@ -305,7 +307,11 @@ func (s *State) reroute() {
 	for _, id := range again { // those that nobody was told of page by themselves
 		x := s.incidents.Get(id)
 		var c itsm.Change
-		s.page(x, TellOpened, firstText(x), &c)
+		if calls[id] {
+			s.page(x, TellEscalated, s.againText(x), &c)
+		} else {
+			s.page(x, TellOpened, firstText(x), &c)
+		}
 		s.commit(id, c)
 	}
 }

@@ -205,6 +205,19 @@ func TestStormsOfReceivers(t *testing.T) {
 			nil,
 		},
 		{
+			"a further call that waited for a receiver that goes", `"escalation": [{"after": ["5m"]}], "limit": 1, "window": "10m", ` + teams,
+			func(w *watch) {
+				w.of("a", 1, 1)
+				w.of("a", 1, 1)
+				w.until("09:06").notify(`{"enabled": true, "escalation": [], "limit": 1, "window": "10m", "routes": {"receiver": "alpha"}}`)
+			},
+			[]string{
+				"09:00 incident.opened " + inc(1) + " @a", "09:00 storm.begun @a", "09:06 incident.escalated " + inc(1) + " @alpha",
+				"09:06 storm.begun @alpha", "09:16 storm.summary @alpha",
+			},
+			nil,
+		},
+		{
 			"routes come to an installation that had none", `"escalation": [], "limit": 1, "window": "10m"`,
 			func(w *watch) {
 				for range 3 {

@@ -92,10 +92,13 @@ func (w *watch) until(clock string) *watch {
 	if to.Before(w.now) {
 		to = to.Add(24 * time.Hour)
 	}
-	for {
+	for n := 0; ; n++ {
 		due, ok := w.s.NextDeadline()
 		if !ok || due.After(to) {
 			break
+		}
+		if n > 10_000 {
+			w.t.Fatalf("the deadline at %s comes again and again", due)
 		}
 		if due.Before(w.now) {
 			w.t.Fatalf("a deadline at %s, and it is %s", due, w.now)

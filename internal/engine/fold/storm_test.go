@@ -79,6 +79,7 @@ func TestStormsOfReceivers(t *testing.T) {
 					w.of("a", 1, 1)
 				}
 				w.of("b", 1, 1)
+				w.must("notes", inc(3), map[string]any{"note": "it waits once, whatever happens to it"})
 				w.until("09:15").of("a", 1, 1) // a window without any more has not passed
 				w.of("b", 1, 1)
 				w.until("09:31").of("a", 1, 1)
@@ -142,6 +143,34 @@ func TestStormsOfReceivers(t *testing.T) {
 				"09:29 incident.acknowledged " + inc(1) + " @boss,a", "09:29 incident.acknowledged " + inc(2) + " @boss,a",
 			},
 			[]string{"a was told in a summary of 2 incidents"},
+		},
+		{
+			"who was called in an incident's first life is not told of the end of its second",
+			`"escalation": [{"after": ["5m"]}], "limit": 9, "window": "10m", "routes": {"receiver": "mail", "routes": [{"receiver": "boss", "matchers": ["escalation=1"]}]}`,
+			func(w *watch) {
+				w.of("a", 1, 1)
+				w.until("09:06").must("resolve", inc(1), fix)
+				w.until("09:07").must("reopen", inc(1), map[string]any{"reason": "no"})
+				w.must("resolve", inc(1), fix)
+			},
+			[]string{
+				"09:00 incident.opened " + inc(1) + " @mail", "09:05 incident.escalated " + inc(1) + " @boss", "09:06 incident.resolved " + inc(1) + " @boss,mail",
+				"09:07 incident.reopened " + inc(1) + " @mail", "09:07 incident.resolved " + inc(1) + " @mail",
+			},
+			nil,
+		},
+		{
+			"a later step that is a receiver's first counts as a page to it",
+			`"escalation": [], "limit": 1, "window": "10m", "routes": {"receiver": "mail", "routes": [{"receiver": "on-call", "matchers": ["priority=1"]}]}`,
+			func(w *watch) {
+				w.of("a", 2, 2)
+				w.must("edit", inc(1), map[string]any{"impact": 1, "urgency": 1, "reason": "it spreads"})
+				w.of("a", 1, 1)
+			},
+			[]string{
+				"09:00 incident.opened " + inc(1) + " @mail", "09:00 incident.priority " + inc(1) + " @on-call,mail", "09:00 storm.begun @on-call", "09:10 storm.summary @on-call",
+			},
+			nil,
 		},
 		{
 			"a raised priority calls whom it concerns now, within their limit",
@@ -255,6 +284,22 @@ func TestMorningAfterQuietHours(t *testing.T) {
 	w := newWatch(t, `{"calendars": {"night": {"open": [{"times": [{"start_time": "22:00", "end_time": "24:00"}, {"start_time": "00:00", "end_time": "06:00"}]}]}},
 		"notify": {"escalation": [], "quiet": {"calendar": "night", "from": 3}, "limit": 1, "window": "10m", `+teams+`}}`)
 	w.disk = pages{}
+	w.until("21:55")
+	w.of("c", 2, 2)
+	w.of("c", 2, 2)
+	w.of("c", 2, 2)
+	w.until("22:01").must("notes", inc(2), map[string]any{"note": "its summary was promised before the night"})
+	w.must("edit", inc(3), map[string]any{"impact": 3, "urgency": 3, "reason": "nobody is to be told"})
+	w.must("edit", inc(3), map[string]any{"impact": 2, "urgency": 2, "reason": "it is, in the morning"})
+	w.until("22:50")
+	w.want("21:55 incident.opened "+inc(1)+" @mail", "21:55 storm.begun @mail", "22:05 storm.summary @mail")
+	quiet := slices.DeleteFunc(slices.Clone(w.line), func(l fold.TimelineRow) bool { return !strings.HasPrefix(l.Text, "quiet hours: ") })
+	if len(quiet) != 1 || quiet[0].Record != inc(3) {
+		t.Errorf("quiet hours hold %v back", quiet)
+	}
+	w.must("acknowledge", inc(1), nil)
+	w.must("acknowledge", inc(2), nil)
+	w.told = nil
 	w.until("23:00")
 	w.of("a", 2, 2)
 	w.of("a", 2, 2)
@@ -262,8 +307,8 @@ func TestMorningAfterQuietHours(t *testing.T) {
 	w.of("a", 1, 1)
 	w.of("a", 1, 1)
 	w.until("08:00")
-	w.want("23:00 incident.opened "+inc(4)+" @a", "23:00 storm.begun @a", "23:10 storm.summary @a",
-		"06:00 incident.opened "+inc(1)+" @a", "06:00 storm.begun @a", "06:00 incident.opened "+inc(3)+" @b", "06:10 storm.summary @a")
+	w.want("23:00 incident.opened "+inc(7)+" @a", "23:00 storm.begun @a", "23:10 storm.summary @a",
+		"06:00 incident.opened "+inc(3)+" @mail", "06:00 incident.opened "+inc(4)+" @a", "06:00 storm.begun @a", "06:00 incident.opened "+inc(6)+" @b", "06:10 storm.summary @a")
 }
 
 // An incident that comes back by itself is a page like another: a hundred that flap are

@@ -9,8 +9,8 @@ import (
 )
 
 // Notify says when people are told. No field with a default is left out of the
-// JSON: rules are journaled and read over the defaults again. Who is told, and how, is the routes' matter,
-// which are no part of the decisions.
+// JSON: rules are journaled and read over the defaults again. How people are told is
+// the receivers' matter, and no part of the decisions.
 type Notify struct {
 	// Enabled is set where receivers are configured; without it no message is made.
 	Enabled bool `json:"enabled"`
@@ -19,9 +19,13 @@ type Notify struct {
 	// Escalation takes DefaultEscalation where it is absent; an empty list is none.
 	Escalation []Escalation `json:"escalation"`
 	Quiet      *Quiet       `json:"quiet,omitempty"`
-	// Limit is the most pages within Window; what exceeds it is told in one summary.
+	// Limit is the most pages to one receiver within Window; what exceeds it is told in
+	// one summary.
 	Limit  int      `json:"limit"`
 	Window Duration `json:"window"`
+	// Routes say which receiver a message goes to. They come from the receivers file;
+	// without them all receivers share one limit.
+	Routes *Route `json:"routes,omitempty"`
 }
 
 // Escalation tells again, one level higher, until a person acknowledges.
@@ -39,8 +43,8 @@ type Quiet struct {
 	From int `json:"from,omitempty"`
 }
 
-// DefaultNotify pages for priorities 1 to 3, and sums up what exceeds 20 pages in
-// 10 minutes.
+// DefaultNotify pages for priorities 1 to 3, and sums up what exceeds 20 pages to a
+// receiver in 10 minutes.
 func DefaultNotify() Notify {
 	return Notify{
 		Priorities: []int{1, 2, 3},

@@ -1,6 +1,7 @@
 package itsm
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,9 +38,11 @@ type Desk struct {
 	Rules     Rules
 	Calendars Calendars
 
-	slas     []SLA // complete
-	services map[string]*Service
-	byCI     map[string][]string // item → names of the services that stand on it
+	slas      []SLA // complete
+	services  map[string]*Service
+	routes    *route              // nil: whoever delivers knows them
+	receivers map[string]bool     // that the routes name
+	byCI      map[string][]string // item → names of the services that stand on it
 }
 
 // NewDesk checks rules and compiles them. The error holds every fault with its path.
@@ -48,7 +51,7 @@ func NewDesk(r Rules) (*Desk, error) {
 	d := &Desk{Rules: r, services: map[string]*Service{}, byCI: map[string][]string{}}
 	var err error
 	if d.Calendars, err = NewCalendars(r.Calendars); err != nil {
-		if fl, ok := err.(fault.List); ok {
+		if fl := (fault.List)(nil); errors.As(err, &fl) {
 			l = append(l, fl...)
 		}
 	}
@@ -90,6 +93,12 @@ func NewDesk(r Rules) (*Desk, error) {
 		d.slas = append(d.slas, a)
 	}
 	l = append(l, r.Notify.check(r.Calendars)...)
+	if r.Notify.Routes != nil {
+		root, wrong := r.Notify.Routes.compile("notify.routes")
+		d.routes, d.receivers = &root, map[string]bool{}
+		root.names(d.receivers)
+		l = append(l, wrong...)
+	}
 	return d, l.Err()
 }
 

@@ -19,9 +19,9 @@ type problemCmd struct {
 	Reopen     verbCmd[reasonFlags]   `cmd:"" help:"It was not mended."`
 	KnownError verbCmd[knownFlags]    `cmd:"" help:"The cause or a workaround is known; shown on each incident of it."`
 	Workaround verbCmd[aroundFlags]   `cmd:"" help:"What helps until the cause is mended; shown on each incident of it."`
+	Software   verbCmd[versionFlags]  `cmd:"" help:"Bind it to a version: it resolves when that has arrived everywhere, and reopens where it is taken back."`
 	Assign     verbCmd[assignFlags]   `cmd:"" help:"Give it to a person or a team."`
 	Edit       verbCmd[problemEdit]   `cmd:"" help:"Change title, description, priority or root cause."`
-	Software   verbCmd[versionFlags]  `cmd:"" help:"Bind it to the version that mends it: it resolves when that has arrived everywhere, and reopens where it is taken back."`
 	Link       verbCmd[incidentFlags] `cmd:"" help:"An incident belongs to it."`
 	Unlink     verbCmd[incidentFlags] `cmd:"" help:"An incident does not belong to it."`
 	Note       noteCmd                `cmd:"" help:"Write on the timeline."`
@@ -58,10 +58,10 @@ type (
 		noteFlags
 	}
 	versionFlags struct {
-		Product   string   `name:"product" json:"product" required:"" placeholder:"NAME" help:"A package, or the service or workload that is deployed."`
+		Product   string   `name:"product" json:"product" required:"" placeholder:"NAME" help:"The package, or the service or workload that is deployed."`
 		FixedIn   string   `name:"fixed-in" json:"fixed_in" required:"" placeholder:"VERSION" help:"The first version without the defect."`
-		Ecosystem string   `name:"ecosystem" json:"ecosystem,omitempty" placeholder:"TYPE" help:"Whose rules order its versions: deb, rpm, apk, npm, pypi, ..."`
-		Items     []string `name:"ci" json:"items,omitempty" placeholder:"ID" help:"An item that needs it, by id; may be repeated. Without any: the suspected causes of its incidents."`
+		Ecosystem string   `name:"ecosystem" json:"ecosystem,omitempty" placeholder:"NAME" help:"Whose rules order its versions: deb, rpm, apk, npm, pypi, ..."`
+		CIs       []string `name:"ci" json:"items,omitempty" placeholder:"ID" help:"Item that needs it, by id; may be repeated. Without any, the suspected causes of its incidents."`
 		reasonFlags
 	}
 	problemEdit struct {
@@ -116,8 +116,8 @@ func (c *problemShowCmd) Run(io streams) error {
 		r.field("root cause", "%s", p.RootCause)
 		r.field("workaround", "%s", p.Workaround)
 		r.field("fix", "%s", p.Fix)
-		if s := p.Software; s != nil {
-			r.field("mended in", "%s %s; missing on %d of %d items", s.Product, s.FixedIn, len(s.Pending), len(s.Items))
+		if w := p.Software; w != nil {
+			r.field("mended by", "%s %s, missing on %d of %d items%s", w.Product, w.FixedIn, len(w.Pending), len(w.Items), prefixed(": ", cut(strings.Join(w.Pending, ", "), 200)))
 		}
 		r.field("resolved", "%s", stampOf(p.ResolvedAt))
 		r.field("closed", "%s", stampOf(p.ClosedAt))

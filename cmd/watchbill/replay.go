@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/internal/app"
-	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine/fold"
 	"github.com/watchbill/watchbill/internal/engine/replay"
 )
@@ -61,13 +60,11 @@ func (c *replayCmd) Run(io streams) error {
 func (c *replayCmd) play(io streams, file string) (played, error) {
 	rules := fold.DefaultRules()
 	if file != "" {
-		cfg, err := config.Load(file)
+		loaded, err := app.Load(file)
 		if err != nil {
 			return played{}, err
 		}
-		if rules, err = app.Rules(cfg); err != nil {
-			return played{}, fmt.Errorf("%s:\n%w", file, err)
-		}
+		rules = loaded.Rules
 	}
 	in, err := opened(c.Recording, io)
 	if err != nil {

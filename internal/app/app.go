@@ -163,7 +163,7 @@ func (s *server) open(ctx context.Context) (err error) {
 		return fmt.Errorf("begin to listen: %w", err)
 	}
 	s.life.background("engine", s.failed, s.engine.Run)
-	if err := s.startTelling(s.cfg.Notifications); err != nil {
+	if err := s.startTelling(s.cfg.Notifications, loaded.Receivers); err != nil {
 		return err
 	}
 	s.life.background("housekeeping", s.failed, s.housekeeping)
@@ -299,7 +299,7 @@ func (s *server) load(ctx context.Context) (later []string, err error) {
 		return nil, err
 	}
 	cfg := loaded.Config
-	receivers, err := s.loadReceivers(cfg.Notifications)
+	receivers, err := s.addressed(loaded.Receivers)
 	if err != nil {
 		return nil, err
 	}

@@ -16,11 +16,13 @@ import (
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine/fold"
 	"github.com/watchbill/watchbill/internal/fault"
+	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/itsm"
 )
 
 // Rules turns a configuration into what the fold decides by: the built-in rules,
-// with what the file says over them.
+// with what the file says over them. The routes of the receivers file, another file,
+// are put in by Load.
 func Rules(c config.Config) (fold.Rules, error) {
 	r := fold.DefaultRules()
 	x := &r.Correlation
@@ -104,6 +106,10 @@ func desk(c config.Config, r *itsm.Rules) (wrong fault.List) {
 			return append(wrong, f)
 		}
 	}
+	if r.Notify.Routes != nil {
+		r.Notify.Routes = nil
+		wrong = append(wrong, fault.Invalidf("desk.notify.routes", "stand in the file that notifications.receivers_file names"))
+	}
 	r.Notify.Enabled = c.Notifications.ReceiversFile != ""
 	if err := r.Validate(); err != nil {
 		wrong = append(wrong, under("desk", err)...)
@@ -165,6 +171,8 @@ type Loaded struct {
 	Config config.Config
 	Rules  fold.Rules
 	Items  inventory.Rules
+	// Receivers say how people are told; nil: nobody is. Their routes are in the rules.
+	Receivers *notify.Receivers
 }
 
 // Load reads a configuration file, "" gives the defaults, and checks all of it: the
@@ -198,6 +206,13 @@ func Load(file string) (Loaded, error) {
 	x.Items, err = CMDBRules(x.Config, filepath.Dir(file))
 	if err := add(err); err != nil {
 		return x, err
+	}
+	x.Receivers, err = loadReceivers(x.Config.Notifications, filepath.Dir(file))
+	if err := add(err); err != nil {
+		return x, err
+	}
+	if x.Receivers != nil {
+		x.Rules.Desk.Notify.Routes = routeTable(x.Receivers.Root())
 	}
 	if len(wrong) > 0 {
 		return x, fmt.Errorf("%s:\n%w", file, wrong)

@@ -7,11 +7,14 @@ import (
 	"net/url"
 	"path/filepath"
 
+	"github.com/prometheus/alertmanager/dispatch"
+
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/internal/store"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 // linkKey is where the key lies that signs links in messages. It outlives restarts,
@@ -63,29 +66,54 @@ func (s *server) openTeller(ctx context.Context) error {
 	return nil
 }
 
-// loadReceivers reads the receivers file, nil without one.
-func (s *server) loadReceivers(n config.Notifications) (*notify.Receivers, error) {
+// loadReceivers reads the receivers file that a configuration in dir names, nil
+// without one.
+func loadReceivers(n config.Notifications, dir string) (*notify.Receivers, error) {
 	if n.ReceiversFile == "" {
 		return nil, nil
 	}
 	file := n.ReceiversFile
 	if !filepath.IsAbs(file) {
-		file = filepath.Join(filepath.Dir(s.o.ConfigFile), file)
+		file = filepath.Join(dir, file)
 	}
-	r, err := notify.LoadReceivers(file, s.tell.base, s.log)
+	r, err := notify.LoadReceivers(file, nil, nil)
+	if err != nil {
+		return nil, fault.List{fault.Invalidf("notifications.receivers_file", "%v", err)}
+	}
+	return r, nil
+}
+
+// routeTable is what decisions need of the routes: who gets a message, not how.
+func routeTable(r *dispatch.Route) *itsm.Route {
+	out := itsm.Route{Receiver: r.RouteOpts.Receiver, Continue: r.Continue}
+	for _, m := range r.Matchers {
+		out.Matchers = append(out.Matchers, m.String())
+	}
+	for _, child := range r.Routes {
+		out.Routes = append(out.Routes, *routeTable(child))
+	}
+	return &out
+}
+
+// addressed gives receivers the address of this server, for links; nil stays nil.
+func (s *server) addressed(r *notify.Receivers) (*notify.Receivers, error) {
+	if r == nil {
+		return nil, nil
+	}
+	r, err := r.At(s.tell.base, s.log)
 	if err != nil {
 		return nil, fmt.Errorf("notifications.receivers_file: %w", err)
 	}
 	return r, nil
 }
 
-// startTelling begins delivery and the heartbeat.
-func (s *server) startTelling(n config.Notifications) error {
-	r, err := s.loadReceivers(n)
+// startTelling begins delivery and the heartbeat. Receivers may be nil.
+func (s *server) startTelling(n config.Notifications, r *notify.Receivers) error {
+	s.tell.metrics = notify.NewMetrics(s.metrics.Registry())
+	r, err := s.addressed(r)
 	if err != nil {
 		return err
 	}
-	s.tell.metrics = notify.NewMetrics(s.metrics.Registry())
 	s.retell(r)
 	if n.HeartbeatURL != "" {
 		h := notify.Heartbeat{URL: n.HeartbeatURL, Every: n.HeartbeatInterval.Std(), Well: s.well, Logger: s.log}

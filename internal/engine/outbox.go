@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -141,17 +140,16 @@ func (o *Outbox) render(m fold.Message) (notify.Message, error) {
 	if err := json.Unmarshal(m.Body, &n); err != nil {
 		return notify.Message{}, fmt.Errorf("read message %s: %w", rowID(m.Position, m.Seq), err)
 	}
-	_, step, _ := strings.Cut(m.Topic, ".")
 	out := notify.Message{
-		ID: rowID(m.Position, m.Seq), At: m.At, Key: m.Record, StartsAt: m.At,
-		Labels:      map[string]string{"alertname": "Incident", "step": step, "escalation": strconv.Itoa(n.Level)},
-		Annotations: map[string]string{},
+		ID: rowID(m.Position, m.Seq), At: m.At, Key: m.Record, StartsAt: m.At, To: m.To,
+		Labels: n.Labels(m.Topic), Annotations: map[string]string{},
 	}
 	i := n.Incident
 	if i == nil {
 		out.Key = "storm"
-		out.Labels["alertname"] = "PageStorm"
-		out.Labels["priority"], out.Labels["severity"] = "1", "critical"
+		if len(m.To) > 0 { // each receiver has its own, also where two share an account
+			out.Key += "/" + strings.Join(m.To, "/")
+		}
 		out.Annotations["summary"] = n.Text
 		text := n.Text
 		if len(n.Incidents) > 0 {
@@ -166,17 +164,6 @@ func (o *Outbox) render(m fold.Message) (notify.Message, error) {
 	out.StartsAt = i.OpenedAt
 	if m.Topic == fold.TellResolved || m.Topic == fold.TellCanceled {
 		out.EndsAt = m.At
-	}
-	for k, v := range map[string]string{
-		"incident": i.ID, "priority": strconv.Itoa(i.Priority), "severity": i.Severity, "state": string(i.State), "team": i.Team, "assignee": i.Assignee, "problem": i.Problem,
-	} {
-		out.Labels[k] = v
-	}
-	if len(i.Services) > 0 {
-		out.Labels["service"] = i.Services[0]
-	}
-	if i.Major {
-		out.Labels["major"] = "true"
 	}
 	out.Acknowledge = i.Live() && i.AcknowledgedAt == nil
 	out.Annotations["summary"] = fmt.Sprintf("[P%d] %s %s", i.Priority, i.ID, i.Title)
@@ -226,7 +213,7 @@ func (r *Records) Messages(ctx context.Context, record string, at Range) (Page[T
 	p, err := list(ctx, r.db, r.outbox, store.Query[outboxRow]{Index: "record", Prefix: store.Key(record), Cursor: at.Cursor, Limit: at.Limit})
 	out := Page[Told]{Next: p.Next, Unreadable: p.Unreadable, Items: make([]Told, len(p.Items))}
 	for n, row := range p.Items {
-		out.Items[n] = Told{rowID(row.Position, row.Seq), row.At, row.Topic, row.DoneAt}
+		out.Items[n] = Told{rowID(row.Position, row.Seq), row.At, row.Topic, row.To, row.DoneAt}
 	}
 	return out, err
 }
@@ -236,6 +223,7 @@ type Told struct {
 	ID     string     `json:"id"`
 	At     time.Time  `json:"at"`
 	Step   string     `json:"step"`
+	To     []string   `json:"to,omitempty" doc:"Receivers; without it whom the routes name"`
 	DoneAt *time.Time `json:"done_at,omitempty"` // nil: some receiver lacks it
 }
 

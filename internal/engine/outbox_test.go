@@ -25,6 +25,7 @@ import (
 	"github.com/watchbill/watchbill/internal/journal"
 	"github.com/watchbill/watchbill/internal/notify"
 	"github.com/watchbill/watchbill/internal/store/badgerdb"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 // pager is a receiver that can be down, and remembers what it took.
@@ -123,6 +124,10 @@ type house struct {
 }
 
 func open(t interface{ Fatal(...any) }, dir, receivers string) *house {
+	return openBy(t, dir, receivers, notifyRules())
+}
+
+func openBy(t interface{ Fatal(...any) }, dir, receivers string, rules fold.Rules) *house {
 	ctx, cancel := context.WithCancel(context.Background())
 	must := func(err error) {
 		if err != nil {
@@ -133,7 +138,7 @@ func open(t interface{ Fatal(...any) }, dir, receivers string) *house {
 	must(err)
 	j, err := journal.Open(ctx, db, time.Now)
 	must(err)
-	e, err := engine.Open(ctx, engine.Options{DB: db, Journal: j, Rules: notifyRules(), Version: "test", Now: time.Now})
+	e, err := engine.Open(ctx, engine.Options{DB: db, Journal: j, Rules: rules, Version: "test", Now: time.Now})
 	must(err)
 	base, err := url.Parse("http://watchbill.example:7470/wb")
 	must(err)
@@ -283,6 +288,41 @@ func TestRefusedIsNotRepeated(t *testing.T) {
 	defer mu.Unlock()
 	if n != 2 {
 		t.Errorf("the receiver was called %d times, want 2", n)
+	}
+}
+
+// The storm of one team's receiver keeps back no page of another's, also over a
+// restart in its middle, and the record names whom each message went to.
+func TestStormOfOneTeamKeepsBackNoOther(t *testing.T) {
+	noisy, calm := newPager(t), newPager(t)
+	receivers := fmt.Sprintf("route: {receiver: calm, routes: [{receiver: noisy, matchers: [team=noisy]}]}\nreceivers: [{name: noisy, webhook_configs: [{url: %s}]}, {name: calm, webhook_configs: [{url: %s}]}]\n", noisy.URL, calm.URL)
+	rules := notifyRules()
+	rules.Desk.Notify.Limit = 2
+	rules.Desk.Notify.Routes = &itsm.Route{Receiver: "calm", Routes: []itsm.Route{{Receiver: "noisy", Matchers: []string{`team="noisy"`}}}}
+	dir := filepath.Join(t.TempDir(), "data")
+	of := func(h *house, team string) string {
+		return h.do(t, "create", "", map[string]any{"title": "it is down", "impact": 1, "urgency": 1, "team": team})
+	}
+	var loud, quiet []string
+	for range 2 { // starts
+		h := openBy(t, dir, receivers, rules)
+		for range 5 {
+			loud = append(loud, of(h, "noisy"))
+		}
+		quiet = append(quiet, of(h, "calm"))
+		calm.until(t, "the other team has its page", func() bool { texts, _ := calm.got(); return len(texts) == len(quiet) })
+		noisy.until(t, "nothing waits", func() bool { return h.waiting(t) == 0 })
+		told, err := h.e.Records().Messages(t.Context(), loud[0], engine.Range{})
+		if err != nil || len(told.Items) != 1 || !slices.Equal(told.Items[0].To, []string{"noisy"}) {
+			t.Errorf("the record says that it was told %v, %v", told.Items, err)
+		}
+		h.stop()
+	}
+	if texts, _ := noisy.got(); !slices.Equal(texts, []string{loud[0] + " opened", loud[1] + " opened", " begun"}) {
+		t.Errorf("the noisy team's receiver took %q", texts)
+	}
+	if texts, _ := calm.got(); !slices.Equal(texts, []string{quiet[0] + " opened", quiet[1] + " opened"}) {
+		t.Errorf("the other team's receiver took %q", texts)
 	}
 }
 

@@ -227,7 +227,7 @@ func (d *Dispatcher) deliver(ctx context.Context, i *item) {
 			d.arrive(ctx, i, Delivery{Attempts: attempt - 1, Outcome: Outdated})
 			return
 		}
-		if r.muted(i.stop.route, now) {
+		if r.muted(i.stop.routes, now) {
 			attempt--
 			sleep(ctx, min(time.Minute, d.o.BackoffMost))
 			continue

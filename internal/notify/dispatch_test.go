@@ -278,3 +278,82 @@ func TestHeartbeat(t *testing.T) {
 		}
 	})
 }
+
+// A message goes to the receivers that it names, whatever the routes say of its labels;
+// one that names none goes by the routes. What a renamed receiver was to get is not lost.
+func TestMessagesGoToTheReceiversThatTheyName(t *testing.T) {
+	a, b, mail := newHook(t), newHook(t), newHook(t)
+	config := `
+route: {receiver: mail, routes: [{receiver: a, matchers: [team=a]}, {receiver: b, matchers: [team=b]}]}
+receivers: [{name: a, webhook_configs: [{url: ` + a.URL + `}]}, {name: b, webhook_configs: [{url: ` + b.URL + `}]}, {name: mail, webhook_configs: [{url: ` + mail.URL + `}]}]`
+	synctest.Test(t, func(t *testing.T) {
+		out := newMemory()
+		telling(t, config, out, func() {
+			for n, c := range []struct {
+				team string
+				to   []string
+			}{{"a", nil}, {"a", []string{"b"}}, {"b", []string{"mail", "a"}}, {"b", []string{"a", "alpha"}}, {"", []string{"alpha"}}} {
+				m := message(n)
+				m.Labels["team"], m.To = c.team, c.to
+				out.add(m)
+			}
+			time.Sleep(time.Minute)
+			for name, c := range map[string]struct {
+				h    *hook
+				want []string
+			}{"a": {a, []string{"0000", "0002", "0003"}}, "b": {b, []string{"0001", "0003"}}, "mail": {mail, []string{"0002", "0004"}}} {
+				if took, _ := c.h.got(); !slices.Equal(took, c.want) {
+					t.Errorf("%s took %v, want %v", name, took, c.want)
+				}
+			}
+		})
+	})
+}
+
+// A storm of one receiver keeps back nobody else's page, also where that receiver is
+// down or has no hours: its summary waits, by itself.
+func TestStormOfOneReceiverKeepsBackNoOther(t *testing.T) {
+	noisy, calm := newHook(t), newHook(t)
+	config := `
+route:
+  receiver: calm
+  routes:
+    - {receiver: noisy, matchers: [team=noisy, severity=critical], mute_time_intervals: [night]}
+    - {receiver: noisy, matchers: [team=noisy], active_time_intervals: [noon]}
+time_intervals:
+  - {name: night, time_intervals: [{times: [{start_time: '00:00', end_time: '06:00'}]}]}
+  - {name: noon, time_intervals: [{times: [{start_time: '12:00', end_time: '13:00'}]}]}
+receivers: [{name: noisy, webhook_configs: [{url: ` + noisy.URL + `}]}, {name: calm, webhook_configs: [{url: ` + calm.URL + `}]}]`
+	synctest.Test(t, func(t *testing.T) {
+		out := newMemory()
+		telling(t, config, out, func() { // from midnight on
+			for n := range 20 {
+				m := message(n)
+				m.To = []string{"noisy"}
+				m.Labels["team"] = "noisy"
+				if n == 0 { // a summary, which no route of the receiver fits
+					m.Key, m.Labels = "storm/noisy", map[string]string{"alertname": "PageStorm", "severity": "critical"}
+				}
+				out.add(m)
+			}
+			m := message(20)
+			m.To = []string{"calm"}
+			out.add(m)
+			time.Sleep(time.Second)
+			if took, _ := calm.got(); !slices.Equal(took, []string{"0020"}) {
+				t.Errorf("the calm receiver took %v", took)
+			}
+			if took, bad := noisy.got(); len(took)+bad > 0 {
+				t.Errorf("%v came out of hours", took)
+			}
+			time.Sleep(6*time.Hour + time.Minute) // its first route opens: the summary passes, pages of the other wait
+			if took, _ := noisy.got(); !slices.Equal(took, []string{"0000"}) {
+				t.Errorf("at six the noisy receiver took %v", took)
+			}
+			time.Sleep(6 * time.Hour)
+			if took, _ := noisy.got(); len(took) != 20 || took[19] != "0019" {
+				t.Errorf("the noisy receiver took %v", took)
+			}
+		})
+	})
+}

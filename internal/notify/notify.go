@@ -23,6 +23,8 @@ type Message struct {
 	StartsAt    time.Time
 	EndsAt      time.Time // set: resolved
 	Plain       string    // what is sent where a receiver's template fails
+	// To names the receivers; empty: those that the routes name.
+	To []string
 	// Acknowledge says that a link to acknowledge makes sense.
 	Acknowledge bool
 }

@@ -52,6 +52,14 @@ func LoadReceivers(file string, external *url.URL, log *slog.Logger) (*Receivers
 	return NewReceivers(c, external, log)
 }
 
+// At returns the same receivers for a server that is reached under an address.
+func (r *Receivers) At(external *url.URL, log *slog.Logger) (*Receivers, error) {
+	return NewReceivers(r.config, external, log)
+}
+
+// Root is the tree of routes. It must not be changed.
+func (r *Receivers) Root() *dispatch.Route { return r.root }
+
 // ParseReceivers is LoadReceivers for text at hand.
 func ParseReceivers(text string, external *url.URL, log *slog.Logger) (*Receivers, error) {
 	c, err := config.Load(text)
@@ -103,33 +111,56 @@ func NewReceivers(c *config.Config, external *url.URL, log *slog.Logger) (*Recei
 type stop struct {
 	lane     Lane
 	receiver string
-	index    int // of the integration among the receiver's
-	route    *dispatch.RouteOpts
+	index    int                   // of the integration among the receiver's
+	routes   []*dispatch.RouteOpts // by which it goes there
 }
 
 // stops finds where a message goes, each lane once.
 func (r *Receivers) stops(m Message) []stop {
-	labels := labelSet(m.Labels)
+	matched := r.root.Match(labelSet(m.Labels))
 	var out []stop
-	seen := map[Lane]bool{}
-	for _, route := range r.root.Match(labels) {
-		name := route.RouteOpts.Receiver
+	seen := map[string]bool{}
+	add := func(name string, routes []*dispatch.RouteOpts) {
 		rc := r.receiver(name)
-		if rc == nil {
-			continue
+		if rc == nil || seen[name] {
+			return
 		}
+		seen[name] = true
 		ints, err := receiver.BuildReceiverIntegrations(*rc, r.tmpl, r.log)
 		if err != nil {
-			continue // built before
+			return // built before
 		}
 		for n := range ints {
-			lane := Lane(name + "/" + ints[n].String())
-			if !seen[lane] {
-				seen[lane] = true
-				out = append(out, stop{lane, name, n, &route.RouteOpts})
-			}
+			out = append(out, stop{Lane(name + "/" + ints[n].String()), name, n, routes})
 		}
 	}
+	lost := len(m.To) == 0
+	for _, name := range m.To {
+		add(name, r.routesTo(name, matched))
+		lost = lost || !seen[name]
+	}
+	if lost { // where the file has changed since, rather one too many than none
+		for _, route := range matched {
+			add(route.RouteOpts.Receiver, []*dispatch.RouteOpts{&route.RouteOpts})
+		}
+	}
+	return out
+}
+
+// routesTo returns by which routes a message goes to a receiver that it names: the
+// first one that fits, or all of the receiver's where none does, as with a summary.
+func (r *Receivers) routesTo(name string, matched []*dispatch.Route) []*dispatch.RouteOpts {
+	for _, route := range matched {
+		if route.RouteOpts.Receiver == name {
+			return []*dispatch.RouteOpts{&route.RouteOpts}
+		}
+	}
+	var out []*dispatch.RouteOpts
+	r.root.Walk(func(route *dispatch.Route) {
+		if route.RouteOpts.Receiver == name {
+			out = append(out, &route.RouteOpts)
+		}
+	})
 	return out
 }
 
@@ -140,16 +171,21 @@ func (r *Receivers) receiver(name string) *config.Receiver {
 	return nil
 }
 
-// muted says whether the route's time intervals hold it back at now.
-func (r *Receivers) muted(o *dispatch.RouteOpts, now time.Time) bool {
+// muted says whether the time intervals of all the routes hold a message back at now.
+func (r *Receivers) muted(routes []*dispatch.RouteOpts, now time.Time) bool {
+	return len(routes) > 0 && !slices.ContainsFunc(routes, func(o *dispatch.RouteOpts) bool { return r.open(o, now) })
+}
+
+// open says whether a route's time intervals let messages pass at now.
+func (r *Receivers) open(o *dispatch.RouteOpts, now time.Time) bool {
 	if m, _, err := r.mutes.Mutes(o.MuteTimeIntervals, now); err == nil && m {
-		return true
-	}
-	if len(o.ActiveTimeIntervals) == 0 {
 		return false
 	}
+	if len(o.ActiveTimeIntervals) == 0 {
+		return true
+	}
 	active, _, err := r.mutes.Mutes(o.ActiveTimeIntervals, now)
-	return err == nil && !active
+	return err != nil || active
 }
 
 // errRefused marks an error that no retry will mend.

@@ -14,7 +14,7 @@ const (
 	dueClock              // a service level warns or is breached
 	duePage               // quiet hours end, or nobody acknowledged
 	dueMaintenance        // a window begins or ends
-	dueStorm              // tell what the page limit held back
+	dueStorm              // tell a receiver what the page limit held back
 )
 
 // schedule sets a row's deadline; zero cancels it.
@@ -45,7 +45,9 @@ func (s *State) dueOf(d paged.Deadline) *time.Time {
 			return &x.Due
 		}
 	case dueStorm:
-		return &s.count.Storm.Due
+		if st := s.storms.Get(d.Key); st != nil {
+			return &st.Due
+		}
 	}
 	return nil
 }
@@ -78,7 +80,7 @@ func (s *State) workOff() {
 		case dueMaintenance:
 			s.windowDue(d.Key)
 		case dueStorm:
-			s.stormDue()
+			s.stormDue(d.Key)
 		}
 	}
 }
@@ -108,9 +110,15 @@ func (s *State) reload() {
 		x := s.incidents.Get(k)
 		push(dueIncident, k, x.Due)
 		push(dueClock, k, x.ClockDue)
+		if x.Page.Held == heldStorm { // the summary that an earlier version promised
+			s.schedule(duePage, k, &x.PageDue, s.count.Last)
+			s.incidents.Touch(k)
+		}
 		push(duePage, k, x.PageDue)
 	}
-	push(dueStorm, "", s.count.Storm.Due)
+	for _, k := range s.storms.Keys() {
+		push(dueStorm, k, s.storms.Get(k).Due)
+	}
 	for _, k := range s.windows.Keys() {
 		push(dueMaintenance, k, s.windows.Get(k).Due)
 	}

@@ -108,6 +108,7 @@ type Message struct {
 	At       time.Time       `json:"at"`
 	Topic    string          `json:"topic"` // "incident.opened", ...
 	Record   string          `json:"record"`
+	To       []string        `json:"to,omitempty"` // receivers; empty: whom the routes name
 	Body     json.RawMessage `json:"body,omitempty"`
 }
 

@@ -55,7 +55,7 @@ func (r Rules) Validate() error {
 
 // Version is raised when the same events would be decided otherwise: a state
 // must not be carried on from the middle by other rules than it was begun with.
-const Version = 9
+const Version = 10
 
 // counters number what the fold makes, and count what it disposed of.
 type counters struct {
@@ -66,7 +66,6 @@ type counters struct {
 	Events   uint64                     `json:"events"`
 	Last     time.Time                  `json:"last"`
 	Hour     itsm.Hour                  `json:"hour"` // the one that Last lies in
-	Storm    storm                      `json:"storm"`
 }
 
 // incident is a live or recent incident with its next deadline.
@@ -97,6 +96,7 @@ type State struct {
 	services  *paged.Table[service]
 	owners    *paged.Table[owner]
 	windows   *paged.Table[window]
+	storms    *paged.Table[storm] // by receiver
 	desk      *itsm.Desk
 	due       paged.Deadlines
 
@@ -111,7 +111,7 @@ func New(rules Rules) *State {
 	s := &State{
 		rules: rules, incidents: paged.NewTable[incident]("incident"), problems: paged.NewTable[problem]("problem"),
 		services: paged.NewTable[service]("service"), owners: paged.NewTable[owner]("owner"),
-		windows: paged.NewTable[window]("maintenance"),
+		windows: paged.NewTable[window]("maintenance"), storms: paged.NewTable[storm]("storm"),
 	}
 	s.desk, _ = itsm.NewDesk(rules.Desk) // whoever made the rules has validated them
 	s.count = counters{Seq: map[string]uint64{}, Fates: map[correlator.Fate]uint64{}}
@@ -231,6 +231,7 @@ func (s *State) configure(c *event.Config) {
 	if string(mustJSON(r.Desk)) == string(before) {
 		return
 	}
+	s.reroute()
 	for _, id := range s.incidents.Keys() { // other service levels may hold now
 		if s.incidents.Get(id).Doc.Live() {
 			s.commit(id, itsm.Change{})
@@ -410,10 +411,10 @@ func (s *State) commit(id string, c itsm.Change) {
 	for _, m := range c.Measures {
 		s.measure(MeasureRow{Record: id, Priority: i.Priority, Services: i.Services, Team: i.Team, Measure: m})
 	}
-	switch {
-	case i.State == itsm.Resolved:
+	switch i.State {
+	case itsm.Resolved:
 		s.schedule(dueIncident, id, &x.Due, i.ResolvedAt.Add(time.Duration(s.rules.AutoClose)))
-	case i.State == itsm.Closed || i.State == itsm.Canceled:
+	case itsm.Closed, itsm.Canceled:
 		s.schedule(dueIncident, id, &x.Due, i.ClosedAt.Add(time.Duration(s.rules.Archive)))
 	default:
 		x.Due = time.Time{}

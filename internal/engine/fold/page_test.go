@@ -19,11 +19,14 @@ type watch struct {
 	s    *fold.State
 	now  time.Time
 	pos  uint64
-	told []string // "HH:MM topic record"
+	told []string // "HH:MM topic record @receivers"
+	msgs []fold.Message
 	last fold.Notice
 	rows []fold.AuditRow
 	log  []itsm.Entry
+	line []fold.TimelineRow
 	each func(itsm.Measure) // nil: nobody looks
+	disk pages              // not nil: the state is saved and loaded after each step
 }
 
 func newWatch(t *testing.T, rules string) *watch {
@@ -47,7 +50,12 @@ func (w *watch) step(e event.Event) (a fold.Answer) {
 		}
 		switch b := f.Body.(type) {
 		case fold.Message:
-			w.told = append(w.told, strings.TrimSpace(w.now.Format("15:04 ")+b.Topic+" "+b.Record))
+			text := strings.TrimSpace(w.now.Format("15:04 ") + b.Topic + " " + b.Record)
+			if len(b.To) > 0 {
+				text += " @" + strings.Join(b.To, ",")
+			}
+			w.told = append(w.told, text)
+			w.msgs = append(w.msgs, b)
 			if err := json.Unmarshal(b.Body, &w.last); err != nil {
 				w.t.Fatal(err)
 			}
@@ -61,7 +69,15 @@ func (w *watch) step(e event.Event) (a fold.Answer) {
 			}
 		case fold.TimelineRow:
 			w.log = append(w.log, b.Entry)
+			w.line = append(w.line, b)
 		}
+	}
+	if w.disk != nil {
+		if err := w.s.Save(w.disk.put); err != nil {
+			w.t.Fatal(err)
+		}
+		samePages(w.t, "saved now and then", w.disk, snapshot(w.t, w.s))
+		w.s = restore(w.t, w.disk)
 	}
 	return a
 }
@@ -76,10 +92,13 @@ func (w *watch) until(clock string) *watch {
 	if to.Before(w.now) {
 		to = to.Add(24 * time.Hour)
 	}
-	for {
+	for n := 0; ; n++ {
 		due, ok := w.s.NextDeadline()
 		if !ok || due.After(to) {
 			break
+		}
+		if n > 10_000 {
+			w.t.Fatalf("the deadline at %s comes again and again", due)
 		}
 		if due.Before(w.now) {
 			w.t.Fatalf("a deadline at %s, and it is %s", due, w.now)

@@ -3941,6 +3941,8 @@ export interface components {
             done_at?: string;
             id: string;
             step: string;
+            /** @description Receivers; without it whom the routes name */
+            to?: string[];
         };
         Unknown: {
             /** @description Which change of the body */

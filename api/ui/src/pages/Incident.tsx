@@ -274,7 +274,7 @@ function Told({ id }: { id: string }) {
       <ul className="stack" style={{ gap: 6 }}>
         {q.data.items.map((n) => (
           <li key={n.id} className="row small" style={{ justifyContent: 'space-between' }}>
-            <span>{steps[n.step] ?? words(n.step).toLowerCase()} <span className="muted"><Time at={n.at} mode="clock" /></span></span>
+            <span>{steps[n.step.replace('incident.', '')] ?? words(n.step.replace('incident.', '')).toLowerCase()} <span className="muted">{n.to && `to ${n.to.join(', ')} `}<Time at={n.at} mode="clock" /></span></span>
             {known(n.done_at) ? <span className="chip good">arrived</span> : <span className="chip warn">on its way</span>}
           </li>
         ))}

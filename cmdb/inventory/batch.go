@@ -95,6 +95,8 @@ func (inv *Inventory) runBatch() {
 	err := b.commit()
 	if err != nil {
 		b.rollback(0)
+	} else {
+		inv.soft.unsaved = nil
 	}
 	inv.mu.Lock()
 	inv.overlay = nil
@@ -116,7 +118,7 @@ type batch struct {
 	hosts     map[string]*hostDoc
 	sections  map[string]*sectionDoc
 	tasks     map[string]*Task
-	others    []func(tx store.Tx) error // history, packages, views: only written
+	others    []func(tx store.Tx) error // history, views: only written
 	events    []event.Event
 	undo      []func()
 	bytes     int
@@ -153,6 +155,9 @@ func (b *batch) commit() error {
 	ctx := context.Background() // decided already: nobody may cancel what others wait for
 	c := &b.inv.cols
 	var bulk, core []func(tx store.Tx) error
+	for _, p := range b.inv.soft.unsaved {
+		bulk = append(bulk, func(tx store.Tx) error { return c.pkg.Overwrite(tx, p) })
+	}
 	for id, s := range b.sections {
 		bulk = append(bulk, put(c.section, id, s))
 	}
@@ -210,7 +215,7 @@ func put[T any](c *store.Collection[T], id string, doc *T) func(store.Tx) error 
 		if doc == nil {
 			return c.Delete(tx, id)
 		}
-		return c.Put(tx, *doc)
+		return c.Overwrite(tx, *doc)
 	}
 }
 

@@ -100,7 +100,8 @@ func (f *fleet) load(ctx context.Context, res *result) error {
 	defer stop()
 	err := f.spread(len(todo), func(k int, r *rand.Rand) error {
 		if k%max(1, f.n/20) == 0 {
-			fmt.Fprintf(os.Stderr, "%s: %d of %d machines loaded, %d MiB resident, %d CPU s\n", time.Now().Format(time.TimeOnly), f.n-len(todo)+k, f.n, status("VmRSS")>>10, int(spent().Seconds()))
+			fmt.Fprintf(os.Stderr, "%s: %d of %d machines loaded, %s, %d CPU s\n", time.Now().Format(time.TimeOnly), f.n-len(todo)+k, f.n, memory(), int(spent().Seconds()))
+			heapProfile(f.o.profile, f.n, "heap-loading")
 		}
 		if !f.o.until.IsZero() && time.Now().After(f.o.until) {
 			return errPaused

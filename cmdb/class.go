@@ -180,6 +180,29 @@ func (r *Registry) Field(class, name string) (Field, bool) {
 	return f, ok
 }
 
+// Agreed returns a field as all classes that have it agree on it: its type, and the
+// values of an enum. ok is false where no class has it, or two differ in its type.
+func (r *Registry) Agreed(name string) (f Field, ok bool) {
+	for _, n := range slices.Sorted(maps.Keys(r.classes)) {
+		x, has := r.classes[n].fields[name]
+		switch {
+		case !has:
+		case !ok:
+			f, ok = x, true
+			f.Values = slices.Clone(x.Values)
+		case x.Type != f.Type:
+			return Field{}, false
+		default:
+			for _, v := range x.Values {
+				if !slices.Contains(f.Values, v) {
+					f.Values = append(f.Values, v)
+				}
+			}
+		}
+	}
+	return f, ok
+}
+
 // Relations lists the relation types by name.
 func (r *Registry) Relations() []RelationType {
 	return slices.SortedFunc(maps.Values(r.relations), func(a, b RelationType) int { return cmp.Compare(a.Name, b.Name) })

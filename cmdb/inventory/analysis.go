@@ -29,8 +29,9 @@ func (inv *Inventory) SinglePoints(ctx context.Context, id string, hops int) ([]
 	if hops < 0 || hops > MaxHops {
 		return nil, fault.Invalidf("hops", "want 1 to %d, got %d", MaxHops, hops)
 	}
-	if id = inv.resolve(id); id == "" {
-		return nil, fault.NotFoundf("configuration item does not exist")
+	id, err := inv.known(id)
+	if err != nil {
+		return nil, err
 	}
 	inv.mu.RLock()
 	defer inv.mu.RUnlock()
@@ -144,8 +145,9 @@ type HealthNode struct {
 // knows, such as open incidents: it returns why an item is not well, "" if it
 // is. It may be nil.
 func (inv *Inventory) Health(ctx context.Context, id string, trouble func(id string) string) (Health, error) {
-	if id = inv.resolve(id); id == "" {
-		return Health{}, fault.NotFoundf("configuration item does not exist")
+	id, err := inv.known(id)
+	if err != nil {
+		return Health{}, err
 	}
 	inv.mu.RLock()
 	defer inv.mu.RUnlock()

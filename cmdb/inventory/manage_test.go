@@ -3,6 +3,7 @@ package inventory
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -192,6 +193,41 @@ func TestCSVRoundTripDryRunAndLineReport(t *testing.T) {
 	}
 	if _, err := l.ImportCSV(ctx, strings.NewReader("name,name\n"), ImportOptions{}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("bad heading: %v", err)
+	}
+}
+
+// A dry run tells what the import then does, also where lines are of one item.
+func TestDryRunForetellsRepeatedLines(t *testing.T) {
+	l := newLab(t)
+	ctx := context.Background()
+	l.upsert(Item{Class: "host", Name: "old-1", Attributes: cmdb.Attributes{"owner": "ann"}}, "import")
+	file := "class,name,owner,team,label.env,tags\n" +
+		"host,new-1,ann,dba,prod,x\n" +
+		"host,new-1,bob,,,\n" +
+		"host,new-1,bob,dba,prod,\n" +
+		"host,old-1,bob,,,\n" +
+		"host,old-1,bob,,test,\n" +
+		"host,old-1,ann,,,\n" +
+		"host,NEW-1,carl,,,y\n"
+	tell := func(o ImportOptions) (out []string) {
+		t.Helper()
+		rep, err := l.ImportCSV(ctx, strings.NewReader(file), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range rep.Lines {
+			out = append(out, fmt.Sprint(x.Line, x.Outcome, x.Name, x.Changes, x.Errors))
+		}
+		return append(out, fmt.Sprint(rep.Created, rep.Changed, rep.Unchanged, rep.Failed))
+	}
+	dry := tell(ImportOptions{DryRun: true})
+	if got := l.names(""); !slices.Equal(got, []string{"old-1"}) {
+		t.Fatalf("a dry run left %v", got)
+	}
+	if wet := tell(ImportOptions{}); !slices.Equal(dry, wet) {
+		t.Errorf("foretold\n%s\nwas\n%s", strings.Join(dry, "\n"), strings.Join(wet, "\n"))
+	} else if want := "2 4 1 0"; dry[len(dry)-1] != want {
+		t.Errorf("created, changed, unchanged, failed: %s, want %s", dry[len(dry)-1], want)
 	}
 }
 

@@ -146,6 +146,9 @@ type ImportOptions struct {
 	Class  string // for files without a class column
 	// MaxLines bounds the file; 0: 100,000.
 	MaxLines int
+	// rehearsed is what lines of a dry run said before, by what names their item: a
+	// later line of the same item must find it as it will be then.
+	rehearsed map[string]Item
 }
 
 // errRehearsed ends a dry run's closure: everything it did is taken back.
@@ -162,6 +165,9 @@ func (inv *Inventory) ImportCSV(ctx context.Context, r io.Reader, o ImportOption
 	}
 	if o.MaxLines == 0 {
 		o.MaxLines = 100_000
+	}
+	if o.DryRun {
+		o.rehearsed = map[string]Item{}
 	}
 	in := csv.NewReader(r)
 	in.FieldsPerRecord, in.TrimLeadingSpace = -1, true
@@ -287,7 +293,19 @@ func (inv *Inventory) importLine(ctx context.Context, head, record []string, o I
 	if len(l.Errors) > 0 {
 		return l, nil
 	}
+	key := it.ID
+	if key == "" {
+		key = it.Class + "\x00" + it.Name
+	}
+	before, again := o.rehearsed[key]
 	err := inv.do(ctx, func(b *batch) error {
+		isNew := false
+		if again {
+			var err error
+			if _, isNew, err = b.upsert(before, o.Source); err != nil {
+				return err
+			}
+		}
 		var old *cmdb.CI
 		if known, err := b.findItem(it, o.Source); err != nil {
 			return err
@@ -310,19 +328,22 @@ func (inv *Inventory) importLine(ctx context.Context, head, record []string, o I
 		switch {
 		case created:
 			l.Outcome = "created"
-			if o.DryRun {
-				l.CI = ""
-			}
 		default:
 			if l.Changes = cmdb.DiffCIs(old, c); len(l.Changes) > 0 {
 				l.Outcome = "changed"
 			}
 		}
 		if o.DryRun {
+			if created || isNew {
+				l.CI = "" // it will have another
+			}
 			return errRehearsed
 		}
 		return nil
 	})
+	if o.DryRun && errors.Is(err, errRehearsed) {
+		o.rehearsed[key] = before.and(it)
+	}
 	switch {
 	case err == nil || errors.Is(err, errRehearsed):
 		return l, nil
@@ -339,6 +360,22 @@ func (inv *Inventory) importLine(ctx context.Context, head, record []string, o I
 		l.Errors = append(l.Errors, fault.Public(err).Error())
 	}
 	return l, nil
+}
+
+// and is what two lines say of one item, the later one last.
+func (it Item) and(later Item) Item {
+	if it.Attributes != nil {
+		attrs := maps.Clone(it.Attributes)
+		maps.Copy(attrs, later.Attributes)
+		later.Attributes = attrs
+	}
+	if later.Labels == nil { // those of a later line stand beside the earlier ones already
+		later.Labels = it.Labels
+	}
+	if later.Tags == nil {
+		later.Tags = it.Tags
+	}
+	return later
 }
 
 // Edit is a change that people make to many items at once.

@@ -42,7 +42,7 @@ func (inv *Inventory) CheckQuery(query string) error {
 	n, err := cmdb.ParseQuery(query)
 	if err == nil {
 		inv.mu.RLock()
-		_, err = inv.eval(n, inv.now())
+		_, err = inv.answer(n)
 		inv.mu.RUnlock()
 	}
 	var se *cmdb.SyntaxError

@@ -184,6 +184,10 @@ func TestCSVRoundTripDryRunAndLineReport(t *testing.T) {
 	if err := l.ExportCSV(ctx, &out, "class:host", "name", cols); err != nil {
 		t.Fatal(err)
 	}
+	var none bytes.Buffer
+	if err := l.ExportCSV(ctx, &none, "class:host", "name", []string{"id", "serial_nmber"}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), `did you mean "serial_number"?`) || none.Len() > 0 {
+		t.Errorf("a misspelt column: %v, written %q", err, none.String())
+	}
 	if strings.Contains(out.String(), ",=cmd") {
 		t.Error("a spreadsheet would run a host's name")
 	}

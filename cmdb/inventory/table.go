@@ -84,11 +84,26 @@ func (inv *Inventory) Walk(ctx context.Context, query, sort string, f func(*cmdb
 	}
 }
 
+// CheckColumns refuses a column of an export that no item can fill.
+func (inv *Inventory) CheckColumns(columns []string) error {
+	inv.mu.RLock()
+	defer inv.mu.RUnlock()
+	for _, c := range columns {
+		if inv.mem.columns[c] == nil && !inv.knownField(c) && !slices.Contains(readOnly, c) && c != "tags" {
+			return fault.Invalidf("columns", "no item has a field %q%s", c, inv.suggest(c))
+		}
+	}
+	return nil
+}
+
 // ExportCSV writes the items that match as CSV with a heading line. It streams:
-// a mistake in the query is returned before anything is written.
+// a mistake in the query or the columns is returned before anything is written.
 func (inv *Inventory) ExportCSV(ctx context.Context, w io.Writer, query, sort string, columns []string) error {
 	if len(columns) == 0 {
 		columns = defaultColumns
+	}
+	if err := inv.CheckColumns(columns); err != nil {
+		return err
 	}
 	if err := inv.CheckQuery(query); err != nil {
 		return err

@@ -285,6 +285,9 @@ func (inv *Inventory) ProposeServices(ctx context.Context, limit int) ([]Proposa
 			continue // one program that nobody calls and that calls nobody is no service
 		}
 		p := Proposal{Name: named(k), Class: strings.Split(k, "\x00")[0], Why: "the same unit on machines of one name"}
+		if len(g.ords) == 1 {
+			p.Why = "one unit that others call or that calls others"
+		}
 		for _, o := range g.ords {
 			p.Members = append(p.Members, m.entries[o].id)
 			p.Names = append(p.Names, m.entries[o].name)

@@ -641,6 +641,7 @@ func TestQueryErrorsSayWhere(t *testing.T) {
 	for q, want := range map[string]string{
 		"class:host oss:debian": `q: at character 12: no item has a field "oss"; did you mean "os"?`,
 		"class:host (os:debian": "q: at character 12: the parenthesis is not closed",
+		"owner:größe (os:x":     "q: at character 13: the parenthesis is not closed",
 		"os:":                   `q: at character 4: a value is missing after "os:"`,
 		"seen<soon":             `q: at character 1: seen wants an age such as 90m, 24h, 30d or 8w, got "soon"`,
 		"or x":                  `q: at character 1: "or" needs a term on both sides`,

@@ -159,7 +159,7 @@ func (inv *Inventory) matching(query string) (*roaring.Bitmap, error) {
 	}
 	var se *cmdb.SyntaxError
 	if errors.As(err, &se) {
-		return nil, fault.Invalidf("q", "%s", se.Error())
+		return nil, fault.Invalidf("q", "%s", se.In(query))
 	}
 	return set, err
 }

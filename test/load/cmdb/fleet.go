@@ -113,7 +113,7 @@ func (f *fleet) load(ctx context.Context, res *result) error {
 		return err
 	}
 	// What it costs to make the reports is not the inventory's.
-	made, err := f.rate("made whole", 400, func(k int, _ *rand.Rand) error {
+	made, err := f.rate("made-whole", 400, func(k int, _ *rand.Rand) error {
 		_, err := f.wire(k%f.n, f.report(k%f.n, 1, 0), true)
 		return err
 	})

@@ -648,8 +648,8 @@ func TestQueryErrorsSayWhere(t *testing.T) {
 		// Words that nothing can match, which an empty list would hide.
 		"os:debian class:hots": `q: at character 11: there is no class "hots"; did you mean "host"?`,
 		"not liveness:old":     `q: at character 5: liveness is one of recorded, seen, stale, gone, not "old"`,
-		"memory>8Foo":          `q: at character 1: memory_bytes wants a number such as 8, 1.5 or 16GiB, got "8foo"`,
-		"port:ssh or port:22":  `q: at character 1: ports wants a number such as 8, 1.5 or 16GiB, got "ssh"`,
+		"memory>8Foo":          `q: at character 1: memory wants a number such as 8, 1.5 or 16GiB, got "8foo"`,
+		"port:ssh or port:22":  `q: at character 1: port wants a number such as 8, 1.5 or 16GiB, got "ssh"`,
 		"criticality>hihg":     `q: at character 1: criticality is one of low, medium, high, critical, not "hihg"; did you mean "high"?`,
 		"warranty_end<soon":    `q: at character 1: warranty_end wants a date such as 2027-01-31, got "soon"`,
 		"agent:perhaps":        `q: at character 1: agent is one of true, false, yes, no, not "perhaps"`,

@@ -37,7 +37,7 @@ func (inv *Inventory) understand(n *cmdb.Node) error {
 	if a, ok := fieldAliases[field]; ok {
 		field = a
 	}
-	wrong := inv.vocabulary(field)
+	wrong := inv.vocabulary(field, t.Field)
 	if wrong == nil {
 		return nil
 	}
@@ -59,14 +59,15 @@ func (inv *Inventory) understand(n *cmdb.Node) error {
 }
 
 // vocabulary returns what tells why a word is no value of a field, nil for fields
-// that take any. A wrong word gets a reason, a right one "".
-func (inv *Inventory) vocabulary(field string) func(v string) string {
+// that take any. A wrong word gets a reason, in which the field is called as the
+// query calls it; a right one gets "".
+func (inv *Inventory) vocabulary(field, called string) func(v string) string {
 	oneOf := func(words []string) func(string) string {
 		return func(v string) string {
 			if slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, v) }) { // queries are in lower case
 				return ""
 			}
-			return fmt.Sprintf("%s is one of %s, not %q%s", field, strings.Join(words, ", "), v, likely(v, words))
+			return fmt.Sprintf("%s is one of %s, not %q%s", called, strings.Join(words, ", "), v, likely(v, words))
 		}
 	}
 	switch field {
@@ -104,14 +105,14 @@ func (inv *Inventory) vocabulary(field string) func(v string) string {
 			if _, ok := quantity(v); ok {
 				return ""
 			}
-			return fmt.Sprintf("%s wants a number such as 8, 1.5 or 16GiB, got %q", field, v)
+			return fmt.Sprintf("%s wants a number such as 8, 1.5 or 16GiB, got %q", called, v)
 		}
 	case cmdb.Date:
 		return func(v string) string {
 			if v[0] >= '0' && v[0] <= '9' {
 				return "" // its beginning is enough: warranty_end<2027
 			}
-			return fmt.Sprintf("%s wants a date such as 2027-01-31, got %q", field, v)
+			return fmt.Sprintf("%s wants a date such as 2027-01-31, got %q", called, v)
 		}
 	}
 	return nil

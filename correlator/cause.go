@@ -21,14 +21,9 @@ func (s *State) assess(g *group) Assessment {
 		if c == nil {
 			continue
 		}
-		for _, k := range c.Episodes {
-			if ep := s.episodes.Get(k); ep != nil && !ep.View {
-				a.Alerts++
-				if !ep.ended() {
-					a.Active++
-				}
-			}
-		}
+		shown, active := s.countEpisodes(c)
+		a.Alerts += shown
+		a.Active += active
 		if c.Severity.Rank() < a.Severity.Rank() {
 			a.Severity = c.Severity
 		}
@@ -55,6 +50,25 @@ func (s *State) assess(g *group) Assessment {
 	s.rule(g, &a)
 	a.Title = s.title(g, a, lead)
 	return a
+}
+
+// countEpisodes counts the episodes that are shown of an alert, and how many of them fire.
+func (s *State) countEpisodes(c *canonical) (shown, active int) {
+	if len(c.Episodes) == 1 && !c.Views {
+		if c.Active { // as its only episode is
+			return 1, 1
+		}
+		return 1, 0
+	}
+	for _, k := range c.Episodes {
+		if ep := s.episodes.Get(k); ep != nil && !ep.View {
+			shown++
+			if !ep.ended() {
+				active++
+			}
+		}
+	}
+	return shown, active
 }
 
 // title names the cause first, else the gravest alert.

@@ -80,6 +80,7 @@ type canonical struct {
 	Counted     bool         `json:"counted,omitempty"` // learned from already
 	Alone       float64      `json:"alone,omitempty"`   // what it counts among those that came alone
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
+	Views       bool         `json:"views,omitempty"`   // some of its episodes are mere views: see repeats
 
 	ruled uint64  // when sides was worked out: see sidesOf
 	sides []uint8 // of the rulings
@@ -336,6 +337,9 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 	id := s.identity(a.Labels)
 	if c := s.alerts.Get(s.byIdentity[id]); c != nil && !c.Lost {
 		if g := s.groups.Get(c.Group); g != nil && (c.Active || ep.Onset.Sub(c.Ended) <= staleReturn) {
+			if s.repeats(g, c, ep) {
+				ep.View, c.Views = true, true
+			}
 			c.Episodes = append(c.Episodes, key)
 			ep.Canonical = c.ID
 			s.alerts.Touch(c.ID)
@@ -532,7 +536,7 @@ func (s *State) heardOf(c *canonical) time.Time {
 
 // staleReturn is how long an alert must have been gone for its return to be judged
 // anew, even if its incident is still open.
-const staleReturn = 90 * time.Minute
+const staleReturn = 60 * time.Minute
 
 // identity is what replicas of one alert share: all labels but the configured
 // replica labels.

@@ -30,7 +30,7 @@ const (
 	// so it counts in part.
 	sameKind   = 0.8
 	newKind    = 0.5
-	habitShare = 0.7
+	habitShare = 0.8
 )
 
 func (f fit) total() float64 { return quantise(f.time + f.place + f.class + f.age + f.habit) }
@@ -103,21 +103,24 @@ func (s *State) fitness(v *sight, g *group) fit {
 		f.age = -min(5, late.Minutes()/lateFade)
 	}
 	if len(s.cfg.Ignore) > 0 {
-		f.ignore(&s.cfg, v)
+		f = f.without(&s.cfg, v)
 	}
 	return f
 }
 
-// ignore leaves signals out. Without topology it counts whether the clusters agree.
-func (f *fit) ignore(c *Config, v *sight) {
-	for signal, x := range map[string]*float64{"time": &f.time, "class": &f.class, "age": &f.age, "habit": &f.habit} {
+// without leaves signals out. Without topology it counts whether the clusters agree.
+func (f fit) without(c *Config, v *sight) fit {
+	keep := func(signal string, x float64) float64 {
 		if c.ignores(signal) {
-			*x = 0
+			return 0
 		}
+		return x
 	}
+	f.time, f.class, f.age, f.habit = keep("time", f.time), keep("class", f.class), keep("age", f.age), keep("habit", f.habit)
 	if c.ignores("topology") {
 		f.place, f.via, f.beside = math.Log(v.sharesCluster(f.g)), "", ""
 	}
+	return f
 }
 
 // adjacentShare is how much of belief says that failures go from item to item

@@ -413,7 +413,9 @@ func (s *State) absorb(g, h *group, why string) {
 			c.Evidence = []Evidence{{"merge", why, 1}}
 		}
 		s.join(g, c)
-		s.foundCompany(g, c)
+		if g.sole() == "" {
+			s.foundCompany(g, c)
+		}
 		switch {
 		case opened && !g.Held:
 			for _, k := range c.Episodes {

@@ -11,7 +11,7 @@ const (
 	// promising is the share of a class's alerts that began incidents from which a
 	// lone one is not kept waiting; shortHold is how long it waits then.
 	promising = 0.18
-	shortHold = time.Minute
+	shortHold = 45 * time.Second
 	// habitFrom is how often an alert must have come and gone alone to be known for it.
 	habitFrom = 2
 )
@@ -44,20 +44,25 @@ func (s *State) holdDeadline(g *group) time.Time {
 		if hold < 0 {
 			continue // a rule has it open nothing by itself
 		}
-		if _, r := s.ruledHold(c); r != nil {
-			if t := c.First.Add(hold); at.IsZero() || t.Before(at) {
-				at = t
+		until := c.First.Add(hold)
+		if _, r := s.ruledHold(c); r == nil {
+			if _, n := s.habitual(c); n >= habitFrom && c.Severity != Critical {
+				continue // it comes and goes
 			}
-			continue
+			until = waited(c, hold)
 		}
-		if _, n := s.habitual(c); n >= habitFrom && c.Severity != Critical {
-			continue // it comes and goes
-		}
-		if t := c.First.Add(hold); at.IsZero() || t.Before(at) {
-			at = t
+		if at.IsZero() || until.Before(at) {
+			at = until
 		}
 	}
 	return at
+}
+
+// waited is when an alert has waited its hold. What its Alertmanager kept back
+// before it sent it counts, up to half: company that began with it is on its way too,
+// but each group of notifications has its own clock.
+func waited(c *canonical, hold time.Duration) time.Time {
+	return latest(c.Onset.Add(hold), c.First.Add(hold/2))
 }
 
 func (s *State) scheduleHold(g *group) {
@@ -120,6 +125,10 @@ func (s *State) maybeOpen(g *group, why string) {
 	// An alert that comes and goes by itself is poor company: that it fires beside
 	// another is chance more often than one failure.
 	n := len(g.Members)
+	if g.sole() != "" {
+		s.scheduleHold(g)
+		return
+	}
 	if n >= manyTogether || n >= 3 && n-habitual >= 2 || n == 2 && habitual == 0 && (critical > 0 || g.Bond >= surePair) {
 		s.open(g, fmt.Sprintf("%d alerts that belong together: %s", n, why))
 		return
@@ -129,7 +138,7 @@ func (s *State) maybeOpen(g *group, why string) {
 
 const (
 	// surePair is the log odds from which two warnings are enough for an incident.
-	surePair = 2.0
+	surePair = 1.7
 	// manyTogether is how many alerts open an incident although each of them is known
 	// to come and go alone.
 	manyTogether = 5
@@ -352,7 +361,7 @@ func (s *State) maybeMerge(g, h *group) *group {
 	apart := g.Middle.Sub(h.Middle).Abs()
 	coincidence := -math.Log(failureRate * (apart.Minutes() + 5))
 	// And what one failure does, it does soon.
-	spread := max(0, apart.Minutes()-10) / 8
+	spread := max(0, apart.Minutes()-10) / 12
 	odds := quantise(best - bg - bh + coincidence - spread)
 	if odds < mergeOdds {
 		return g

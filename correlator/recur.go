@@ -222,8 +222,8 @@ const (
 	alikeKnown   = 1.9
 	// alikeFrom is the probability from which an earlier incident is pointed at, and
 	// sureAlike that from which a second time is a problem already.
-	alikeFrom = 0.6
-	sureAlike = 0.6
+	alikeFrom = 0.55
+	sureAlike = 0.55
 	// leastKnown is what the shared kinds of alerts must tell together, in nats.
 	leastKnown = 1.2
 	// wellKnown is from where they tell all that they can.

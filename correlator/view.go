@@ -52,7 +52,7 @@ func (s *State) leadOf(g *group, c *canonical) event.Labels {
 
 // setAside makes an episode a view: see repeats.
 func (s *State) setAside(g *group, c *canonical, ep *episode) {
-	ep.View = true
+	ep.View, c.Views = true, true
 	where := ""
 	if !g.Held {
 		where = " of " + g.ID
@@ -88,6 +88,11 @@ func (s *State) outlive(g *group) {
 
 // showViews makes all views of an alert part of its incident.
 func (s *State) showViews(c *canonical, why string) {
+	if !c.Views {
+		return
+	}
+	c.Views = false
+	s.alerts.Touch(c.ID)
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
 		if ep == nil || !ep.View {
@@ -107,7 +112,7 @@ func (s *State) showOne(g *group, c *canonical) {
 	lead := s.leadOf(g, c)
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.ended() {
+		if ep == nil {
 			continue
 		}
 		if best == nil || !best.Labels.Equal(lead) && (ep.Labels.Equal(lead) || best.View && !ep.View) {
@@ -124,7 +129,7 @@ func (s *State) showOne(g *group, c *canonical) {
 			continue
 		case ep == best:
 			ep.View = false
-		case !ep.ended() && !ep.View && !ep.Labels.Equal(best.Labels):
+		case !ep.View && !ep.Labels.Equal(best.Labels):
 			s.setAside(g, c, ep)
 		}
 		s.episodes.Touch(k)

@@ -366,7 +366,8 @@ func (b *batch) retract(id, source string, linger bool) error {
 	r.Sources = slices.DeleteFunc(slices.Clone(old.Sources), func(s string) bool { return s == source })
 	if len(r.Sources) == 0 {
 		if !linger {
-			return b.dropRelation(id)
+			b.drop(old)
+			return nil
 		}
 		if r.Unseen.IsZero() {
 			r.Unseen = b.now
@@ -395,12 +396,17 @@ func (b *batch) mark(r *cmdb.Relation) {
 }
 
 func (b *batch) dropRelation(id string) error {
-	inv := b.inv
-	r, err := read(b, b.relations, inv.cols.relation, id)
-	if err != nil || r == nil {
-		return err
+	r, err := read(b, b.relations, b.inv.cols.relation, id)
+	if err == nil && r != nil {
+		b.drop(r)
 	}
-	set(b, b.relations, id, nil)
+	return err
+}
+
+// drop removes a relation that was read.
+func (b *batch) drop(r *cmdb.Relation) {
+	inv := b.inv
+	set(b, b.relations, r.ID(), nil)
 	of, okFrom := inv.mem.byID[r.From]
 	ot, okTo := inv.mem.byID[r.To]
 	if okFrom && okTo {
@@ -415,7 +421,6 @@ func (b *batch) dropRelation(id string) error {
 	b.mark(&gone)
 	b.tell(&event.Relation{From: b.inv.ref(r.From), Type: r.Type, To: b.inv.ref(r.To), Removed: true})
 	b.log(r.From, "relation:"+r.Type, r.To, nil, strings.Join(r.Sources, ","))
-	return nil
 }
 
 // tell queues a fact for the engine.

@@ -66,6 +66,32 @@ func (inv *Inventory) do(ctx context.Context, f func(*batch) error) error {
 	return <-w.done
 }
 
+// together is how many writes of one caller share a transaction: each is synced to
+// disk, which takes longer than the write.
+const together = 100
+
+// each runs f for 0 to n-1, many in one transaction. An error of f undoes what that
+// call did and nothing else, and is returned in its place; err is the store's, and
+// what shared its transaction is lost with it.
+func (inv *Inventory) each(ctx context.Context, n int, f func(b *batch, i int) error) (errs []error, err error) {
+	errs = make([]error, n)
+	for i := 0; i < n; {
+		err := inv.do(ctx, func(b *batch) error {
+			for from := i; i < n && (i == from || i-from < together && b.bytes < batchBytes/2); i++ {
+				mark := len(b.undo)
+				if errs[i] = b.guard(func(b *batch) error { return f(b, i) }); errs[i] != nil {
+					b.rollback(mark)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return errs, err
+		}
+	}
+	return errs, nil
+}
+
 func (inv *Inventory) runBatch() {
 	b := &batch{
 		inv: inv, now: inv.now(), cis: map[string]*cmdb.CI{}, relations: map[string]*cmdb.Relation{},

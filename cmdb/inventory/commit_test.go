@@ -3,9 +3,13 @@ package inventory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/watchbill/watchbill/cmdb"
+	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/store"
 )
 
@@ -56,4 +60,50 @@ func TestPackagesOutliveACommitThatFailed(t *testing.T) {
 	if !slices.Equal(names, []string{"bash", "openssl"}) {
 		t.Fatalf("after a restart two has %v", names)
 	}
+}
+
+// Lines share transactions, and each is still whole or not at all: one that fails
+// half way leaves nothing, and the lines around it stay.
+func TestALineThatFailsLeavesItsNeighbours(t *testing.T) {
+	l := newLab(t)
+	ctx := context.Background()
+	errs, err := l.each(ctx, 3*together, func(b *batch, i int) error {
+		c, _, err := b.upsert(Item{Class: "host", Name: fmt.Sprintf("imp-%03d", i), Attributes: cmdb.Attributes{"owner": "ann"}}, "import")
+		if err != nil {
+			return err
+		}
+		switch {
+		case i%50 == 7:
+			return fault.Invalidf("x", "line %d", i)
+		case i%50 == 8:
+			panic(c.Name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string) {
+		t.Helper()
+		got := map[string]bool{}
+		for _, n := range l.names("owner:ann") {
+			got[n] = true
+		}
+		for i, err := range errs {
+			bad := i%50 == 7 || i%50 == 8
+			if name := fmt.Sprintf("imp-%03d", i); got[name] == bad || (err != nil) != bad {
+				t.Errorf("%s: %s is there: %v, its error: %v", when, name, got[name], err)
+			}
+		}
+	}
+	check("at once")
+	l.reopen()
+	check("after a restart")
+	// What the store refuses is nobody's: not in memory either.
+	disk := &full{DB: l.db, now: true}
+	l.Inventory.db = disk
+	if _, err := l.ImportCSV(ctx, strings.NewReader("class,name,owner\nhost,late-1,bob\nhost,late-2,bob\n"), ImportOptions{}); !errors.Is(err, errFull) {
+		t.Errorf("an import onto a full disk: %v", err)
+	}
+	l.want("owner:bob")
 }

@@ -65,9 +65,9 @@ func (h heap) garbage() int {
 
 // idle reports whether memory of a storm that is over should go back to the system at
 // once: the runtime takes many minutes, in which a machine shared with others lacks
-// it. It costs a collection of the whole heap, a second of processor time for each
-// gigabyte, so a large heap is collected less often for it: about a hundredth of one
-// processor at most.
+// it. It costs a collection of the whole heap, half a second to a second of processor
+// time for each gigabyte, so a large heap is collected less often for it: a hundredth
+// of one processor at most.
 func (h heap) idle(since time.Duration) bool {
 	if since < max(10*time.Second, time.Duration(float64(h.live)/(1<<30)*100*float64(time.Second))) {
 		return false

@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 )
 
 // maxNamed bounds the lists in an assessment: no document grows with its incident.
@@ -50,25 +49,6 @@ func (s *State) assess(g *group) Assessment {
 	s.rule(g, &a)
 	a.Title = s.title(g, a, lead)
 	return a
-}
-
-// countEpisodes counts the episodes that are shown of an alert, and how many of them fire.
-func (s *State) countEpisodes(c *canonical) (shown, active int) {
-	if len(c.Episodes) == 1 && !c.Views {
-		if c.Active { // as its only episode is
-			return 1, 1
-		}
-		return 1, 0
-	}
-	for _, k := range c.Episodes {
-		if ep := s.episodes.Get(k); ep != nil && !ep.View {
-			shown++
-			if !ep.ended() {
-				active++
-			}
-		}
-	}
-	return shown, active
 }
 
 // title names the cause first, else the gravest alert.
@@ -193,7 +173,7 @@ func (s *State) causes(g *group) []Cause {
 	if len(changed) > 0 {
 		for n := range list {
 			if c, ok := changed[s.g.ids[list[n].at]]; ok {
-				list[n].log = quantise(list[n].log + changeOdds*math.Exp(-c.age(g.Onset).Minutes()/changeFades))
+				list[n].log = quantise(list[n].log + s.weight(c, g.Onset))
 			}
 		}
 		slices.SortStableFunc(list, func(a, b ranked) int { return cmp.Compare(b.log, a.log) })
@@ -223,7 +203,7 @@ func (s *State) causes(g *group) []Cause {
 			path = "no alert of its own; " + path
 		}
 		if c, ok := changed[n.ID]; ok {
-			path = fmt.Sprintf("%s %s before; %s", c.Summary, c.age(g.Onset).Round(time.Minute), path)
+			path = s.tell(c, g.Onset) + "; " + path
 		}
 		if r.far != "" {
 			if way := s.g.way(r.far, n.ID, seen[r.far].first.Complaint); way != "" {
@@ -350,74 +330,4 @@ func (s *State) doubtful(g *group, seen map[string]*affected, at int32, best, se
 		return (best+4)/evidence < 1
 	}
 	return false
-}
-
-const (
-	// changeOdds is how much likelier an item is to be the cause right after a change
-	// of it, and changeFades in how many minutes that fades.
-	changeOdds  = 1.8
-	changeFades = 15.0
-	// changeBlamed is how long before the failure a change may lie to be blamed for it.
-	changeBlamed = 30 * time.Minute
-	changeLate   = 2 * time.Minute // clocks differ, and the first symptom may come before the change is told
-)
-
-// age of a change when a failure began.
-func (c *change) age(onset time.Time) time.Duration { return max(0, onset.Sub(c.At)) }
-
-// changedBefore lists which of the items were changed shortly before a failure, with
-// the last change of each.
-func (s *State) changedBefore(items map[string]bool, onset time.Time) map[string]*change {
-	var out map[string]*change
-	for _, c := range s.changesOf(items) {
-		if !c.At.Before(onset.Add(-changeBlamed)) && !c.At.After(onset.Add(changeLate)) && (out[c.CI] == nil || c.At.After(out[c.CI].At)) {
-			if out == nil {
-				out = map[string]*change{}
-			}
-			out[c.CI] = c
-		}
-	}
-	return out
-}
-
-// changesOf lists the changes of the items, in the order in which they were told. It
-// looks up the items' own: an estate may tell of very many changes in a few hours.
-func (s *State) changesOf(items map[string]bool) []*change {
-	if len(s.changesOn) == 0 {
-		return nil
-	}
-	var keys []string
-	for i := range items {
-		keys = append(keys, s.changesOn[i]...)
-	}
-	slices.Sort(keys)
-	out := make([]*change, len(keys))
-	for n, k := range keys {
-		out[n] = s.changes.Get(k)
-	}
-	return out
-}
-
-// named are the items of an assessment: its causes, and what is affected.
-func named(causes []Cause, cis []string) map[string]bool {
-	on := make(map[string]bool, len(causes)+len(cis))
-	for _, c := range causes {
-		on[c.CI] = true
-	}
-	for _, c := range cis {
-		on[c] = true
-	}
-	return on
-}
-
-// suspects lists recent changes on the causes and the affected items.
-func (s *State) suspects(causes []Cause, cis []string, onset time.Time) []SuspectChange {
-	var out []SuspectChange
-	for _, c := range s.changesOf(named(causes, cis)) {
-		if !c.At.After(onset.Add(5*time.Minute)) && onset.Sub(c.At) <= 2*time.Hour {
-			out = append(out, c.SuspectChange)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b SuspectChange) int { return b.At.Compare(a.At) })
-	return out[:min(len(out), 5)]
 }

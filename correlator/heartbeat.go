@@ -7,6 +7,19 @@ import (
 	"github.com/watchbill/watchbill/internal/event"
 )
 
+// heartbeat is an alert that always fires: its silence is the signal.
+type heartbeat struct {
+	Source  string    `json:"source"`
+	Name    string    `json:"name"`
+	Last    time.Time `json:"last"`
+	Every   Duration  `json:"every,omitempty"` // its rhythm as learned; 0 until it was heard twice
+	Beats   int       `json:"beats,omitempty"`
+	Missing bool      `json:"missing,omitempty"`
+	Group   string    `json:"group,omitempty"`
+	Episode string    `json:"episode"`
+	Due     time.Time `json:"due,omitzero"`
+}
+
 // beat takes a heartbeat.
 func (s *State) beat(src string, a *event.Alert) Fate {
 	key := src + "\x00" + s.identity(a.Labels)

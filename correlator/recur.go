@@ -433,6 +433,7 @@ func (s *State) settle(g *group) {
 	}
 	s.recognise(g)
 	p.Settled = true
+	s.blame(g)
 	s.schedule(dueSettle, g.ID, &g.SettleDue, time.Time{})
 	s.profiles.Touch(g.ID)
 	s.groups.Touch(g.ID)

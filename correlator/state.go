@@ -34,6 +34,7 @@ type State struct {
 	totals   *paged.Table[ledger]
 	customs  *paged.Table[custom] // by class of alert
 	habits   *paged.Table[habit]  // by identity of alert
+	kinds    *paged.Table[changeKind]
 	// teachings are what people taught, by id.
 	teachings *paged.Table[Teaching]
 
@@ -71,12 +72,6 @@ type source struct {
 	Stale     []string  `json:"stale,omitempty"`     // episode keys that wait for it to be heard again
 }
 
-// change is a recent change on an item.
-type change struct {
-	SuspectChange
-	Due time.Time `json:"due"`
-}
-
 // New makes an empty state.
 func New(cfg Config, seq Sequence) *State {
 	s := &State{
@@ -85,7 +80,7 @@ func New(cfg Config, seq Sequence) *State {
 		alerts: paged.NewTable[canonical]("canonical"), groups: paged.NewTable[group]("group"),
 		profiles: paged.NewTable[profile]("profile"), windows: paged.NewTable[window]("window"),
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
-		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"),
+		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"), kinds: paged.NewTable[changeKind]("change-kind"),
 		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{}, changesOn: map[string][]string{},
 		teachings: paged.NewTable[Teaching]("teaching"),
 	}
@@ -181,29 +176,6 @@ func (s *State) started() {
 }
 
 func (s *State) expiry() time.Duration { return time.Duration(s.cfg.Expiry) }
-
-func (s *State) change(e event.Event, c *event.Change) {
-	id := c.CI.Key()
-	at := e.At
-	if !c.At.IsZero() && c.At.Before(at) {
-		at = event.Instant(c.At)
-	}
-	ch := change{SuspectChange: SuspectChange{At: at, CI: id, Class: c.CI.Class, Name: c.CI.Name, Type: c.Type, Summary: c.Summary, Version: c.Version}}
-	if n := s.g.nodes.Get(id); n != nil {
-		ch.Class, ch.Name = n.Class, n.Name
-	}
-	key := fmt.Sprintf("%020d", e.Position)
-	if e.Position == 0 {
-		key = s.seq("change")
-	}
-	s.changes.Put(key, &ch)
-	s.changesOn[id] = insert(s.changesOn[id], key, strings.Compare)
-	s.observe(key, c, ch.SuspectChange)
-	s.schedule(dueChange, key, &ch.Due, at.Add(changeMemory))
-}
-
-// changeMemory is how long a change stays a suspect.
-const changeMemory = 6 * time.Hour
 
 // kinds of deadlines, in the order in which equal times are worked off
 const (
@@ -314,7 +286,7 @@ func (s *State) workOff() {
 
 // tables in a fixed order, for snapshots
 func (s *State) tables() []saver {
-	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits, s.teachings}
+	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits, s.teachings, s.kinds}
 }
 
 type saver interface {

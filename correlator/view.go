@@ -21,7 +21,7 @@ const outliveAfter = 10 * time.Minute
 // repeats says whether an episode only repeats, as another replica's view, what its
 // group shows already.
 func (s *State) repeats(g *group, c *canonical, ep *episode) bool {
-	if g.sole() == "" {
+	if g.sole() == "" || s.cfg.ignores("views") {
 		return false
 	}
 	if o := s.shown(c, ep); o != nil {
@@ -108,6 +108,9 @@ func (s *State) showViews(c *canonical, why string) {
 // showOne leaves one view of a lone alert that is shown from now on, the one under
 // which its group was known before if it fires.
 func (s *State) showOne(g *group, c *canonical) {
+	if s.cfg.ignores("views") {
+		return
+	}
 	var best *episode
 	lead := s.leadOf(g, c)
 	for _, k := range c.Episodes {

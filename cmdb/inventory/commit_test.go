@@ -72,10 +72,10 @@ func TestALineThatFailsLeavesItsNeighbours(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		switch {
-		case i%50 == 7:
+		switch i % 50 {
+		case 7:
 			return fault.Invalidf("x", "line %d", i)
-		case i%50 == 8:
+		case 8:
 			panic(c.Name)
 		}
 		return nil

@@ -208,10 +208,9 @@ func (b *batch) join(id string, linger bool) error {
 		}
 		how := net.JoinHostPort(addr, strconv.Itoa(int(c.port)))
 		var to uint32
-		known := true
+		var known bool
 		if a.IsLoopback() {
-			to, known = byPort[c.port]
-			if !known {
+			if to, known = byPort[c.port]; !known {
 				continue
 			}
 		} else if to, known = b.machineAt(addr); known {

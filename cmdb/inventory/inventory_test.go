@@ -71,12 +71,11 @@ func (l *lab) events(kinds ...event.Kind) []event.Event {
 
 // box is a machine with an agent that remembers what the server has, as the real one does.
 type box struct {
-	lab   *lab
-	rep   report.Report
-	ci    string
-	sent  map[string]string
-	taken time.Time
-	skew  time.Duration // of its clock
+	lab  *lab
+	rep  report.Report
+	ci   string
+	sent map[string]string
+	skew time.Duration // of its clock
 }
 
 func (l *lab) box(name string, n int) *box {

@@ -79,40 +79,41 @@ func (inv *Inventory) ImportCSV(ctx context.Context, r io.Reader, o ImportOption
 		return rep, err
 	}
 	var group []csvLine
-	flush := func() error {
+	for {
+		record, err := in.Read()
+		var bad *csv.ParseError
+		end := err
+		switch {
+		case err == nil && len(rep.Lines)+len(group) >= o.MaxLines:
+			end = fault.Invalidf("file", "more than %d lines: cut it", o.MaxLines)
+		case err == nil:
+			at, _ := in.FieldPos(0)
+			group = append(group, inv.readLine(head, record, o, at))
+		case errors.Is(err, io.EOF):
+		case errors.As(err, &bad):
+			group = append(group, csvLine{report: LineReport{Line: bad.StartLine, Outcome: "failed", Errors: []string{bad.Err.Error()}}})
+			end = io.EOF // what follows cannot be told from it
+			if errors.Is(bad.Err, csv.ErrQuote) || errors.Is(bad.Err, csv.ErrBareQuote) {
+				end = nil
+			}
+		default:
+			end = fmt.Errorf("read import: %w", err)
+		}
+		if end == nil && len(group) < together {
+			continue
+		}
 		done, err := inv.importLines(ctx, group, o)
 		for _, l := range done {
 			rep.add(l)
 		}
 		group = group[:0]
-		return err
-	}
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return rep, flush()
-		}
-		at, _ := in.FieldPos(0)
-		var bad *csv.ParseError
-		if errors.As(err, &bad) {
-			group = append(group, csvLine{report: LineReport{Line: bad.Line, Outcome: "failed", Errors: []string{bad.Err.Error()}}})
-			if errors.Is(bad.Err, csv.ErrQuote) || errors.Is(bad.Err, csv.ErrBareQuote) {
-				continue
-			}
-			return rep, flush()
-		}
-		if err != nil {
-			return rep, errors.Join(flush(), fmt.Errorf("read import: %w", err))
-		}
-		if len(rep.Lines)+len(group) >= o.MaxLines {
-			return rep, errors.Join(flush(), fault.Invalidf("file", "more than %d lines: cut it", o.MaxLines))
-		}
-		group = append(group, inv.readLine(head, record, o, at))
-		if len(group) < together {
-			continue
-		}
-		if err := flush(); err != nil {
+		switch {
+		case err != nil:
 			return rep, err
+		case errors.Is(end, io.EOF):
+			return rep, nil
+		case end != nil:
+			return rep, end
 		}
 	}
 }

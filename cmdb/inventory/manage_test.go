@@ -235,6 +235,49 @@ func TestDryRunForetellsRepeatedLines(t *testing.T) {
 	}
 }
 
+// A file is read in groups of lines: what ends it stands where it should, and what
+// came before is kept.
+func TestAnImportEndsWhereItsFileDoes(t *testing.T) {
+	ctx := context.Background()
+	lines := func(n int, more string) string {
+		var b strings.Builder
+		b.WriteString("class,name\n")
+		for i := range n {
+			fmt.Fprintf(&b, "host,imp-%03d\n", i)
+		}
+		return b.String() + more
+	}
+	for _, c := range []struct {
+		file    string
+		o       ImportOptions
+		created int
+		failed  []int
+		err     bool
+	}{
+		{lines(0, ""), ImportOptions{}, 0, nil, false},
+		{lines(together, ""), ImportOptions{}, together, nil, false},
+		{lines(2*together+1, ""), ImportOptions{}, 2*together + 1, nil, false},
+		{lines(3, "host,a\"b\nhost,after\n"), ImportOptions{}, 4, []int{5}, false},
+		{lines(together, "host,\"never closed\nhost,after\n"), ImportOptions{}, together, []int{together + 2}, false},
+		{lines(1, "\"x\"y,z\nhost,after\n"), ImportOptions{}, 2, []int{3}, false},
+		{lines(150, ""), ImportOptions{MaxLines: 120}, 120, nil, true},
+	} {
+		l := newLab(t)
+		rep, err := l.ImportCSV(ctx, strings.NewReader(c.file), c.o)
+		if (err != nil) != c.err || rep.Created != c.created || rep.Failed != len(c.failed) {
+			t.Errorf("%.40q: %d created, %d failed, %v, want %+v", c.file, rep.Created, rep.Failed, err, c)
+		}
+		if got := len(l.names("class:host")); got != c.created {
+			t.Errorf("%.40q: %d items are there, %d were told", c.file, got, c.created)
+		}
+		for i, x := range rep.Lines {
+			if i > 0 && x.Line <= rep.Lines[i-1].Line || (x.Outcome == "failed") != slices.Contains(c.failed, x.Line) {
+				t.Errorf("%.40q: line %+v", c.file, x)
+			}
+		}
+	}
+}
+
 func TestBulkEditPreviews(t *testing.T) {
 	l := newLab(t)
 	ctx := context.Background()

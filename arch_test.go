@@ -3,7 +3,6 @@
 package watchbill_test
 
 import (
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -284,7 +283,7 @@ func TestTheTableIsTrue(t *testing.T) {
 			found = found || s.dir == p
 		}
 		if !found {
-			t.Error(fmt.Sprintf("the pure package %s does not exist", p))
+			t.Errorf("the pure package %s does not exist", p)
 		}
 	}
 }

@@ -204,7 +204,7 @@ func (a *Agent) Step(ctx context.Context, now time.Time) (time.Time, error) {
 		isFull := !now.Before(a.nextFull)
 		r := a.options.Source.Collect(ctx, now, isFull)
 		if ctx.Err() != nil {
-			return now, nil // cut off half way: it would look like a loss
+			return now, nil //nolint:nilerr // cut off half way: it would look like a loss
 		}
 		if err := a.take(now, r, isFull); err != nil {
 			return now, err

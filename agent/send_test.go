@@ -67,7 +67,7 @@ func TestHostileServerIsContained(t *testing.T) {
 		"no credential": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) },
 		"busy": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "7")
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 			_, _ = w.Write([]byte(`{"title":"busy","detail":"come back later"}`))
 		},
 	}

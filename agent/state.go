@@ -65,7 +65,7 @@ func (d stateDir) loadIdentity() (identity, error) {
 	}
 	var id identity
 	if err := json.Unmarshal(data, &id); err != nil || id.AgentID == "" {
-		return identity{}, fmt.Errorf("agent identity %s is damaged (%v): restore it, or remove it to join as a new agent", name, err)
+		return identity{}, fmt.Errorf("agent identity %s is damaged (%w): restore it, or remove it to join as a new agent", name, err)
 	}
 	return id, nil
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -54,7 +55,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if x == nil {
 			return
 		}
-		if x == http.ErrAbortHandler {
+		if err, ok := x.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(x) // net/http breaks the connection off, which is what was asked for
 		}
 		a.log.Error("a request panicked", "request", c.id, "method", c.method, "path", c.path, "panic", fmt.Sprint(x), "stack", string(debug.Stack()))

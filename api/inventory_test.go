@@ -269,7 +269,7 @@ func TestInventory(t *testing.T) {
 	}
 	for path, field := range map[string]string{
 		"/api/v1/cis?q=class:host%20and(":      "q",
-		"/api/v1/cis?q=sofware:x":              "q",
+		"/api/v1/cis?q=softwear:x":             "q",
 		"/api/v1/cis/" + ci + "/graph?hops=99": "hops",
 		"/api/v1/cis?cursor=!":                 "cursor",
 		"/api/v1/cis/" + ci + "/sections/none": "section",

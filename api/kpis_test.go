@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"math"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
@@ -542,7 +543,7 @@ func TestMetricsBeginAtZeroWithoutIDs(t *testing.T) {
 		}
 	}
 	rec := httptest.NewRecorder()
-	req := httptest.NewRequest("GET", "/metrics", nil)
+	req := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	req.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
 	metrics.Handler().ServeHTTP(rec, req)
 	if rec.Code != 200 || !strings.Contains(rec.Body.String(), `watchbill_incidents_opened_total{priority="1"} 0`) {

@@ -55,7 +55,7 @@ const problemType = "application/problem+json"
 func (a *API) problem(ctx context.Context, err error) *Problem {
 	c := callOf(ctx)
 	p := &Problem{RequestID: c.id, header: http.Header{}}
-	kind := ""
+	var kind string
 	var already *Problem
 	var d *auth.Denied
 	var undecodable *store.Undecodable

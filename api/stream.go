@@ -259,7 +259,7 @@ func (a *API) serve(r *http.Request, x *sender, wake chan struct{}, from mark, r
 	for {
 		changes, whole := a.stream.after(at.position)
 		items, wholeItems := a.stream.itemsAfter(at.items)
-		text := ""
+		var text string
 		if !whole || !wholeItems {
 			at = a.stream.mark()
 			text = fmt.Sprintf("id: %s\nevent: reset\ndata: {}\n\n", at)

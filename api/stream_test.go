@@ -26,7 +26,7 @@ func (h *house) listen(last string) *listener {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(h.t.Context())
 	h.t.Cleanup(cancel)
-	req, err := http.NewRequestWithContext(ctx, "GET", h.url+"/api/v1/stream", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url+"/api/v1/stream", nil)
 	h.must(err)
 	req.Header.Set("Authorization", "Bearer "+h.tokens[auth.Viewer])
 	if last != "" {
@@ -35,7 +35,7 @@ func (h *house) listen(last string) *listener {
 	resp, err := http.DefaultClient.Do(req)
 	h.must(err)
 	h.t.Cleanup(func() { resp.Body.Close() })
-	if ct := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || ct != "text/event-stream" {
+	if ct := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK || ct != "text/event-stream" {
 		h.t.Fatalf("stream: %d %s", resp.StatusCode, ct)
 	}
 	return &listener{t: h.t, sc: bufio.NewScanner(resp.Body)}

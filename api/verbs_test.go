@@ -136,7 +136,7 @@ func TestProxiesAreTrustedByNameOnly(t *testing.T) {
 		if c.trusted != "" {
 			a.o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(c.trusted)}
 		}
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = c.peer
 		if c.forwarded != "" {
 			r.Header.Set("X-Forwarded-For", c.forwarded)

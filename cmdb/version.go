@@ -255,7 +255,7 @@ func compareDotted(a, b string) int {
 		if i < len(xb) {
 			pb = xb[i]
 		}
-		c := 0
+		var c int
 		if digits(pa) && digits(pb) {
 			c = compareNumbers(pa, pb)
 		} else {
@@ -300,7 +300,7 @@ func compareLocal(a, b string) int {
 	xa, xb := strings.Split(a, "."), strings.Split(b, ".")
 	for i := range min(len(xa), len(xb)) {
 		da, db := digits(xa[i]), digits(xb[i])
-		c := 0
+		var c int
 		switch {
 		case da && db:
 			c = compareNumbers(xa[i], xb[i])

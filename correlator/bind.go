@@ -215,8 +215,7 @@ func candidates(labels event.Labels) []candidate {
 	if n, v := firstOf(labels, "instance", "target"); v != "" && job != "kube-state-metrics" {
 		out = append(out, instance(n, v, mentions(labels.Get("alertname"), certificateWords))...)
 	}
-	pod := ""
-	if _, pod = firstOf(labels, "pod", "pod_name"); pod != "" {
+	if _, pod := firstOf(labels, "pod", "pod_name"); pod != "" {
 		add(85, []string{"pod"}, "pod", "pod_name")
 		if stem := podStem(pod); stem != "" {
 			out = append(out, candidate{label: "pod", value: pod, lookup: strings.ToLower(stem), classes: workloads, score: 65})

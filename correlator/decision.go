@@ -170,7 +170,7 @@ type IncidentOpened struct {
 	Since time.Time
 }
 
-// IncidentSplit: alerts of From were found to be another failure and are Into now,
+// IncidentSplit says that alerts of From were found to be another failure and are Into now,
 // which was opened before this.
 type IncidentSplit struct {
 	From, Into string
@@ -185,7 +185,7 @@ type IncidentChanged struct {
 	Text       string
 }
 
-// IncidentCleared: no alert of it is active any more. Recovered is false where
+// IncidentCleared says that no alert of it is active any more. Recovered is false where
 // one of them only expired.
 type IncidentCleared struct {
 	ID        string
@@ -195,22 +195,22 @@ type IncidentCleared struct {
 	After *SuspectChange
 }
 
-// IncidentFiring: an alert came back before the hold-down was over.
+// IncidentFiring says that an alert came back before the hold-down was over.
 type IncidentFiring struct{ ID string }
 
-// IncidentQuiet: the hold-down is over; the incident may resolve by itself.
+// IncidentQuiet says that the hold-down is over; the incident may resolve by itself.
 type IncidentQuiet struct {
 	ID        string
 	Recovered bool
 }
 
-// IncidentReturned: an alert came back within the reopen window after resolution.
+// IncidentReturned says that an alert came back within the reopen window after resolution.
 type IncidentReturned struct {
 	ID  string
 	Why string
 }
 
-// IncidentMerged: all of From is now part of Into.
+// IncidentMerged says that all of From is now part of Into.
 type IncidentMerged struct{ From, Into, Why string }
 
 // ProblemOpened groups recurring incidents.

@@ -85,7 +85,7 @@ func (s *State) review(g *group) {
 		}
 	}
 	if len(leave) > len(stay) {
-		leave, stay = stay, leave
+		leave = stay
 		causes[0], causes[1] = causes[1], causes[0]
 	}
 	if len(leave) < splitLeast {

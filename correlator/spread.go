@@ -113,7 +113,7 @@ func (g *graph) towardsCause(n *node, mode uint8, start bool, out []move) []move
 			out = append(out, move{to, m, w})
 		}
 	}
-	if mode != fresh && !(mode <= called3 && (n.Class == "workload" || engineClass(n.Class))) {
+	if mode != fresh && (mode > called3 || n.Class != "workload" && !engineClass(n.Class)) {
 		return out
 	}
 	// Against the relation: what uses or makes up the item may be why it alerts.
@@ -576,5 +576,3 @@ func (g *graph) relationWord(from, to string) string {
 	}
 	return "is near"
 }
-
-func logOf(x float64) float64 { return math.Log(x) }

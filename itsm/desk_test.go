@@ -60,7 +60,7 @@ func TestEditsAreRefusedWhole(t *testing.T) {
 	} {
 		verb := Edit
 		if what == "unknown role" {
-			verb, a = Major, Args{Roles: map[string]string{"comander": "bob"}}
+			verb, a = Major, Args{Roles: map[string]string{"commanderr": "bob"}}
 		}
 		if _, err := i.Apply(verb, a, "ann", t0); err == nil {
 			t.Errorf("%s: was taken", what)

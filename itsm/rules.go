@@ -1,6 +1,7 @@
 package itsm
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func NewDesk(r Rules) (*Desk, error) {
 	d := &Desk{Rules: r, services: map[string]*Service{}, byCI: map[string][]string{}}
 	var err error
 	if d.Calendars, err = NewCalendars(r.Calendars); err != nil {
-		if fl, ok := err.(fault.List); ok {
+		if fl := (fault.List)(nil); errors.As(err, &fl) {
 			l = append(l, fl...)
 		}
 	}

@@ -121,10 +121,10 @@ func cgroupPath(data string) string {
 			continue
 		}
 		this := 1
-		switch {
-		case fields[1] == "":
+		switch fields[1] {
+		case "":
 			this = 3
-		case fields[1] == "name=systemd":
+		case "name=systemd":
 			this = 2
 		}
 		if this > rank {
@@ -145,7 +145,7 @@ func (t Tree) Cgroups() map[uint64]string {
 	base := t.Path(root)
 	_ = filepath.WalkDir(base, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
-			return nil // a cgroup that went while we walked
+			return nil //nolint:nilerr // a cgroup that went while we walked
 		}
 		var st unix.Stat_t
 		if unix.Lstat(path, &st) == nil {

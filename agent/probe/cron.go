@@ -102,7 +102,7 @@ func isSchedule(words []string) bool {
 			return false
 		}
 		c := w[0]
-		if !(c >= '0' && c <= '9' || c == '*' || c == '~' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
+		if named := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'; !named && (c < '0' || c > '9') && c != '*' && c != '~' {
 			return false
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"sort"
 	"strconv"
@@ -137,6 +136,3 @@ func debURL(p report.Package, distro Distro) string {
 	}
 	return packageurl.NewPackageURL("deb", namespace, p.Name, p.Version, qualifiers, "").ToString()
 }
-
-// present says whether a file exists, also when it may not be read.
-func present(err error) bool { return err == nil || !errors.Is(err, fs.ErrNotExist) }

@@ -309,7 +309,7 @@ func (w *walk) running(procs []*Proc) error {
 // identityOf tells files apart whatever their names.
 func identityOf(info fs.FileInfo) fileID {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return fileID{uint64(st.Dev), st.Ino}
+		return fileID{uint64(st.Dev), st.Ino} //nolint:unconvert // of 32 bits on some architectures
 	}
 	return fileID{}
 }

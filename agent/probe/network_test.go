@@ -236,7 +236,7 @@ func TestHelperProcess(t *testing.T) {
 		go func() {
 			for {
 				if c, err := l.Accept(); err == nil {
-					defer c.Close()
+					t.Cleanup(func() { c.Close() })
 				}
 			}
 		}()

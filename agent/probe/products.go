@@ -70,7 +70,7 @@ func parseFingerprints(data []byte) (fingerprints, error) {
 		if f.Version != "" {
 			expression, err := regexp.Compile(f.Version)
 			if err != nil || expression.NumSubexp() != 1 {
-				return fingerprints{}, fmt.Errorf("product fingerprint %q: version must be an expression with one group: %v", f.Name, err)
+				return fingerprints{}, fmt.Errorf("product fingerprint %q: version must be an expression with one group: %w", f.Name, err)
 			}
 			f.version = expression
 		}

@@ -5,7 +5,6 @@
 package auth
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
@@ -238,27 +237,6 @@ func (s *Store) id() (string, error) {
 func hash(secret string) string {
 	h := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(h[:])
-}
-
-// list walks a whole collection or index, in pages.
-func list[T any](ctx context.Context, db store.DB, c *store.Collection[T], q store.Query[T]) ([]T, error) {
-	var out []T
-	err := db.View(ctx, func(r store.Reader) error {
-		out = nil
-		for {
-			p, err := c.List(r, q)
-			if err != nil {
-				return err
-			}
-			for _, row := range p.Rows {
-				out = append(out, row.Doc)
-			}
-			if q.Cursor = p.Next; q.Cursor == "" {
-				return nil
-			}
-		}
-	})
-	return out, err
 }
 
 // isNotFound says whether err is the absence of a record.

@@ -174,11 +174,11 @@ func (s *Store) followGiven(ctx context.Context, given string) error {
 	})
 }
 
-// snippet is a whole Alertmanager configuration that works by itself; its
-// receiver can be pasted into another one.
 // Snippet is the Alertmanager configuration for an ingest token.
 func (s *Store) Snippet(url, token string) string { return snippet(url, token) }
 
+// snippet is a whole Alertmanager configuration that works by itself; its
+// receiver can be pasted into another one.
 func snippet(url, token string) string {
 	return `# Made by Watchbill. Either run Alertmanager with this file, or paste the receiver
 # into your own configuration and route to it. The token is a secret.

@@ -42,7 +42,7 @@ func (c *demoCmd) Run(s streams) error {
 	defer cancel()
 	out := s.out
 	if !c.NoBrowser {
-		out = &linkOpener{Writer: s.out}
+		out = &linkOpener{Writer: s.out, ctx: ctx}
 	}
 	return app.Demo(ctx, app.Options{
 		ListenAddress: c.ListenAddress, StoragePath: dir, Version: version, Logger: logger(s.err, c.LogLevel, "logfmt"), Out: out,
@@ -51,13 +51,16 @@ func (c *demoCmd) Run(s streams) error {
 
 // linkOpener passes words on and opens the login link among them in the browser,
 // where there is one; the link stands in the words anyway.
-type linkOpener struct{ io.Writer }
+type linkOpener struct {
+	io.Writer
+	ctx context.Context // ends the opener with the demonstration
+}
 
 func (o *linkOpener) Write(p []byte) (int, error) {
 	if i := bytes.Index(p, []byte("http")); i >= 0 && bytes.Contains(p, []byte("/login/")) {
 		link := string(bytes.Fields(p[i:])[0])
 		if path, err := exec.LookPath("xdg-open"); err == nil && os.Getenv("DISPLAY") != "" {
-			_ = exec.Command(path, link).Start() // without a browser the person opens the link
+			_ = exec.CommandContext(o.ctx, path, link).Start() // without a browser the person opens the link
 		}
 	}
 	return o.Writer.Write(p)

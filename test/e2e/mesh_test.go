@@ -181,7 +181,7 @@ func TestMeshTellsADeadHostAGoneAgentAndACutOffSite(t *testing.T) {
 				return nil
 			}
 		}
-		return fmt.Errorf("tasks %+v, %v", list, err)
+		return fmt.Errorf("tasks %+v, %w", list, err)
 	})
 	t.Logf("agent gone: a task after %v", time.Since(began).Round(100*time.Millisecond))
 	none("an agent was killed on a live host")
@@ -202,7 +202,7 @@ func TestMeshTellsADeadHostAGoneAgentAndACutOffSite(t *testing.T) {
 	eventually(t, 150*time.Second, "its recovery", func() error {
 		alerts, err := all[struct{ Status, Source string }](s, "/api/v1/alerts?limit=50")
 		if err != nil || len(alerts) != 1 || alerts[0].Status != "resolved" {
-			return fmt.Errorf("alerts %+v, %v", alerts, err)
+			return fmt.Errorf("alerts %+v, %w", alerts, err)
 		}
 		return nil
 	})

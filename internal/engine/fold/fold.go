@@ -410,10 +410,10 @@ func (s *State) commit(id string, c itsm.Change) {
 	for _, m := range c.Measures {
 		s.measure(MeasureRow{Record: id, Priority: i.Priority, Services: i.Services, Team: i.Team, Measure: m})
 	}
-	switch {
-	case i.State == itsm.Resolved:
+	switch i.State {
+	case itsm.Resolved:
 		s.schedule(dueIncident, id, &x.Due, i.ResolvedAt.Add(time.Duration(s.rules.AutoClose)))
-	case i.State == itsm.Closed || i.State == itsm.Canceled:
+	case itsm.Closed, itsm.Canceled:
 		s.schedule(dueIncident, id, &x.Due, i.ClosedAt.Add(time.Duration(s.rules.Archive)))
 	default:
 		x.Due = time.Time{}

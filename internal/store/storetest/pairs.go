@@ -507,7 +507,7 @@ func closeWaits(t *testing.T, b Backend) {
 		}
 		select {
 		case err := <-closing:
-			return fmt.Errorf("Close returned (%v) while a view was reading", err)
+			return fmt.Errorf("a view was still reading when Close returned (%v)", err)
 		default:
 		}
 		got, err := scan(r, nil, nil, false)

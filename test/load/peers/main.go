@@ -292,7 +292,7 @@ func (t *target) post(bodies [][]byte, conns int, rate float64) (time.Duration, 
 }
 
 func (t *target) send(client *http.Client, body []byte) (again bool, err error) {
-	req, err := http.NewRequest("POST", t.url, bytes.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, t.url, bytes.NewReader(body))
 	if err != nil {
 		return false, err
 	}
@@ -347,7 +347,7 @@ func (t *target) queryable(alerts int) error {
 
 func (t *target) get(path string, out any) error {
 	u := t.url[:strings.Index(t.url, "/api/")] + path
-	req, err := http.NewRequest("GET", u, nil)
+	req, err := http.NewRequest(http.MethodGet, u, nil)
 	if err != nil {
 		return err
 	}
@@ -482,7 +482,7 @@ func startWatchbill(path, _ string) (*target, error) {
 	if err := launch(t, base+"/-/ready", path, []string{"WATCHBILL_ADMIN_TOKEN=" + adminToken}, "server", "--storage.path="+filepath.Join(dir, "data"), fmt.Sprintf("--web.listen-address=127.0.0.1:%d", p), "--log.level=error"); err != nil {
 		return t, err
 	}
-	req, err := http.NewRequest("POST", base+"/api/v1/tokens", strings.NewReader(`{"name":"bench","role":"ingest"}`))
+	req, err := http.NewRequest(http.MethodPost, base+"/api/v1/tokens", strings.NewReader(`{"name":"bench","role":"ingest"}`))
 	if err != nil {
 		return t, err
 	}

@@ -41,7 +41,7 @@ func main() {
 		}
 		defer resp.Body.Close()
 		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("the backend answers %s: %v", resp.Status, err)
+			return fmt.Errorf("the backend answers %s: %w", resp.Status, err)
 		}
 		return nil
 	}

@@ -145,7 +145,7 @@ func run(n int, o options) (result, error) {
 	if o.reuse {
 		return res, nil // the start is measured
 	}
-	*p, f = parts{}, nil
+	*p = parts{}
 	runtime.GC()
 	stop = profile(o.profile, n, "cold")
 	began, cpu = time.Now(), spent()

@@ -63,6 +63,9 @@ func (a *API) ciExport() {
 		if _, err := a.o.Inventory.List(ctx, inventory.ListQuery{Query: in.Q, Sort: in.Sort, Limit: 1}); err != nil {
 			return nil, err
 		}
+		if err := a.o.Inventory.CheckColumns(in.Columns); err != nil {
+			return nil, err
+		}
 		return &huma.StreamResponse{Body: func(h huma.Context) {
 			r, w := humago.Unwrap(h)
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // not every writer has deadlines

@@ -92,7 +92,8 @@ func TestMaintenance(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	for body, field := range map[string]string{
-		`{"summary":"x","query":"class:spaceship","ends_at":"2027-01-01T00:00:00Z"}`: "query",
+		`{"summary":"x","query":"class:rack","ends_at":"2027-01-01T00:00:00Z"}`:      "query", // there is none
+		`{"summary":"x","query":"class:spaceship","ends_at":"2027-01-01T00:00:00Z"}`: "q",
 		`{"summary":"x","query":"class:(","ends_at":"2027-01-01T00:00:00Z"}`:         "q",
 		`{"summary":"x","cis":["` + c.ID + `"],"ends_at":"2020-01-01T00:00:00Z"}`:    "ends_at",
 	} {

@@ -42,6 +42,7 @@ type Inventory interface {
 	Enroll(ctx context.Context, req report.EnrollRequest, previous string) (inventory.Enrolled, error)
 	Report(ctx context.Context, ci string, env report.Envelope) (report.Reply, error)
 	Schedule() report.Schedule
+	CheckColumns(columns []string) error
 	ExportCSV(ctx context.Context, w io.Writer, query, sort string, columns []string) error
 	ExportJSON(ctx context.Context, w io.Writer, query, sort string) error
 	ImportCSV(ctx context.Context, r io.Reader, o inventory.ImportOptions) (inventory.ImportReport, error)

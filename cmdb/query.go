@@ -48,7 +48,13 @@ type SyntaxError struct {
 }
 
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("at character %d: %s", e.At+1, e.Message)
+	return fmt.Sprintf("at byte %d: %s", e.At+1, e.Message)
+}
+
+// In is the error for a person who sees the query, where letters count and not
+// their bytes.
+func (e *SyntaxError) In(query string) string {
+	return fmt.Sprintf("at character %d: %s", utf8.RuneCountInString(query[:min(e.At, len(query))])+1, e.Message)
 }
 
 const (

@@ -29,8 +29,9 @@ func (inv *Inventory) SinglePoints(ctx context.Context, id string, hops int) ([]
 	if hops < 0 || hops > MaxHops {
 		return nil, fault.Invalidf("hops", "want 1 to %d, got %d", MaxHops, hops)
 	}
-	if id = inv.resolve(id); id == "" {
-		return nil, fault.NotFoundf("configuration item does not exist")
+	id, err := inv.known(id)
+	if err != nil {
+		return nil, err
 	}
 	inv.mu.RLock()
 	defer inv.mu.RUnlock()
@@ -144,8 +145,9 @@ type HealthNode struct {
 // knows, such as open incidents: it returns why an item is not well, "" if it
 // is. It may be nil.
 func (inv *Inventory) Health(ctx context.Context, id string, trouble func(id string) string) (Health, error) {
-	if id = inv.resolve(id); id == "" {
-		return Health{}, fault.NotFoundf("configuration item does not exist")
+	id, err := inv.known(id)
+	if err != nil {
+		return Health{}, err
 	}
 	inv.mu.RLock()
 	defer inv.mu.RUnlock()
@@ -283,6 +285,9 @@ func (inv *Inventory) ProposeServices(ctx context.Context, limit int) ([]Proposa
 			continue // one program that nobody calls and that calls nobody is no service
 		}
 		p := Proposal{Name: named(k), Class: strings.Split(k, "\x00")[0], Why: "the same unit on machines of one name"}
+		if len(g.ords) == 1 {
+			p.Why = "one unit that others call or that calls others"
+		}
 		for _, o := range g.ords {
 			p.Members = append(p.Members, m.entries[o].id)
 			p.Names = append(p.Names, m.entries[o].name)

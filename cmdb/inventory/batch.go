@@ -66,6 +66,32 @@ func (inv *Inventory) do(ctx context.Context, f func(*batch) error) error {
 	return <-w.done
 }
 
+// together is how many writes of one caller share a transaction: each is synced to
+// disk, which takes longer than the write.
+const together = 100
+
+// each runs f for 0 to n-1, many in one transaction. An error of f undoes what that
+// call did and nothing else, and is returned in its place; err is the store's, and
+// what shared its transaction is lost with it.
+func (inv *Inventory) each(ctx context.Context, n int, f func(b *batch, i int) error) (errs []error, err error) {
+	errs = make([]error, n)
+	for i := 0; i < n; {
+		err := inv.do(ctx, func(b *batch) error {
+			for from := i; i < n && (i == from || i-from < together && b.bytes < batchBytes/2); i++ {
+				mark := len(b.undo)
+				if errs[i] = b.guard(func(b *batch) error { return f(b, i) }); errs[i] != nil {
+					b.rollback(mark)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return errs, err
+		}
+	}
+	return errs, nil
+}
+
 func (inv *Inventory) runBatch() {
 	b := &batch{
 		inv: inv, now: inv.now(), cis: map[string]*cmdb.CI{}, relations: map[string]*cmdb.Relation{},
@@ -95,6 +121,8 @@ func (inv *Inventory) runBatch() {
 	err := b.commit()
 	if err != nil {
 		b.rollback(0)
+	} else {
+		inv.soft.unsaved = nil
 	}
 	inv.mu.Lock()
 	inv.overlay = nil
@@ -116,7 +144,7 @@ type batch struct {
 	hosts     map[string]*hostDoc
 	sections  map[string]*sectionDoc
 	tasks     map[string]*Task
-	others    []func(tx store.Tx) error // history, packages, views: only written
+	others    []func(tx store.Tx) error // history, views: only written
 	events    []event.Event
 	undo      []func()
 	bytes     int
@@ -153,6 +181,9 @@ func (b *batch) commit() error {
 	ctx := context.Background() // decided already: nobody may cancel what others wait for
 	c := &b.inv.cols
 	var bulk, core []func(tx store.Tx) error
+	for _, p := range b.inv.soft.unsaved {
+		bulk = append(bulk, func(tx store.Tx) error { return c.pkg.Overwrite(tx, p) })
+	}
 	for id, s := range b.sections {
 		bulk = append(bulk, put(c.section, id, s))
 	}
@@ -210,7 +241,7 @@ func put[T any](c *store.Collection[T], id string, doc *T) func(store.Tx) error 
 		if doc == nil {
 			return c.Delete(tx, id)
 		}
-		return c.Put(tx, *doc)
+		return c.Overwrite(tx, *doc)
 	}
 }
 
@@ -361,7 +392,8 @@ func (b *batch) retract(id, source string, linger bool) error {
 	r.Sources = slices.DeleteFunc(slices.Clone(old.Sources), func(s string) bool { return s == source })
 	if len(r.Sources) == 0 {
 		if !linger {
-			return b.dropRelation(id)
+			b.drop(old)
+			return nil
 		}
 		if r.Unseen.IsZero() {
 			r.Unseen = b.now
@@ -390,12 +422,17 @@ func (b *batch) mark(r *cmdb.Relation) {
 }
 
 func (b *batch) dropRelation(id string) error {
-	inv := b.inv
-	r, err := read(b, b.relations, inv.cols.relation, id)
-	if err != nil || r == nil {
-		return err
+	r, err := read(b, b.relations, b.inv.cols.relation, id)
+	if err == nil && r != nil {
+		b.drop(r)
 	}
-	set(b, b.relations, id, nil)
+	return err
+}
+
+// drop removes a relation that was read.
+func (b *batch) drop(r *cmdb.Relation) {
+	inv := b.inv
+	set(b, b.relations, r.ID(), nil)
 	of, okFrom := inv.mem.byID[r.From]
 	ot, okTo := inv.mem.byID[r.To]
 	if okFrom && okTo {
@@ -410,7 +447,6 @@ func (b *batch) dropRelation(id string) error {
 	b.mark(&gone)
 	b.tell(&event.Relation{From: b.inv.ref(r.From), Type: r.Type, To: b.inv.ref(r.To), Removed: true})
 	b.log(r.From, "relation:"+r.Type, r.To, nil, strings.Join(r.Sources, ","))
-	return nil
 }
 
 // tell queues a fact for the engine.

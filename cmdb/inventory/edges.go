@@ -14,13 +14,6 @@ import (
 	"github.com/watchbill/watchbill/cmdb/report"
 )
 
-// conn is one connection as far as edges need it, with interned strings.
-type conn struct {
-	owner, peer uint32
-	local, port uint16
-	inbound     bool
-}
-
 type edge struct {
 	from, to uint32
 	kind     uint8
@@ -150,65 +143,6 @@ func (b *batch) children(c *cmdb.CI, want []child, units []report.Service) (chan
 	return changed, nil
 }
 
-// setConns keeps a machine's connections resident, and who talks to whom.
-func (b *batch) setConns(id string, list []report.Connection) {
-	inv := b.inv
-	inv.mu.Lock()
-	defer inv.mu.Unlock()
-	o := inv.mem.byID[id]
-	h := inv.mem.entries[o].host
-	old, talked := h.conns, h.talks
-	index := func(cs []conn, f func(p *posting)) {
-		for _, c := range cs {
-			p := inv.peers[c.peer]
-			if p == nil {
-				p = &posting{}
-				inv.peers[c.peer] = p
-			}
-			f(p)
-			if p.len() == 0 {
-				delete(inv.peers, c.peer)
-			}
-		}
-	}
-	index(old, func(p *posting) { p.remove(o) })
-	h.conns, h.talks = inv.compact(list), true
-	next := h.conns
-	index(next, func(p *posting) { p.add(o) })
-	b.later(func() {
-		index(next, func(p *posting) { p.remove(o) })
-		index(old, func(p *posting) { p.add(o) })
-		if h := inv.mem.entries[o].host; h != nil {
-			h.conns, h.talks = old, talked
-		}
-	})
-}
-
-func (inv *Inventory) compact(list []report.Connection) []conn {
-	out := make([]conn, 0, len(list))
-	for _, c := range list {
-		peer := c.PeerAddress
-		if a, err := netip.ParseAddr(peer); err == nil {
-			peer = a.Unmap().WithZone("").String()
-		} else if p, err := netip.ParsePrefix(peer); err == nil {
-			peer = p.Masked().String()
-		} else {
-			continue
-		}
-		if c.Namespace != "" && c.Direction == "inbound" {
-			continue // to a port of another network namespace, which is not this machine's
-		}
-		out = append(out, conn{
-			owner: inv.words.id(connKey(c)), peer: inv.words.id(peer),
-			local: uint16(c.LocalPort), port: uint16(c.PeerPort), inbound: c.Direction == "inbound",
-		})
-	}
-	slices.SortFunc(out, func(a, b conn) int {
-		return cmp.Or(cmp.Compare(a.peer, b.peer), cmp.Compare(a.port, b.port), cmp.Compare(a.local, b.local), cmp.Compare(a.owner, b.owner))
-	})
-	return slices.Clip(slices.Compact(out))
-}
-
 // join computes a machine's edges and brings the stored ones to them. An edge
 // that the machine no longer reports lingers; one that leads elsewhere because
 // more is known goes at once.
@@ -274,10 +208,9 @@ func (b *batch) join(id string, linger bool) error {
 		}
 		how := net.JoinHostPort(addr, strconv.Itoa(int(c.port)))
 		var to uint32
-		known := true
+		var known bool
 		if a.IsLoopback() {
-			to, known = byPort[c.port]
-			if !known {
+			if to, known = byPort[c.port]; !known {
 				continue
 			}
 		} else if to, known = b.machineAt(addr); known {
@@ -398,141 +331,4 @@ func (b *batch) rejoin(addresses []string, except string) error {
 		}
 	}
 	return nil
-}
-
-// placesOf are the addresses under which connections find an item: its own, and
-// those of what it runs on.
-func (b *batch) placesOf(o uint32) []string {
-	m := b.inv.mem
-	col := m.columns["addresses"]
-	if col == nil {
-		return nil
-	}
-	var out []string
-	add := func(o uint32) {
-		for _, t := range m.entries[o].terms {
-			if t.column == col.number {
-				out = append(out, col.values[t.value].text)
-			}
-		}
-	}
-	add(o)
-	run := m.kind(runsOn)
-	for _, l := range m.entries[o].out {
-		if l.kind == run {
-			add(l.ord)
-		}
-	}
-	return out
-}
-
-func prefixOf(a netip.Addr) string {
-	bits := 24
-	if a.Is6() {
-		bits = 48
-	}
-	p, err := a.WithZone("").Prefix(bits)
-	if err != nil {
-		return elsewhere
-	}
-	return p.String()
-}
-
-// external finds or makes the item of an outside network.
-func (b *batch) external(prefix string) (uint32, error) {
-	m := b.inv.mem
-	if o, ok := m.find("external", prefix); ok {
-		return o, nil
-	}
-	c := &cmdb.CI{
-		ID: b.inv.newID(), Class: "external", Name: prefix, Source: cmdb.SourceAgent, Attributes: cmdb.Attributes{},
-		FirstSeen: b.now, LastSeen: b.now, Liveness: cmdb.Recorded,
-	}
-	if prefix != elsewhere {
-		c.Attributes["prefix"] = prefix
-	}
-	b.putCI(nil, c, cmdb.SourceAgent)
-	return m.byID[c.ID], nil
-}
-
-// machines are the classes that an address can mean.
-var machines = map[string]bool{"host": true, "virtual_machine": true, "hypervisor": true, "switch": true, "pdu": true, "storage": true, "loadbalancer": true, "database": true}
-
-// machineAt returns the one machine that answers on addr. An address that several
-// known machines have says nothing.
-func (b *batch) machineAt(addr string) (uint32, bool) {
-	m := b.inv.mem
-	col := m.columns["addresses"]
-	if col == nil {
-		return 0, false
-	}
-	v, ok := col.ids[addr]
-	if !ok {
-		return 0, false
-	}
-	var hit, reporting []uint32
-	col.values[v].post.each(16, func(o uint32) {
-		e := &m.entries[o]
-		if !machines[m.classes[e.class]] || e.live == gone {
-			return
-		}
-		hit = append(hit, o)
-		if e.host != nil && e.live == seen {
-			reporting = append(reporting, o)
-		}
-	})
-	if len(reporting) == 1 {
-		return reporting[0], true
-	}
-	if len(reporting) == 0 && len(hit) == 1 {
-		return hit[0], true
-	}
-	return 0, false
-}
-
-// serviceAt returns the one service on a machine that listens on a port.
-func (b *batch) serviceAt(machine uint32, port uint16) (uint32, bool) {
-	m := b.inv.mem
-	col := m.columns["ports"]
-	if col == nil {
-		return 0, false
-	}
-	v, ok := col.ids[strconv.Itoa(int(port))]
-	if !ok {
-		return 0, false
-	}
-	post := &col.values[v].post
-	run := m.kind(runsOn)
-	hit, found, twice := uint32(0), false, false
-	try := func(o uint32) {
-		if m.entries[o].missing == 0 && m.entries[o].live != gone && post.contains(o) && (!found || o != hit) {
-			twice = twice || found
-			hit, found = o, true
-		}
-	}
-	for _, o := range m.entries[machine].children {
-		try(o)
-	}
-	for _, l := range m.entries[machine].in {
-		if l.kind == run {
-			try(l.ord)
-		}
-	}
-	return hit, found && !twice
-}
-
-// portsOf an item, from the index.
-func (inv *Inventory) portsOf(o uint32) []uint16 {
-	m := inv.mem
-	col := m.columns["ports"]
-	if col == nil {
-		return nil
-	}
-	var out []uint16
-	for _, t := range m.entries[o].terms {
-		if t.column == col.number {
-			out = append(out, uint16(col.values[t.value].num))
-		}
-	}
-	return out
 }

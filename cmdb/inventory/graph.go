@@ -81,8 +81,9 @@ func (inv *Inventory) Graph(ctx context.Context, id string, q GraphQuery) (Graph
 			return Graph{}, fault.Invalidf("types", "%q is no relation type", t)
 		}
 	}
-	if id = inv.resolve(id); id == "" {
-		return Graph{}, fault.NotFoundf("configuration item does not exist")
+	id, err := inv.known(id)
+	if err != nil {
+		return Graph{}, err
 	}
 	inv.mu.RLock()
 	defer inv.mu.RUnlock()
@@ -203,8 +204,9 @@ func (inv *Inventory) Impact(ctx context.Context, id string, hops int) (Impact, 
 	if hops < 0 || hops > MaxHops {
 		return Impact{}, fault.Invalidf("hops", "want 1 to %d, got %d", MaxHops, hops)
 	}
-	if id = inv.resolve(id); id == "" {
-		return Impact{}, fault.NotFoundf("configuration item does not exist")
+	id, err := inv.known(id)
+	if err != nil {
+		return Impact{}, err
 	}
 	inv.mu.RLock()
 	defer inv.mu.RUnlock()

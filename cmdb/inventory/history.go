@@ -41,7 +41,7 @@ func (b *batch) logAt(at time.Time, ci, field string, old, new any, source strin
 	// The id sorts an item's entries by time, then by order of writing.
 	id := fmt.Sprintf("%s %016x%08x", ci, at.UnixMilli(), b.inv.seq.Add(1)&0xffffffff)
 	e := Entry{ID: id, CI: ci, At: event.Instant(at), Field: field, Old: old, New: new, Source: source}
-	b.write(func(tx store.Tx) error { return b.inv.cols.history.Put(tx, e) })
+	b.write(func(tx store.Tx) error { return b.inv.cols.history.Overwrite(tx, e) })
 }
 
 // write queues a row that nothing in the batch reads back.

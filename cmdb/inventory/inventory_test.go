@@ -71,12 +71,11 @@ func (l *lab) events(kinds ...event.Kind) []event.Event {
 
 // box is a machine with an agent that remembers what the server has, as the real one does.
 type box struct {
-	lab   *lab
-	rep   report.Report
-	ci    string
-	sent  map[string]string
-	taken time.Time
-	skew  time.Duration // of its clock
+	lab  *lab
+	rep  report.Report
+	ci   string
+	sent map[string]string
+	skew time.Duration // of its clock
 }
 
 func (l *lab) box(name string, n int) *box {
@@ -641,13 +640,27 @@ func TestQueryErrorsSayWhere(t *testing.T) {
 	for q, want := range map[string]string{
 		"class:host oss:debian": `q: at character 12: no item has a field "oss"; did you mean "os"?`,
 		"class:host (os:debian": "q: at character 12: the parenthesis is not closed",
+		"owner:größe (os:x":     "q: at character 13: the parenthesis is not closed",
 		"os:":                   `q: at character 4: a value is missing after "os:"`,
 		"seen<soon":             `q: at character 1: seen wants an age such as 90m, 24h, 30d or 8w, got "soon"`,
 		"or x":                  `q: at character 1: "or" needs a term on both sides`,
+		// Words that nothing can match, which an empty list would hide.
+		"os:debian class:hots": `q: at character 11: there is no class "hots"; did you mean "host"?`,
+		"not liveness:old":     `q: at character 5: liveness is one of recorded, seen, stale, gone, not "old"`,
+		"memory>8Foo":          `q: at character 1: memory wants a number such as 8, 1.5 or 16GiB, got "8foo"`,
+		"port:ssh or port:22":  `q: at character 1: port wants a number such as 8, 1.5 or 16GiB, got "ssh"`,
+		"criticality>hihg":     `q: at character 1: criticality is one of low, medium, high, critical, not "hihg"; did you mean "high"?`,
+		"warranty_end<soon":    `q: at character 1: warranty_end wants a date such as 2027-01-31, got "soon"`,
+		"agent:perhaps":        `q: at character 1: agent is one of true, false, yes, no, not "perhaps"`,
 	} {
 		_, err := l.List(context.Background(), ListQuery{Query: q})
 		if fault.KindOf(err) != fault.Invalid || err.Error() != want {
 			t.Errorf("%s: %v, want %s", q, err, want)
+		}
+	}
+	for _, q := range []string{"class:ho*", "class:*", "liveness:*", "agent:*", "criticality:*", "class:Host", "criticality:HIGH", "port:22", "memory>1.5GiB", "warranty_end<2027", "owner:anything", "state:whatever"} {
+		if _, err := l.List(context.Background(), ListQuery{Query: q}); err != nil {
+			t.Errorf("%s: %v", q, err)
 		}
 	}
 }

@@ -155,11 +155,11 @@ func (inv *Inventory) matching(query string) (*roaring.Bitmap, error) {
 	n, err := cmdb.ParseQuery(query)
 	var set *roaring.Bitmap
 	if err == nil {
-		set, err = inv.eval(n, inv.now())
+		set, err = inv.answer(n)
 	}
 	var se *cmdb.SyntaxError
 	if errors.As(err, &se) {
-		return nil, fault.Invalidf("q", "%s", se.Error())
+		return nil, fault.Invalidf("q", "%s", se.In(query))
 	}
 	return set, err
 }
@@ -277,18 +277,21 @@ func (inv *Inventory) Fields() []string {
 
 // suggest names the field that was likely meant. The caller holds the lock.
 func (inv *Inventory) suggest(name string) string {
-	best, far := "", 3
-	try := func(n string) {
-		if d := distance(name, n); d < far || d == far && n < best {
-			best, far = n, d
-		}
-	}
-	for n := range inv.mem.columns {
-		try(n)
-	}
+	fields := slices.Collect(maps.Keys(inv.mem.columns))
 	for _, c := range inv.Registry().Classes() {
 		for _, f := range c.Fields {
-			try(f.Name)
+			fields = append(fields, f.Name)
+		}
+	}
+	return likely(name, fields)
+}
+
+// likely asks whether the nearest of words was meant, "" where none is near.
+func likely(name string, words []string) string {
+	best, far := "", 3
+	for _, w := range words {
+		if d := distance(name, w); d < far || d == far && w < best {
+			best, far = w, d
 		}
 	}
 	if best == "" {
@@ -323,8 +326,9 @@ func distance(a, b string) int {
 
 // Get returns an item as it is now.
 func (inv *Inventory) Get(ctx context.Context, id string) (cmdb.CI, error) {
-	if id = inv.resolve(id); id == "" {
-		return cmdb.CI{}, fault.NotFoundf("configuration item does not exist")
+	id, err := inv.known(id)
+	if err != nil {
+		return cmdb.CI{}, err
 	}
 	inv.mu.RLock()
 	var pending *cmdb.CI
@@ -373,11 +377,12 @@ type SectionState struct {
 
 // Sections lists the state of a machine's sections; none for items that do not report.
 func (inv *Inventory) Sections(ctx context.Context, id string) ([]SectionState, error) {
-	if id = inv.resolve(id); id == "" {
-		return nil, fault.NotFoundf("configuration item does not exist")
+	id, err := inv.known(id)
+	if err != nil {
+		return nil, err
 	}
 	var out []SectionState
-	err := inv.db.View(ctx, func(r store.Reader) error {
+	err = inv.db.View(ctx, func(r store.Reader) error {
 		row, ok, err := inv.cols.host.Find(r, id)
 		if err != nil || !ok {
 			return err
@@ -398,11 +403,12 @@ func (inv *Inventory) Section(ctx context.Context, id, name string) ([]byte, err
 	if sectionNumber(name) < 0 {
 		return nil, fault.Invalidf("section", "%q is no section: want one of %s", name, strings.Join(sectionNames, ", "))
 	}
-	if id = inv.resolve(id); id == "" {
-		return nil, fault.NotFoundf("configuration item does not exist")
+	id, err := inv.known(id)
+	if err != nil {
+		return nil, err
 	}
 	var d sectionDoc
-	err := inv.db.View(ctx, func(r store.Reader) error {
+	err = inv.db.View(ctx, func(r store.Reader) error {
 		row, ok, err := inv.cols.section.Find(r, id+" "+name)
 		if err == nil && !ok {
 			err = fault.NotFoundf("section %s of this item was never reported", name)

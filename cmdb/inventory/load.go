@@ -8,6 +8,7 @@ import (
 
 	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/store"
 )
 
@@ -274,6 +275,14 @@ func (inv *Inventory) recordedKeys(c *cmdb.CI) []string {
 		return nil
 	}
 	return cmdb.IdentifiersFrom(c.Attributes).Keys()
+}
+
+// known is resolve for callers that want an item: a missing one is fault.NotFound.
+func (inv *Inventory) known(id string) (string, error) {
+	if now := inv.resolve(id); now != "" {
+		return now, nil
+	}
+	return "", fault.NotFoundf("configuration item %q does not exist", id)
 }
 
 // resolve follows merges to the item that id means now; "" if there is none.

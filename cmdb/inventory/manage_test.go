@@ -3,6 +3,7 @@ package inventory
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -183,6 +184,10 @@ func TestCSVRoundTripDryRunAndLineReport(t *testing.T) {
 	if err := l.ExportCSV(ctx, &out, "class:host", "name", cols); err != nil {
 		t.Fatal(err)
 	}
+	var none bytes.Buffer
+	if err := l.ExportCSV(ctx, &none, "class:host", "name", []string{"id", "serial_nmber"}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), `did you mean "serial_number"?`) || none.Len() > 0 {
+		t.Errorf("a misspelt column: %v, written %q", err, none.String())
+	}
 	if strings.Contains(out.String(), ",=cmd") {
 		t.Error("a spreadsheet would run a host's name")
 	}
@@ -192,6 +197,84 @@ func TestCSVRoundTripDryRunAndLineReport(t *testing.T) {
 	}
 	if _, err := l.ImportCSV(ctx, strings.NewReader("name,name\n"), ImportOptions{}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("bad heading: %v", err)
+	}
+}
+
+// A dry run tells what the import then does, also where lines are of one item.
+func TestDryRunForetellsRepeatedLines(t *testing.T) {
+	l := newLab(t)
+	ctx := context.Background()
+	l.upsert(Item{Class: "host", Name: "old-1", Attributes: cmdb.Attributes{"owner": "ann"}}, "import")
+	file := "class,name,owner,team,label.env,tags\n" +
+		"host,new-1,ann,dba,prod,x\n" +
+		"host,new-1,bob,,,\n" +
+		"host,new-1,bob,dba,prod,\n" +
+		"host,old-1,bob,,,\n" +
+		"host,old-1,bob,,test,\n" +
+		"host,old-1,ann,,,\n" +
+		"host,NEW-1,carl,,,y\n"
+	tell := func(o ImportOptions) (out []string) {
+		t.Helper()
+		rep, err := l.ImportCSV(ctx, strings.NewReader(file), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range rep.Lines {
+			out = append(out, fmt.Sprint(x.Line, x.Outcome, x.Name, x.Changes, x.Errors))
+		}
+		return append(out, fmt.Sprint(rep.Created, rep.Changed, rep.Unchanged, rep.Failed))
+	}
+	dry := tell(ImportOptions{DryRun: true})
+	if got := l.names(""); !slices.Equal(got, []string{"old-1"}) {
+		t.Fatalf("a dry run left %v", got)
+	}
+	if wet := tell(ImportOptions{}); !slices.Equal(dry, wet) {
+		t.Errorf("foretold\n%s\nwas\n%s", strings.Join(dry, "\n"), strings.Join(wet, "\n"))
+	} else if want := "2 4 1 0"; dry[len(dry)-1] != want {
+		t.Errorf("created, changed, unchanged, failed: %s, want %s", dry[len(dry)-1], want)
+	}
+}
+
+// A file is read in groups of lines: what ends it stands where it should, and what
+// came before is kept.
+func TestAnImportEndsWhereItsFileDoes(t *testing.T) {
+	ctx := context.Background()
+	lines := func(n int, more string) string {
+		var b strings.Builder
+		b.WriteString("class,name\n")
+		for i := range n {
+			fmt.Fprintf(&b, "host,imp-%03d\n", i)
+		}
+		return b.String() + more
+	}
+	for _, c := range []struct {
+		file    string
+		o       ImportOptions
+		created int
+		failed  []int
+		err     bool
+	}{
+		{lines(0, ""), ImportOptions{}, 0, nil, false},
+		{lines(together, ""), ImportOptions{}, together, nil, false},
+		{lines(2*together+1, ""), ImportOptions{}, 2*together + 1, nil, false},
+		{lines(3, "host,a\"b\nhost,after\n"), ImportOptions{}, 4, []int{5}, false},
+		{lines(together, "host,\"never closed\nhost,after\n"), ImportOptions{}, together, []int{together + 2}, false},
+		{lines(1, "\"x\"y,z\nhost,after\n"), ImportOptions{}, 2, []int{3}, false},
+		{lines(150, ""), ImportOptions{MaxLines: 120}, 120, nil, true},
+	} {
+		l := newLab(t)
+		rep, err := l.ImportCSV(ctx, strings.NewReader(c.file), c.o)
+		if (err != nil) != c.err || rep.Created != c.created || rep.Failed != len(c.failed) {
+			t.Errorf("%.40q: %d created, %d failed, %v, want %+v", c.file, rep.Created, rep.Failed, err, c)
+		}
+		if got := len(l.names("class:host")); got != c.created {
+			t.Errorf("%.40q: %d items are there, %d were told", c.file, got, c.created)
+		}
+		for i, x := range rep.Lines {
+			if i > 0 && x.Line <= rep.Lines[i-1].Line || (x.Outcome == "failed") != slices.Contains(c.failed, x.Line) {
+				t.Errorf("%.40q: line %+v", c.file, x)
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -124,14 +125,13 @@ func (b *batch) upsert(it Item, source string) (*cmdb.CI, bool, error) {
 	bad = append(bad, inv.Registry().CheckName(it.Class, it.Name)...)
 	attrs, err := inv.Registry().Check(it.Class, it.Attributes)
 	var list fault.List
-	switch e := err.(type) {
-	case nil:
-	case fault.List:
-		list = e
-	case *fault.Error:
-		list = fault.List{e}
+	var one *fault.Error
+	switch {
+	case errors.As(err, &list):
+		bad = append(bad, list...)
+	case errors.As(err, &one):
+		bad = append(bad, one)
 	}
-	bad = append(bad, list...)
 	bad = append(bad, checkMarks(it)...)
 	if err := bad.Err(); err != nil {
 		return nil, false, err

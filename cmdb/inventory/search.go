@@ -118,6 +118,9 @@ func (inv *Inventory) test(t *cmdb.Term, now time.Time) (func(uint32) bool, erro
 	m := inv.mem
 	switch t.Field {
 	case "liveness":
+		if slices.Contains(t.Values, "*") {
+			return func(uint32) bool { return true }, nil
+		}
 		return func(o uint32) bool { return slices.Contains(t.Values, string(livenessNames[m.entries[o].live])) }, nil
 	case "agent":
 		want := slices.Contains(t.Values, "true") || slices.Contains(t.Values, "yes") || slices.Contains(t.Values, "*")

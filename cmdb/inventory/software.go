@@ -11,7 +11,6 @@ import (
 
 	"github.com/watchbill/watchbill/cmdb/report"
 	"github.com/watchbill/watchbill/internal/event"
-	"github.com/watchbill/watchbill/internal/store"
 )
 
 // packageDoc is one interned package: what many machines have in common is stored once.
@@ -28,6 +27,10 @@ type software struct {
 	byName map[string][]uint32 // "name" in lower case → rows
 	names  []string            // sorted; rebuilt when stale
 	fresh  bool
+	// unsaved rows have a number already and no row in the store yet. Any batch may
+	// use a number, so the next commit saves them, whatever became of the closure or
+	// the batch that first met them.
+	unsaved []packageDoc
 }
 
 type installed struct {
@@ -105,8 +108,7 @@ func (b *batch) storePackages(id string, d *hostDoc, c *content) (packageDiff, e
 			inv.mu.Unlock()
 			// Numbers are never taken back: a row that nobody has costs little, and
 			// another closure of this batch may use it already.
-			doc := packageDoc{ID: packageID(n), Package: s.rows[n].pkg}
-			b.others = append(b.others, func(tx store.Tx) error { return inv.cols.pkg.Put(tx, doc) })
+			s.unsaved = append(s.unsaved, packageDoc{ID: packageID(n), Package: s.rows[n].pkg})
 			b.bytes += 600
 		}
 		ids = append(ids, n)

@@ -2,10 +2,8 @@ package inventory
 
 import (
 	"context"
-	"errors"
 	"strings"
 
-	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/store"
 )
@@ -39,16 +37,9 @@ func (inv *Inventory) SaveView(ctx context.Context, v View) error {
 
 // CheckQuery says what is wrong with a query, nil if it can be answered.
 func (inv *Inventory) CheckQuery(query string) error {
-	n, err := cmdb.ParseQuery(query)
-	if err == nil {
-		inv.mu.RLock()
-		_, err = inv.eval(n, inv.now())
-		inv.mu.RUnlock()
-	}
-	var se *cmdb.SyntaxError
-	if errors.As(err, &se) {
-		return fault.Invalidf("q", "%s", se.Error())
-	}
+	inv.mu.RLock()
+	defer inv.mu.RUnlock()
+	_, err := inv.matching(query)
 	return err
 }
 

@@ -15,8 +15,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -115,6 +113,7 @@ func (s *server) wait(ctx context.Context, hup <-chan os.Signal) error {
 }
 
 func (s *server) open(ctx context.Context) (err error) {
+	s.life.background("memory", s.failed, TendMemory)
 	loaded, err := Load(s.o.ConfigFile)
 	if err != nil {
 		return err
@@ -255,7 +254,6 @@ func (s *server) housekeeping(ctx context.Context) error {
 			if err := s.coverNewItems(ctx); err != nil && ctx.Err() == nil {
 				s.log.Error("maintenance windows could not follow their queries", "err", err)
 			}
-			giveBack()
 		case <-rarely.C:
 			if n, err := s.engine.Trim(ctx, s.now().Add(-time.Duration(s.retention.Load()))); err != nil && ctx.Err() == nil {
 				s.log.Error("the journal could not be trimmed", "err", err)
@@ -389,13 +387,3 @@ func publicURL(addr net.Addr, listen string, tls bool) string {
 }
 
 func newCI() string { return "CI" + strings.ToLower(rand.Text()[:13]) }
-
-// giveBack returns the memory of a storm that is over to the system. The runtime
-// would do so over many minutes, in which a machine shared with others lacks it.
-func giveBack() {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	if idle := m.HeapIdle - m.HeapReleased; idle > 32<<20 && idle > m.HeapInuse/8 || m.HeapAlloc > 64<<20 && time.Since(time.Unix(0, int64(m.LastGC))) > 9*time.Second {
-		debug.FreeOSMemory()
-	}
-}

@@ -219,7 +219,7 @@ func (r *Receivers) send(ctx context.Context, m Message, s stop, remember map[st
 	withKey(&repaired, m.outside())
 	ints, err := receiver.BuildReceiverIntegrations(repaired, r.tmpl, r.log, commoncfg.WithKeepAlivesDisabled())
 	if err != nil || s.index >= len(ints) {
-		return result{}, fmt.Errorf("%w: build the integration: %v", errRefused, err)
+		return result{}, fmt.Errorf("%w: build the integration: %w", errRefused, err)
 	}
 	in := ints[s.index]
 	if !m.EndsAt.IsZero() && !in.SendResolved() {

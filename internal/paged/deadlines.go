@@ -53,6 +53,16 @@ func (ds *Deadlines) Next(field func(Deadline) *time.Time) (Deadline, bool) {
 	return Deadline{}, false
 }
 
+// Any says whether a deadline is one that want says. It walks them all.
+func (ds *Deadlines) Any(field func(Deadline) *time.Time, want func(Deadline) bool) bool {
+	for _, d := range ds.h {
+		if at := field(d); at != nil && at.Equal(d.At) && want(d) {
+			return true
+		}
+	}
+	return false
+}
+
 // Take removes and returns the first deadline that is not after now, and clears
 // its row's: that changes the row, so its page must be marked whatever is done then.
 func (ds *Deadlines) Take(now time.Time, field func(Deadline) *time.Time) (Deadline, bool) {

@@ -248,6 +248,24 @@ func (c *Collection[T]) EncodeNew(doc T) ([]Pair, error) {
 	return out, nil
 }
 
+// Overwrite is Put without a look at what is stored, which costs more than the write
+// where most documents are new. The collection must have no index, and nobody can ask
+// for a revision: each write begins it again.
+func (c *Collection[T]) Overwrite(tx Tx, doc T) error {
+	if len(c.indexes) > 0 {
+		return fmt.Errorf("collection %s has indexes: what is stored must be looked at", c.name)
+	}
+	id := c.id(doc)
+	if err := c.checkID(id); err != nil {
+		return err
+	}
+	row, err := c.encodeRow(doc, nil, 1)
+	if err != nil {
+		return err
+	}
+	return tx.Put(c.docKey(id), row)
+}
+
 // PutIf stores doc if its stored revision is still the given one (0: it must not
 // exist yet); otherwise fault.Conflict tells the current revision.
 func (c *Collection[T]) PutIf(tx Tx, doc T, revision uint64) error {
@@ -364,6 +382,9 @@ func (c *Collection[T]) holder(r Reader, ix *Index[T], entry, key []byte) (strin
 
 // Delete removes the document of id and its index entries; a missing one is fine.
 func (c *Collection[T]) Delete(tx Tx, id string) error {
+	if len(c.indexes) == 0 {
+		return tx.Delete(c.docKey(id))
+	}
 	old, had, err := c.Find(tx, id)
 	var bad *Undecodable
 	if err != nil && !errors.As(err, &bad) {

@@ -62,6 +62,19 @@ func (s *State) NextDeadline() (time.Time, bool) {
 	return mine.At, true
 }
 
+// OnlyCalls says that nothing is due any more but to call people again, which goes on
+// for as long as nobody acknowledges.
+func (s *State) OnlyCalls() bool {
+	calls := func(d paged.Deadline) bool { return d.Kind == duePage || d.Kind == dueStorm }
+	if d, ok := s.due.Next(s.dueOf); !ok || !calls(d) {
+		return false
+	}
+	if _, ok := s.corr.NextDeadline(); ok {
+		return false
+	}
+	return !s.due.Any(s.dueOf, func(d paged.Deadline) bool { return !calls(d) })
+}
+
 func (s *State) workOff() {
 	for {
 		d, ok := s.due.Take(s.now, s.dueOf)

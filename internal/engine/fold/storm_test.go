@@ -417,13 +417,13 @@ func TestNobodyIsFloodedAndNobodyForgotten(t *testing.T) {
 					known[r] = map[string]bool{}
 				}
 				known[r][m.Record] = true
-				switch {
-				case m.Topic == fold.TellSummary:
+				switch m.Topic {
+				case fold.TellSummary:
 					summaries[r]++
 					if n.Count != len(n.Incidents) && n.Count <= 20 {
 						t.Errorf("seed %d: a summary of %d names %d", seed, n.Count, len(n.Incidents))
 					}
-				case m.Topic == fold.TellOpened || m.Topic == fold.TellEscalated:
+				case fold.TellOpened, fold.TellEscalated:
 					called[r] = append(called[r], m.At)
 				}
 			}

@@ -101,11 +101,12 @@ func (p *Player) Play(e event.Event, each func(fold.Effect)) {
 	p.step(e, each)
 }
 
-// Finish works off what is still due, up to the last deadline.
+// Finish works off what is still due, up to the last deadline at which anything is
+// decided: an incident that nobody acknowledges calls for ever.
 func (p *Player) Finish(each func(fold.Effect)) {
 	for {
 		at, ok := p.State.NextDeadline()
-		if !ok {
+		if !ok || p.State.OnlyCalls() {
 			return
 		}
 		p.step(event.NewTick(at), each)

@@ -56,7 +56,12 @@ func Open(o Options) (*DB, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	bo := badger.DefaultOptions(o.Dir).
+	// A compaction builds up to thirteen tables at once, each in buffers of about six
+	// times its size that the heap holds. Badger's own sizes grow with the level up to
+	// 16 MiB, which was most of a server's memory while a fleet enrolled.
+	defaults := badger.DefaultOptions(o.Dir)
+	defaults.TableSizeMultiplier = 1
+	bo := defaults.
 		WithInMemory(o.Dir == "").
 		WithSyncWrites(o.Dir != "").
 		WithDetectConflicts(false). // one committer: nothing to conflict with
@@ -65,6 +70,8 @@ func Open(o Options) (*DB, error) {
 		WithBlockCacheSize(8 << 20).
 		WithIndexCacheSize(8 << 20).
 		WithMemTableSize(16 << 20).
+		WithBaseTableSize(2 << 20).
+		WithBaseLevelSize(64 << 20). // about one level zero: a level less to be rewritten through
 		WithNumMemtables(3).
 		WithNumLevelZeroTables(5).
 		WithNumLevelZeroTablesStall(30).

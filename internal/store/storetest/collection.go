@@ -90,6 +90,28 @@ func encodeNew(t *testing.T, b Backend) {
 	}
 }
 
+// overwrite: a document that is written without a look at the one before is read as
+// if it had been put, and can be deleted; where there is an index it is refused.
+func overwrite(t *testing.T, b Backend) {
+	c := store.NewCollection("o", func(d doc) string { return d.ID })
+	plain, made := b.Open(t), b.Open(t)
+	putDocs(t, plain, c, doc{ID: "a", Name: "x"})
+	for _, name := range []string{"w", "x"} {
+		update(t, made, func(tx store.Tx) error { return c.Overwrite(tx, doc{ID: "a", Name: name}) })
+	}
+	equal(t, "stored", all(t, made), all(t, plain))
+	update(t, made, func(tx store.Tx) error { return c.Delete(tx, "a") })
+	equal(t, "deleted", all(t, made), all(t, b.Open(t)))
+	indexed := store.NewCollection("i", func(d doc) string { return d.ID },
+		store.Index[doc]{Name: "name", Keys: func(d doc) [][]byte { return store.Keys(d.Name) }})
+	err := made.Update(context.Background(), func(tx store.Tx) error { return indexed.Overwrite(tx, doc{ID: "a"}) })
+	if err == nil {
+		t.Fatal("a document with index entries was overwritten without a look at them")
+	}
+	err = made.Update(context.Background(), func(tx store.Tx) error { return c.Overwrite(tx, doc{}) })
+	wantKind(t, err, fault.Invalid)
+}
+
 func eachTag(tags []string) [][]byte {
 	out := make([][]byte, len(tags))
 	for i, x := range tags {

@@ -48,6 +48,7 @@ func Run(t *testing.T, b Backend) {
 		{"close waits for readers", closeWaits},
 		{"documents are created, read, replaced and deleted", documents},
 		{"a new document is what a put of it would be", encodeNew},
+		{"a document is overwritten as a put would, where no index is", overwrite},
 		{"an index is in the order of its keys", indexOrder},
 		{"partial and multi-valued indexes", partialAndMulti},
 		{"a unique key is held by one", unique},

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb/inventory"
+	"github.com/watchbill/watchbill/internal/app"
 )
 
 type options struct {
@@ -68,6 +69,8 @@ func start() error {
 		o.data = dir
 	}
 	if !*draw {
+		// As in the server. It ends with the process.
+		go func() { _ = app.TendMemory(context.Background()) }()
 		fmt.Println(heading)
 		for s := range strings.SplitSeq(*sizes, ",") {
 			n, err := strconv.Atoi(strings.TrimSpace(s))
@@ -131,7 +134,7 @@ func run(n int, o options) (result, error) {
 	}
 	res.PeakMiB = status("VmHWM") >> 10
 	debug.FreeOSMemory()
-	heapProfile(o.profile, n)
+	heapProfile(o.profile, n, "heap")
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	res.ResidentMiB, res.HeapMiB = status("VmRSS")>>10, int(mem.HeapAlloc>>20)
@@ -142,7 +145,7 @@ func run(n int, o options) (result, error) {
 	if o.reuse {
 		return res, nil // the start is measured
 	}
-	*p, f = parts{}, nil
+	*p = parts{}
 	runtime.GC()
 	stop = profile(o.profile, n, "cold")
 	began, cpu = time.Now(), spent()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/metrics"
 	"runtime/pprof"
 	"slices"
 	"strconv"
@@ -136,11 +137,22 @@ func status(name string) int {
 	return 0
 }
 
-func heapProfile(dir string, n int) {
+// memory tells what is resident and why: what the process made, of which the
+// heap's live part and the size at which the runtime collects the rest, and mapped
+// files, which the system takes back when it needs them.
+func memory() string {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/goal:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	metrics.Read(sample)
+	mib := func(i int) uint64 { return sample[i].Value.Uint64() >> 20 }
+	return fmt.Sprintf("%d MiB resident (%d made, %d of files; heap %d live, collected at %d, %d free)",
+		status("VmRSS")>>10, status("RssAnon")>>10, status("RssFile")>>10, mib(0), mib(1), mib(2))
+}
+
+func heapProfile(dir string, n int, name string) {
 	if dir == "" {
 		return
 	}
-	file, err := os.Create(filepath.Join(dir, fmt.Sprintf("heap-%d.pprof", n)))
+	file, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s-%d.pprof", name, n)))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return

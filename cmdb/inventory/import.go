@@ -3,119 +3,16 @@ package inventory
 import (
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/internal/fault"
 )
-
-// defaultColumns are exported when none are asked for.
-var defaultColumns = []string{"id", "class", "name", "liveness", "lifecycle", "owner", "team", "location", "os", "os_version", "addresses", "serial_number", "criticality", "tags", "last_seen"}
-
-// Cell is what an export shows of an item in a column.
-func Cell(c *cmdb.CI, column string) string {
-	switch column {
-	case "id":
-		return c.ID
-	case "class":
-		return c.Class
-	case "name":
-		return c.Name
-	case "liveness":
-		return string(c.Liveness)
-	case "first_seen":
-		return c.FirstSeen.UTC().Format(time.RFC3339)
-	case "last_seen", "seen":
-		return c.LastSeen.UTC().Format(time.RFC3339)
-	case "tags":
-		return strings.Join(c.Tags, ";")
-	case "aliases":
-		return strings.Join(c.Aliases, ";")
-	case "source":
-		return c.Source
-	case "parent":
-		return c.Parent
-	case "completeness":
-		return cmdb.TextOf(c.Completeness)
-	}
-	if k, ok := strings.CutPrefix(column, "label."); ok {
-		return c.Labels[k]
-	}
-	switch c.Attributes[column].(type) {
-	case []string, []float64:
-		return strings.Join(c.Attributes.List(column), ";")
-	}
-	return c.Attributes.Text(column)
-}
-
-// PlainCell keeps a spreadsheet from running what a host was named: a cell that
-// begins like a formula gets an apostrophe, which spreadsheets drop.
-func PlainCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
-
-// Walk calls f for every item that matches, page by page, in order of sort. It
-// holds no more than a page in memory.
-func (inv *Inventory) Walk(ctx context.Context, query, sort string, f func(*cmdb.CI) error) error {
-	q := ListQuery{Query: query, Sort: sort, Limit: maxLimit}
-	for {
-		page, err := inv.List(ctx, q)
-		if err != nil {
-			return err
-		}
-		for i := range page.Items {
-			if err := f(&page.Items[i]); err != nil {
-				return err
-			}
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return nil
-		}
-	}
-}
-
-// ExportCSV writes the items that match as CSV with a heading line. It streams:
-// a mistake in the query is returned before anything is written.
-func (inv *Inventory) ExportCSV(ctx context.Context, w io.Writer, query, sort string, columns []string) error {
-	if len(columns) == 0 {
-		columns = defaultColumns
-	}
-	if err := inv.CheckQuery(query); err != nil {
-		return err
-	}
-	out := csv.NewWriter(w)
-	if err := out.Write(columns); err != nil {
-		return fmt.Errorf("write CSV: %w", err)
-	}
-	row := make([]string, len(columns))
-	err := inv.Walk(ctx, query, sort, func(c *cmdb.CI) error {
-		for i, col := range columns {
-			row[i] = PlainCell(Cell(c, col))
-		}
-		return out.Write(row)
-	})
-	out.Flush()
-	return errors.Join(err, out.Error())
-}
-
-// ExportJSON writes the items that match as JSON lines.
-func (inv *Inventory) ExportJSON(ctx context.Context, w io.Writer, query, sort string) error {
-	if err := inv.CheckQuery(query); err != nil {
-		return err
-	}
-	enc := json.NewEncoder(w)
-	return inv.Walk(ctx, query, sort, func(c *cmdb.CI) error { return enc.Encode(c) })
-}
 
 // Lines of an import and what became of each.
 type (
@@ -146,6 +43,9 @@ type ImportOptions struct {
 	Class  string // for files without a class column
 	// MaxLines bounds the file; 0: 100,000.
 	MaxLines int
+	// rehearsed is what lines of a dry run said before, by what names their item: a
+	// later line of the same item must find it as it will be then.
+	rehearsed map[string]Item
 }
 
 // errRehearsed ends a dry run's closure: everything it did is taken back.
@@ -163,6 +63,9 @@ func (inv *Inventory) ImportCSV(ctx context.Context, r io.Reader, o ImportOption
 	if o.MaxLines == 0 {
 		o.MaxLines = 100_000
 	}
+	if o.DryRun {
+		o.rehearsed = map[string]Item{}
+	}
 	in := csv.NewReader(r)
 	in.FieldsPerRecord, in.TrimLeadingSpace = -1, true
 	head, err := in.Read()
@@ -175,32 +78,43 @@ func (inv *Inventory) ImportCSV(ctx context.Context, r io.Reader, o ImportOption
 	if err := inv.checkHead(head, o.Class); err != nil {
 		return rep, err
 	}
+	var group []csvLine
 	for {
 		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return rep, nil
-		}
-		line, _ := in.FieldPos(0)
 		var bad *csv.ParseError
-		if errors.As(err, &bad) {
-			rep.add(LineReport{Line: bad.Line, Outcome: "failed", Errors: []string{bad.Err.Error()}})
+		end := err
+		switch {
+		case err == nil && len(rep.Lines)+len(group) >= o.MaxLines:
+			end = fault.Invalidf("file", "more than %d lines: cut it", o.MaxLines)
+		case err == nil:
+			at, _ := in.FieldPos(0)
+			group = append(group, inv.readLine(head, record, o, at))
+		case errors.Is(err, io.EOF):
+		case errors.As(err, &bad):
+			group = append(group, csvLine{report: LineReport{Line: bad.StartLine, Outcome: "failed", Errors: []string{bad.Err.Error()}}})
+			end = io.EOF // what follows cannot be told from it
 			if errors.Is(bad.Err, csv.ErrQuote) || errors.Is(bad.Err, csv.ErrBareQuote) {
-				continue
+				end = nil
 			}
-			return rep, nil
+		default:
+			end = fmt.Errorf("read import: %w", err)
 		}
-		if err != nil {
-			return rep, fmt.Errorf("read import: %w", err)
+		if end == nil && len(group) < together {
+			continue
 		}
-		if len(rep.Lines) >= o.MaxLines {
-			return rep, fault.Invalidf("file", "more than %d lines: cut it", o.MaxLines)
+		done, err := inv.importLines(ctx, group, o)
+		for _, l := range done {
+			rep.add(l)
 		}
-		l, err := inv.importLine(ctx, head, record, o)
-		l.Line = line
-		if err != nil {
+		group = group[:0]
+		switch {
+		case err != nil:
 			return rep, err
+		case errors.Is(end, io.EOF):
+			return rep, nil
+		case end != nil:
+			return rep, end
 		}
-		rep.add(l)
 	}
 }
 
@@ -242,12 +156,19 @@ func (inv *Inventory) checkHead(head []string, class string) error {
 // readOnly columns of an export are passed over when it comes back.
 var readOnly = []string{"liveness", "first_seen", "last_seen", "seen", "source", "parent", "completeness", "aliases"}
 
-func (inv *Inventory) importLine(ctx context.Context, head, record []string, o ImportOptions) (LineReport, error) {
-	l := LineReport{Outcome: "failed"}
+// csvLine is one line of an import: what it says, if its report has no error.
+type csvLine struct {
+	report LineReport
+	item   Item
+}
+
+// readLine makes an item of a line's cells.
+func (inv *Inventory) readLine(head, record []string, o ImportOptions, at int) csvLine {
+	l := LineReport{Line: at, Outcome: "failed"}
 	it := Item{Class: o.Class, Attributes: cmdb.Attributes{}}
 	if len(record) > len(head) {
 		l.Errors = []string{fmt.Sprintf("has %d cells, the heading %d", len(record), len(head))}
-		return l, nil
+		return csvLine{report: l}
 	}
 	cells := map[string]string{}
 	for i, v := range record {
@@ -284,61 +205,108 @@ func (inv *Inventory) importLine(ctx context.Context, head, record []string, o I
 			it.Attributes[h] = x
 		}
 	}
-	if len(l.Errors) > 0 {
-		return l, nil
-	}
-	err := inv.do(ctx, func(b *batch) error {
-		var old *cmdb.CI
-		if known, err := b.findItem(it, o.Source); err != nil {
-			return err
-		} else if known != nil {
-			old = known.Clone()
-		}
-		if old != nil && it.Labels != nil { // a file names some labels, not all
-			labels := maps.Clone(old.Labels)
-			if labels == nil {
-				labels = map[string]string{}
-			}
-			maps.Copy(labels, it.Labels)
-			it.Labels = labels
-		}
-		c, created, err := b.upsert(it, o.Source)
-		if err != nil {
-			return err
-		}
-		l.CI, l.Name, l.Outcome, l.Changes = c.ID, c.Name, "unchanged", nil
-		switch {
-		case created:
-			l.Outcome = "created"
-			if o.DryRun {
-				l.CI = ""
-			}
-		default:
-			if l.Changes = cmdb.DiffCIs(old, c); len(l.Changes) > 0 {
-				l.Outcome = "changed"
-			}
-		}
-		if o.DryRun {
-			return errRehearsed
+	return csvLine{l, it}
+}
+
+// importLines records what lines say, many in one transaction, and returns what
+// became of each. The error is the store's.
+func (inv *Inventory) importLines(ctx context.Context, lines []csvLine, o ImportOptions) ([]LineReport, error) {
+	errs, err := inv.each(ctx, len(lines), func(b *batch, i int) error {
+		if l := &lines[i]; len(l.report.Errors) == 0 {
+			return b.importLine(&l.report, l.item, o)
 		}
 		return nil
 	})
-	switch {
-	case err == nil || errors.Is(err, errRehearsed):
-		return l, nil
-	case fault.KindOf(err) == fault.Internal:
-		return l, err
+	if err != nil {
+		return nil, err
 	}
-	l.Outcome = "failed"
-	var list fault.List
-	if errors.As(err, &list) {
-		for _, e := range list {
-			l.Errors = append(l.Errors, e.Error())
+	out := make([]LineReport, len(lines))
+	for i := range lines {
+		if err := errs[i]; err != nil && !errors.Is(err, errRehearsed) {
+			if fault.KindOf(err) == fault.Internal {
+				return out[:i], err
+			}
+			lines[i].report.fail(err)
 		}
-	} else {
-		l.Errors = append(l.Errors, fault.Public(err).Error())
+		out[i] = lines[i].report
 	}
-	return l, nil
+	return out, nil
+}
+
+// fail tells every mistake that err names.
+func (l *LineReport) fail(err error) {
+	l.Outcome, l.Errors = "failed", nil
+	var list fault.List
+	if !errors.As(err, &list) {
+		l.Errors = []string{fault.Public(err).Error()}
+	}
+	for _, e := range list {
+		l.Errors = append(l.Errors, e.Error())
+	}
+}
+
+// importLine records what one line says. In a dry run its error is errRehearsed.
+func (b *batch) importLine(l *LineReport, it Item, o ImportOptions) error {
+	key := it.ID
+	if key == "" {
+		key = it.Class + "\x00" + it.Name
+	}
+	before, again := o.rehearsed[key]
+	isNew := false
+	if again {
+		var err error
+		if _, isNew, err = b.upsert(before, o.Source); err != nil {
+			return err
+		}
+	}
+	var old *cmdb.CI
+	if known, err := b.findItem(it, o.Source); err != nil {
+		return err
+	} else if known != nil {
+		old = known.Clone()
+	}
+	if old != nil && it.Labels != nil { // a file names some labels, not all
+		labels := maps.Clone(old.Labels)
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		maps.Copy(labels, it.Labels)
+		it.Labels = labels
+	}
+	c, created, err := b.upsert(it, o.Source)
+	if err != nil {
+		return err
+	}
+	l.CI, l.Name, l.Outcome = c.ID, c.Name, "unchanged"
+	if created {
+		l.Outcome = "created"
+	} else if l.Changes = cmdb.DiffCIs(old, c); len(l.Changes) > 0 {
+		l.Outcome = "changed"
+	}
+	if !o.DryRun {
+		return nil
+	}
+	o.rehearsed[key] = before.and(it)
+	if created || isNew {
+		l.CI = "" // it will have another
+	}
+	return errRehearsed
+}
+
+// and is what two lines say of one item, the later one last.
+func (it Item) and(later Item) Item {
+	if it.Attributes != nil {
+		attrs := maps.Clone(it.Attributes)
+		maps.Copy(attrs, later.Attributes)
+		later.Attributes = attrs
+	}
+	if later.Labels == nil { // those of a later line stand beside the earlier ones already
+		later.Labels = it.Labels
+	}
+	if later.Tags == nil {
+		later.Tags = it.Tags
+	}
+	return later
 }
 
 // Edit is a change that people make to many items at once.
@@ -367,51 +335,49 @@ func (inv *Inventory) BulkEdit(ctx context.Context, query string, e Edit, source
 		return rep, fault.Invalidf("q", "matches %d items, more than %d: narrow it", len(ids), max)
 	}
 	slices.Sort(ids)
-	for i, id := range ids {
-		l := LineReport{Line: i + 1, Outcome: "failed", CI: id}
-		err := inv.do(ctx, func(b *batch) error {
-			old, err := b.ci(id)
-			if err != nil {
-				return err
+	lines := make([]LineReport, len(ids))
+	errs, err := inv.each(ctx, len(ids), func(b *batch, i int) error {
+		l := &lines[i]
+		*l = LineReport{Line: i + 1, Outcome: "failed", CI: ids[i]}
+		old, err := b.ci(ids[i])
+		if err != nil {
+			return err
+		}
+		if old == nil {
+			return fault.NotFoundf("removed since")
+		}
+		it := Item{ID: ids[i], Attributes: e.Set}
+		if len(e.AddTags)+len(e.RemoveTags) > 0 {
+			it.Tags = slices.DeleteFunc(sortedTags(append(slices.Clone(old.Tags), e.AddTags...)), func(t string) bool { return slices.Contains(e.RemoveTags, t) })
+			if it.Tags == nil {
+				it.Tags = []string{}
 			}
-			if old == nil {
-				return fault.NotFoundf("removed since")
-			}
-			it := Item{ID: id, Attributes: e.Set}
-			if len(e.AddTags)+len(e.RemoveTags) > 0 {
-				it.Tags = slices.DeleteFunc(sortedTags(append(slices.Clone(old.Tags), e.AddTags...)), func(t string) bool { return slices.Contains(e.RemoveTags, t) })
-				if it.Tags == nil {
-					it.Tags = []string{}
-				}
-			}
-			before := old.Clone()
-			c, _, err := b.upsert(it, source)
-			if err != nil {
-				return err
-			}
-			l.Name, l.Outcome = c.Name, "unchanged"
-			if l.Changes = cmdb.DiffCIs(before, c); len(l.Changes) > 0 {
-				l.Outcome = "changed"
-			}
-			if dryRun {
-				return errRehearsed
-			}
-			return nil
-		})
+		}
+		before := old.Clone()
+		c, _, err := b.upsert(it, source)
+		if err != nil {
+			return err
+		}
+		l.Name, l.Outcome = c.Name, "unchanged"
+		if l.Changes = cmdb.DiffCIs(before, c); len(l.Changes) > 0 {
+			l.Outcome = "changed"
+		}
+		if dryRun {
+			return errRehearsed
+		}
+		return nil
+	})
+	if err != nil {
+		return rep, err
+	}
+	for i, err := range errs {
 		if err != nil && !errors.Is(err, errRehearsed) {
 			if fault.KindOf(err) == fault.Internal {
 				return rep, err
 			}
-			l.Outcome, l.Errors = "failed", []string{fault.Public(err).Error()}
-			var list fault.List
-			if errors.As(err, &list) {
-				l.Errors = nil
-				for _, x := range list {
-					l.Errors = append(l.Errors, x.Error())
-				}
-			}
+			lines[i].fail(err)
 		}
-		rep.add(l)
+		rep.add(lines[i])
 	}
 	return rep, nil
 }

@@ -1,0 +1,134 @@
+package cmdb
+
+// lifecycles in the order of an asset's life.
+var lifecycles = []string{"ordered", "in_stock", "deployed", "maintenance", "retired", "disposed"}
+
+// Criticalities in rising order, as the correlator reads them.
+var Criticalities = []string{"low", "medium", "high", "critical"}
+
+// commonFields belong to every class.
+var commonFields = []Field{
+	{Name: "lifecycle", Type: Enum, Values: lifecycles, Description: "where the asset is in its life, as people decide"},
+	{Name: "criticality", Type: Enum, Values: Criticalities, Description: "how much the business needs it"},
+	{Name: "owner", Type: Text, Description: "the person or role that answers for it"},
+	{Name: "team", Type: Text, Description: "the team that runs it"},
+	{Name: "location", Type: Text, Description: "where it stands"},
+	{Name: "environment", Type: Text, Description: "production, test, ..."},
+	{Name: "description", Type: Text},
+	{Name: "asset_tag", Type: Text, Description: "the label on its case"},
+	{Name: "cost", Type: Number, Description: "purchase price in currency"},
+	{Name: "currency", Type: Text, Description: "ISO 4217 code"},
+	{Name: "cost_center", Type: Text},
+	{Name: "supplier", Type: Text},
+	{Name: "contract", Type: Text},
+	{Name: "purchased", Type: Date, Description: "day of purchase"},
+	{Name: "warranty_end", Type: Date, Description: "last day of the warranty"},
+	{Name: "end_of_life", Type: Date, Description: "last day of support by its maker"},
+	{Name: "hostname", Type: Text}, {Name: "fqdn", Type: Text},
+	{Name: "addresses", Type: Addresses, Description: "IP addresses it answers on"},
+	{Name: "aliases", Type: Texts, Description: "other names that alerts use"},
+	{Name: "vm_id", Type: Text, Description: "number of the virtual machine on its hypervisor"},
+	{Name: "node", Type: Text, Description: "Kubernetes node name"},
+	{Name: "namespace", Type: Text}, {Name: "cluster", Type: Text}, {Name: "url", Type: Text},
+	{Name: "ports", Type: Numbers, Description: "ports it listens on"},
+}
+
+var hostFields = []Field{
+	{Name: "hostname", Type: Text, Required: true},
+	{Name: "addresses", Type: Addresses, Required: true},
+	{Name: "os", Type: Text, Required: true, Description: "os-release ID, e.g. debian"},
+	{Name: "owner", Type: Text, Required: true}, {Name: "team", Type: Text, Required: true},
+	{Name: "location", Type: Text, Required: true},
+	{Name: "serial_number", Type: Text}, {Name: "vendor", Type: Text}, {Name: "product", Type: Text},
+	{Name: "machine_id", Type: Text}, {Name: "product_uuid", Type: Text}, {Name: "agent_id", Type: Text},
+	{Name: "agent_version", Type: Text},
+	{Name: "os_name", Type: Text}, {Name: "os_version", Type: Text}, {Name: "os_codename", Type: Text},
+	{Name: "os_family", Type: Text}, {Name: "kernel", Type: Text}, {Name: "arch", Type: Text},
+	{Name: "cpu_model", Type: Text}, {Name: "cpu_sockets", Type: Number}, {Name: "cpu_cores", Type: Number},
+	{Name: "cpu_threads", Type: Number}, {Name: "memory_bytes", Type: Number}, {Name: "swap_bytes", Type: Number},
+	{Name: "disk_bytes", Type: Number}, {Name: "disk_serials", Type: Texts}, {Name: "macs", Type: Texts},
+	{Name: "virtualization", Type: Text}, {Name: "container", Type: Bool}, {Name: "timezone", Type: Text},
+	{Name: "boot_time", Type: Text}, {Name: "packages", Type: Number, Counter: true},
+	{Name: "cloud_provider", Type: Text}, {Name: "cloud_account", Type: Text}, {Name: "cloud_instance", Type: Text},
+	{Name: "cloud_region", Type: Text}, {Name: "cloud_zone", Type: Text}, {Name: "cloud_type", Type: Text},
+}
+
+// deviceFields belong to what stands in a rack and runs no agent.
+var deviceFields = append(required("owner", "location"), []Field{
+	{Name: "serial_number", Type: Text}, {Name: "vendor", Type: Text}, {Name: "product", Type: Text}, {Name: "macs", Type: Texts}, {Name: "os_version", Type: Text, Description: "firmware"},
+}...)
+
+var serviceFields = []Field{
+	{Name: "ports", Type: Numbers}, {Name: "unit", Type: Text}, {Name: "process", Type: Text},
+	{Name: "product", Type: Text}, {Name: "version", Type: Text}, {Name: "state", Type: Text},
+	{Name: "criticality", Type: Enum, Values: Criticalities, Required: true},
+	{Name: "owner", Type: Text, Required: true}, {Name: "team", Type: Text, Required: true},
+}
+
+func required(names ...string) []Field {
+	out := make([]Field, len(names))
+	for i, n := range names {
+		out[i] = Field{Name: n, Type: Text, Required: true}
+	}
+	return out
+}
+
+var builtinClasses = []Class{
+	{Name: "host", Description: "a machine, physical or virtual, that runs an operating system", Fields: hostFields},
+	{Name: "virtual_machine", Description: "a virtual machine as its hypervisor knows it", Fields: hostFields},
+	{Name: "hypervisor", Description: "a machine that runs virtual machines", Fields: hostFields},
+	{Name: "container", Description: "a container on a host", Fields: []Field{{Name: "image", Type: Text}, {Name: "runtime", Type: Text}, {Name: "container_id", Type: Text}}},
+	{Name: "operating_system", Description: "an installed operating system", Fields: []Field{
+		{Name: "version", Type: Text}, {Name: "codename", Type: Text}, {Name: "kernel", Type: Text}, {Name: "arch", Type: Text}, {Name: "family", Type: Text}, {Name: "installed", Type: Date}}},
+	{Name: "software", Description: "a product that is installed or licensed", Fields: append(required("owner"),
+		Field{Name: "version", Type: Text}, Field{Name: "vendor", Type: Text}, Field{Name: "purl", Type: Text, Description: "package URL"},
+		Field{Name: "license", Type: Text}, Field{Name: "licenses_bought", Type: Number}, Field{Name: "license_end", Type: Date})},
+	{Name: "service", Description: "a program that others use", Fields: serviceFields},
+	{Name: "process", Description: "a running program", Fields: []Field{
+		{Name: "executable", Type: Text}, {Name: "user", Type: Text}, {Name: "unit", Type: Text}, {Name: "product", Type: Text}, {Name: "version", Type: Text}, {Name: "count", Type: Number, Counter: true}}},
+	{Name: "listener", Description: "an open port", Fields: []Field{
+		{Name: "protocol", Type: Enum, Values: []string{"tcp", "tcp6", "udp", "udp6", "sctp"}}, {Name: "port", Type: Number}, {Name: "process", Type: Text}, {Name: "unit", Type: Text}}},
+	{Name: "database", Description: "a database server", Fields: serviceFields},
+	{Name: "cache", Description: "a cache server", Fields: serviceFields},
+	{Name: "queue", Description: "a message broker", Fields: serviceFields},
+	{Name: "loadbalancer", Description: "a proxy that spreads requests", Fields: serviceFields},
+	{Name: "storage", Description: "a storage system", Fields: serviceFields},
+	{Name: "certificate", Description: "an X.509 certificate", Fields: []Field{
+		{Name: "fingerprint", Type: Text}, {Name: "subject", Type: Text}, {Name: "issuer", Type: Text}, {Name: "serial", Type: Text},
+		{Name: "dns_names", Type: Texts}, {Name: "not_before", Type: Date}, {Name: "not_after", Type: Date, Required: true}, {Name: "owner", Type: Text, Required: true}}},
+	{Name: "interface", Description: "a network interface", Fields: []Field{
+		{Name: "mac", Type: Text}, {Name: "speed_mbps", Type: Number}, {Name: "mtu", Type: Number}, {Name: "vlan", Type: Number}, {Name: "state", Type: Text}}},
+	{Name: "disk", Description: "a disk", Fields: []Field{
+		{Name: "serial_number", Type: Text}, {Name: "vendor", Type: Text}, {Name: "model", Type: Text}, {Name: "disk_bytes", Type: Number},
+		{Name: "kind", Type: Text, Description: "ssd, hdd, nvme, virtual, ..."}}},
+	{Name: "rack", Description: "a rack", Fields: append(required("location"), Field{Name: "height_units", Type: Number}, Field{Name: "serial_number", Type: Text})},
+	{Name: "site", Description: "a place with racks", Fields: []Field{{Name: "address", Type: Text}, {Name: "country", Type: Text, Description: "ISO 3166-1 code"}, {Name: "timezone", Type: Text}}},
+	{Name: "switch", Description: "a network switch", Fields: deviceFields},
+	{Name: "pdu", Description: "a power unit", Fields: append([]Field{{Name: "capacity_watts", Type: Number}}, deviceFields...)},
+	{Name: "cluster", Description: "machines that act as one", Fields: append(required("owner", "team"),
+		Field{Name: "kind", Type: Text, Description: "kubernetes, postgresql, proxmox, ..."}, Field{Name: "version", Type: Text})},
+	{Name: "namespace", Description: "a part of a cluster", Fields: required("team")},
+	{Name: "workload", Description: "a deployment, stateful set, daemon set or scheduled job", Fields: append(required("team"),
+		Field{Name: "kind", Type: Text, Description: "deployment, statefulset, daemonset, job, ..."}, Field{Name: "replicas", Type: Number}, Field{Name: "image", Type: Text})},
+	{Name: "pod", Description: "one instance of a workload", Fields: []Field{{Name: "image", Type: Text}, {Name: "state", Type: Text}, {Name: "pod_ip", Type: Addresses}}},
+	{Name: "external", Description: "an endpoint outside of what is inventoried", Fields: []Field{{Name: "prefix", Type: Text}}},
+	{Name: "application", Description: "an application that people know by name", Fields: append(required("owner", "team"), Field{Name: "criticality", Type: Enum, Values: Criticalities, Required: true})},
+	{Name: "business_service", Description: "what the organisation offers", Fields: append(required("owner", "team"), Field{Name: "criticality", Type: Enum, Values: Criticalities, Required: true})},
+	{Name: "person", Description: "a person", Fields: []Field{{Name: "email", Type: Text, Required: true}, {Name: "phone", Type: Text}}},
+	{Name: "team", Description: "people who run something together", Fields: []Field{{Name: "email", Type: Text}, {Name: "chat", Type: Text}, {Name: "manager", Type: Text}}},
+	{Name: "location", Description: "an address or room", Fields: []Field{{Name: "address", Type: Text}, {Name: "room", Type: Text}, {Name: "country", Type: Text}, {Name: "timezone", Type: Text}}},
+}
+
+var builtinRelations = []RelationType{
+	{"runs_on", "the machine or platform it runs on", true},
+	{"depends_on", "what it calls", true},
+	{"exposes", "the workload behind a service", true},
+	{"replicates", "the primary that a replica follows", true},
+	{"secured_by", "its certificate", true},
+	{"attached_to", "the switch it is plugged into", true},
+	{"powered_by", "its power unit", true},
+	{"member_of", "the group it belongs to", false},
+	{"located_in", "the place it stands in", false},
+	{"composed_of", "the parts of a service or an application", true},
+	{"owned_by", "the person or team that answers for it", false},
+}

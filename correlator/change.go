@@ -131,7 +131,7 @@ func (s *State) weight(c *change, onset time.Time) float64 {
 
 // tell says what was changed, and what is known of such changes.
 func (s *State) tell(c *change, onset time.Time) string {
-	text := fmt.Sprintf("%s %s before", c.Summary, c.age(onset).Round(time.Minute))
+	text := fmt.Sprintf("%s %s before", c.Summary, event.Span(c.age(onset).Round(time.Minute)))
 	if k := s.kinds.Get(c.kind()); k != nil && k.Trouble > 0 {
 		text += fmt.Sprintf(" (an incident followed %.0f of %.0f such changes)", k.Trouble, k.Made)
 	}

@@ -396,7 +396,7 @@ func (s *State) episodeDue(key string) {
 		return
 	}
 	if !so.Heard.Before(s.now.Add(-s.lastRepeat())) {
-		s.end(key, ep, AlertExpired, s.now, fmt.Sprintf("not mentioned for %s while its source was heard", s.expiry()))
+		s.end(key, ep, AlertExpired, s.now, fmt.Sprintf("not mentioned for %s while its source was heard", event.Span(s.expiry())))
 		return
 	}
 	so.Stale = append(so.Stale, key)

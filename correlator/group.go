@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/watchbill/watchbill/internal/event"
 )
 
 // group is a set of alerts that belong together: an incident, or, while it waits
@@ -206,7 +208,7 @@ func (s *State) rejoin(c *canonical, ep *episode) {
 		s.quicken(g, 0.3)
 		s.unclear(g)
 	default:
-		ep.Fate, ep.Why = FateIncident, fmt.Sprintf("came back %s after %s resolved", s.now.Sub(g.ResolvedAt).Round(time.Second), g.ID)
+		ep.Fate, ep.Why = FateIncident, fmt.Sprintf("came back %s after %s resolved", event.Span(s.now.Sub(g.ResolvedAt)), g.ID)
 		s.revive(g, ep.Why)
 	}
 	if view {
@@ -454,7 +456,7 @@ const (
 // reassess recomputes what is known of an incident and tells if it changed.
 func (s *State) reassess(id, text string) {
 	g := s.groups.Get(id)
-	if g == nil || g.Beat != "" || g.Held {
+	if g == nil || g.Beat != "" || g.Held || len(g.Members) == 0 { // what was merged away keeps what was told of it
 		return
 	}
 	if text == forced {

@@ -106,7 +106,7 @@ func (s *State) openBeat(b *heartbeat) string {
 	}
 	g := &group{ID: s.seq("incident"), OpenedAt: s.now, LastJoined: s.now, Beat: b.Name}
 	g.Last = Assessment{
-		Title:    fmt.Sprintf("%s has not been heard%s for %s: alerting itself may be down", b.Name, from, s.now.Sub(b.Last).Round(time.Second)),
+		Title:    fmt.Sprintf("%s has not been heard%s for %s: alerting itself may be down", b.Name, from, event.Span(s.now.Sub(b.Last))),
 		Severity: Critical, Onset: b.Last, Impact: 1, Urgency: 1, Derived: "a silent heartbeat means that nothing else would be heard",
 	}
 	s.groups.Put(g.ID, g)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/watchbill/watchbill/internal/event"
 )
 
 const (
@@ -104,7 +106,7 @@ func (s *State) holdReason(g *group) string {
 		}
 		return fmt.Sprintf("held%s: it came and went alone %d times before; waits for company or its end%s", company, n, unbound)
 	}
-	return fmt.Sprintf("held%s: waits up to %s for company or its end before it opens an incident%s", company, at.Sub(s.now).Round(time.Second), unbound)
+	return fmt.Sprintf("held%s: waits up to %s for company or its end before it opens an incident%s", company, event.Span(at.Sub(s.now)), unbound)
 }
 
 // maybeOpen opens a held group whose evidence suffices.
@@ -194,7 +196,7 @@ func (s *State) swept(g *group) bool {
 	if l.Lone <= loneMost {
 		return false
 	}
-	why := fmt.Sprintf("more than %d alerts without known connection came within %s: they share this record", loneMost, loneSpan)
+	why := fmt.Sprintf("more than %d alerts without known connection came within %s: they share this record", loneMost, event.Span(loneSpan))
 	if storm := s.groups.Get(l.Storm); storm != nil && storm.live() && s.now.Sub(storm.LastJoined) <= linger {
 		if c := s.alerts.Get(g.Members[0]); c != nil && len(c.Evidence) == 0 {
 			c.Evidence = []Evidence{{"flood", why, 1}}

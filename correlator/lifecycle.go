@@ -3,6 +3,8 @@ package correlator
 import (
 	"fmt"
 	"time"
+
+	"github.com/watchbill/watchbill/internal/event"
 )
 
 // How an incident ends and comes back: its alerts clear, the hold-down passes, it is
@@ -106,7 +108,7 @@ func (s *State) groupDue(id string) {
 		s.emit(IncidentQuiet{id, g.Recovered})
 	case !g.live() && !g.Closed && s.firing(g) > 0:
 		// A person resolved it, and nothing would ever tell of these alerts again.
-		s.revive(g, fmt.Sprintf("%d of its alerts still fire %s after it was resolved", s.firing(g), s.now.Sub(g.ResolvedAt).Round(time.Second)))
+		s.revive(g, fmt.Sprintf("%d of its alerts still fire %s after it was resolved", s.firing(g), event.Span(s.now.Sub(g.ResolvedAt))))
 	case !g.live():
 		s.dropGroup(g)
 	}

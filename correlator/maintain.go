@@ -73,7 +73,7 @@ func (s *State) windowDue(key string) {
 	w := s.windows.Get(key)
 	if w.Observed {
 		s.windows.Delete(key)
-		s.release(w, fmt.Sprintf("still firing %s after %s", w.EndsAt.Sub(w.StartsAt), w.Summary))
+		s.release(w, fmt.Sprintf("still firing %s after %s", event.Span(w.EndsAt.Sub(w.StartsAt)), w.Summary))
 		return
 	}
 	if !w.Over {
@@ -83,7 +83,7 @@ func (s *State) windowDue(key string) {
 		return
 	}
 	s.windows.Delete(key)
-	s.release(w, fmt.Sprintf("still firing %s after the maintenance of %s was to end", afterWork, s.nameAll(w.CIs)))
+	s.release(w, fmt.Sprintf("still firing %s after the maintenance of %s was to end", event.Span(afterWork), s.nameAll(w.CIs)))
 }
 
 // release lets alerts that maintenance no longer explains go their usual way.

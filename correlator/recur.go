@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/watchbill/watchbill/internal/event"
 )
 
 // profile is what an incident is remembered by: what was suspected, of which
@@ -473,7 +475,7 @@ func (s *State) settle(g *group) {
 		first.Problem = s.seq("problem")
 		g.Problem = first.Problem
 		s.emit(ProblemOpened{first.Problem, first.Title, root, slices.Clone(first.Members),
-			fmt.Sprintf("%d incidents of one kind within %s, the last with probability %.2f", first.Count, window, g.Alike)})
+			fmt.Sprintf("%d incidents of one kind within %s, the last with probability %.2f", first.Count, event.Span(window), g.Alike)})
 	}
 }
 

@@ -57,7 +57,7 @@ func (s *State) setAside(g *group, c *canonical, ep *episode) {
 	if !g.Held {
 		where = " of " + g.ID
 	}
-	why := fmt.Sprintf("another replica's view of alert %s%s, which has no company yet", c.ID, where)
+	why := fmt.Sprintf("another replica's view of alert %s%s, which had no company", c.ID, where)
 	if ep.Fate == "" {
 		ep.Fate, ep.Why = FateDuplicate, why
 	} else {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/watchbill/watchbill/internal/event"
 )
 
 // System is the actor of what no person did.
@@ -85,9 +87,9 @@ func (i *Incident) AutoResolve(recovered bool, holdDown time.Duration, now time.
 	if i.RestoredAt != nil && recovered {
 		i.measureRestoration(&c)
 	}
-	how := "all alerts stayed clear for " + Span(holdDown)
+	how := "all alerts stayed clear for " + event.Span(holdDown)
 	if !recovered {
-		how = "no alert was active for " + Span(holdDown)
+		how = "no alert was active for " + event.Span(holdDown)
 	}
 	i.resolve(&c, System, how, now)
 	return c

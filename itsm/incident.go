@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -376,7 +377,7 @@ func (i *Incident) acknowledge(c *Change, actor string, now time.Time) {
 		return
 	}
 	i.AcknowledgedAt, i.AcknowledgedBy = &now, actor
-	c.say(now, "acknowledged", actor, "acknowledged %s after it opened", Span(now.Sub(i.OpenedAt)))
+	c.say(now, "acknowledged", actor, "acknowledged %s after it opened", event.Span(now.Sub(i.OpenedAt)))
 	c.measure(MAcknowledgement, seconds(i.OpenedAt, now))
 	if i.WorkStartedAt == nil {
 		i.WorkStartedAt = &now

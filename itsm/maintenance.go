@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -105,7 +106,7 @@ func timesOf(from, to, now time.Time) error {
 	case !now.Before(to):
 		return fault.Invalidf("ends_at", "is over already")
 	case to.Sub(from) > longest:
-		return fault.Invalidf("ends_at", "a window is at most %s long", Span(longest))
+		return fault.Invalidf("ends_at", "a window is at most %s long", event.Span(longest))
 	}
 	return nil
 }

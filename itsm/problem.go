@@ -1,11 +1,11 @@
 package itsm
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -273,30 +273,7 @@ func (p *Problem) AutoClose(verify time.Duration, now time.Time) Change {
 	var c Change
 	if p.State == ProblemResolved {
 		p.State, p.ClosedAt = ProblemClosed, &now
-		c.say(now, "state", System, "closed: no recurrence in %s", Span(verify))
+		c.say(now, "state", System, "closed: no recurrence in %s", event.Span(verify))
 	}
 	return c
-}
-
-// Span writes a duration for people: "6d3h", "1h30m", "45s".
-func Span(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d = d.Round(time.Second); d >= 2*day {
-		d = d.Round(time.Minute)
-	}
-	days := ""
-	if d >= day {
-		days = fmt.Sprintf("%dd", d/day)
-		if d %= day; d == 0 {
-			return days
-		}
-	}
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return days + s
 }

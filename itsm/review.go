@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/watchbill/watchbill/internal/event"
 )
 
 // Review is a post-incident review, as Markdown.
@@ -39,7 +41,7 @@ func Draft(i Incident, entries []Entry) string {
 		if by != "" {
 			by = " by " + by
 		}
-		p("| %s | %s, %s later%s |\n", name, at.UTC().Format(time.RFC3339), Span(at.Sub(from)), by)
+		p("| %s | %s, %s later%s |\n", name, at.UTC().Format(time.RFC3339), event.Span(at.Sub(from)), by)
 	}
 	step("detected", &i.OpenedAt, i.Onset, "")
 	step("acknowledged", i.AcknowledgedAt, i.OpenedAt, i.AcknowledgedBy)
@@ -73,7 +75,7 @@ func Draft(i Incident, entries []Entry) string {
 			if result == "" {
 				result = string(k.Phase)
 			}
-			p("- %s: %s, %s of %s used\n", k.SLA, result, Span(time.Duration(k.Elapsed*float64(time.Second))), Span(time.Duration(k.Target)))
+			p("- %s: %s, %s of %s used\n", k.SLA, result, event.Span(time.Duration(k.Elapsed*float64(time.Second))), event.Span(time.Duration(k.Target)))
 		}
 	}
 	p("\n## Timeline\n\n```\n")
@@ -96,7 +98,7 @@ func WriteTimeline(w io.Writer, entries []Entry) error {
 				return err
 			}
 		}
-		since := "+" + Span(e.At.Sub(entries[0].At).Round(time.Second))
+		since := "+" + event.Span(e.At.Sub(entries[0].At).Round(time.Second))
 		who := e.Actor
 		if who == System {
 			who = "-"

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -369,7 +370,7 @@ func (d *Desk) read(a *SLA, k *Clock, points []Point, c *Change, now time.Time) 
 		if now.Sub(at) > time.Second {
 			late = " on " + at.Format(time.RFC3339)
 		}
-		c.say(now, "sla", System, "%s: breached%s after %s of business time", a.Name, late, Span(target))
+		c.say(now, "sla", System, "%s: breached%s after %s of business time", a.Name, late, event.Span(target))
 	}
 	if k.BreachedAt != nil {
 		return time.Time{} // a breach is for ever: nothing that follows undoes or repeats it
@@ -378,7 +379,7 @@ func (d *Desk) read(a *SLA, k *Clock, points []Point, c *Change, now time.Time) 
 	case Stopped:
 		if k.Result != Met {
 			d.end(a, k, Met, c)
-			c.say(now, "sla", System, "%s: met with %s of %s used", a.Name, Span(r.Elapsed), Span(target))
+			c.say(now, "sla", System, "%s: met with %s of %s used", a.Name, event.Span(r.Elapsed), event.Span(target))
 		}
 	case Ended:
 		if k.Result != CanceledClock {
@@ -389,7 +390,7 @@ func (d *Desk) read(a *SLA, k *Clock, points []Point, c *Change, now time.Time) 
 		switch k.Result {
 		case Met:
 			d.end(a, k, Withdrawn, c)
-			c.say(now, "sla", System, "%s: goes on with %s of %s used", a.Name, Span(r.Elapsed), Span(target))
+			c.say(now, "sla", System, "%s: goes on with %s of %s used", a.Name, event.Span(r.Elapsed), event.Span(target))
 		case CanceledClock: // its start condition holds again: it goes on
 			k.Result = ""
 		}
@@ -413,7 +414,7 @@ func (d *Desk) warn(a *SLA, k *Clock, r Reading, c *Change, now time.Time) time.
 			if k.Warned < w {
 				k.Warned = w
 				left := target - r.Elapsed
-				c.say(now, "sla", System, "%s: %d %% used, %s of business time left", a.Name, w, Span(left))
+				c.say(now, "sla", System, "%s: %d %% used, %s of business time left", a.Name, w, event.Span(left))
 			}
 		} else {
 			next = min(next, at)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/itsm"
 )
 
@@ -73,9 +74,9 @@ func (c *kpiCmd) Run(s streams) error {
 				objective = percent(&a.Objective)
 			}
 			if a.MTBF != nil {
-				mtbf = itsm.Span(seconds(*a.MTBF))
+				mtbf = event.Span(seconds(*a.MTBF))
 			}
-			t.row(a.Service, percent(a.Availability), objective, itsm.Span(seconds(a.Downtime)), itsm.Span(seconds(a.Agreed)), fmt.Sprint(a.Failures), mtbf)
+			t.row(a.Service, percent(a.Availability), objective, event.Span(seconds(a.Downtime)), event.Span(seconds(a.Agreed)), fmt.Sprint(a.Failures), mtbf)
 		}
 		return t.end()
 	})
@@ -87,7 +88,7 @@ func both(d itsm.Distribution) string {
 	if d.Count == 0 {
 		return "-"
 	}
-	return itsm.Span(seconds(d.P50)) + " / " + itsm.Span(seconds(d.P90))
+	return event.Span(seconds(d.P50)) + " / " + event.Span(seconds(d.P90))
 }
 
 func percent(v *float64) string {

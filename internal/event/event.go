@@ -176,3 +176,26 @@ func (e *Event) Payload() (Body, error) {
 	e.payload = b
 	return b, nil
 }
+
+// Span writes a duration for people: "6d3h", "1h30m", "45s".
+func Span(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d = d.Round(time.Second); d >= 2*day {
+		d = d.Round(time.Minute)
+	}
+	days := ""
+	if d >= day {
+		days = fmt.Sprintf("%dd", d/day)
+		if d %= day; d == 0 {
+			return days
+		}
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return days + s
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/correlator"
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/itsm"
 )
 
@@ -130,7 +131,7 @@ func firstText(x *incident) string {
 
 // againText is what a further call says.
 func (s *State) againText(x *incident) string {
-	return fmt.Sprintf("nobody has acknowledged for %s: level %d", itsm.Span(s.now.Sub(x.Doc.OpenedAt)), x.Page.Level)
+	return fmt.Sprintf("nobody has acknowledged for %s: level %d", event.Span(s.now.Sub(x.Doc.OpenedAt)), x.Page.Level)
 }
 
 // escalate sets when the next level is told.

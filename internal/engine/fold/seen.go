@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/itsm"
 )
 
@@ -25,7 +26,7 @@ func (s *State) howMended(id string) string {
 		}
 		parts = append(parts, text)
 	case i.ResolvedAt != nil && i.Recovery == nil:
-		parts = append(parts, fmt.Sprintf("it recovered by itself after %s", itsm.Span(i.ResolvedAt.Sub(i.Onset))))
+		parts = append(parts, fmt.Sprintf("it recovered by itself after %s", event.Span(i.ResolvedAt.Sub(i.Onset))))
 	case i.Live():
 		parts = append(parts, "it is still open")
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/itsm"
 )
 
@@ -189,7 +190,7 @@ func (s *State) hold(x *incident, receivers []string, c *itsm.Change) {
 		}
 		st.Since = s.now
 		n := s.desk.Rules.Notify
-		span := itsm.Span(time.Duration(n.Window))
+		span := event.Span(time.Duration(n.Window))
 		s.tell(TellStorm, "", Notice{Text: fmt.Sprintf("more than %d pages in %s: further ones come as a summary each %s", n.Limit, span, span)}, []string{r})
 		s.schedule(dueStorm, r, &st.Due, s.now.Add(time.Duration(n.Window)))
 	}

@@ -128,7 +128,7 @@ func (s *Span) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-func (s Span) String() string { return itsm.Span(time.Duration(s)) }
+func (s Span) String() string { return event.Span(time.Duration(s)) }
 
 // Parse reads a file of tests strictly; every mistake is told with its place.
 func Parse(r io.Reader) (File, error) {

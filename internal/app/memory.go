@@ -16,21 +16,23 @@ func TendMemory(ctx context.Context) error {
 	theirs := os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != ""
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
-	given, percent := time.Now(), 100
+	given, percent, credit := time.Now(), 100, creditMost
 	for {
 		h := readHeap()
 		if p := h.garbage(); p != percent && !theirs {
 			debug.SetGCPercent(p)
 			percent = p
 		}
-		if h.idle(time.Since(given)) {
+		if h.idle(time.Since(given), credit) {
 			debug.FreeOSMemory()
+			credit -= h.collection()
 			given = time.Now()
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
+			credit = min(creditMost, credit+time.Second/100)
 		}
 	}
 }
@@ -63,13 +65,21 @@ func (h heap) garbage() int {
 	return max(25, 5*int(20*math.Sqrt(plain/float64(h.live))))
 }
 
+// creditMost is the processor time that collections for idle memory may take at once;
+// what was taken comes back at a hundredth of one processor.
+const creditMost = 4 * time.Second
+
+// collection is about how much processor time a collection of the heap takes: up to a
+// second for each gigabyte in use.
+func (h heap) collection() time.Duration {
+	return time.Duration(float64(h.live) / (1 << 30) * float64(time.Second))
+}
+
 // idle reports whether memory of a storm that is over should go back to the system at
 // once: the runtime takes many minutes, in which a machine shared with others lacks
-// it. It costs a collection of the whole heap, half a second to a second of processor
-// time for each gigabyte, so a large heap is collected less often for it: a hundredth
-// of one processor at most.
-func (h heap) idle(since time.Duration) bool {
-	if since < max(10*time.Second, time.Duration(float64(h.live)/(1<<30)*100*float64(time.Second))) {
+// it. It costs a collection of the whole heap, so there must be credit for one.
+func (h heap) idle(since, credit time.Duration) bool {
+	if since < 10*time.Second || h.collection() > credit {
 		return false
 	}
 	gain := h.free + max(h.objects, h.live) - h.live

@@ -21,21 +21,21 @@ func TestGarbageGrowsWithTheRootOfTheHeap(t *testing.T) {
 func TestIdleMemoryIsGivenBackWhereItIsWorthIt(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct {
-		name  string
-		heap  heap
-		since time.Duration
-		want  bool
+		name          string
+		heap          heap
+		since, credit time.Duration
+		want          bool
 	}{
-		{"after a storm", heap{live: 50 * mib, objects: 60 * mib, free: 400 * mib}, 10 * time.Second, true},
-		{"garbage that nothing collects", heap{live: 50 * mib, objects: 95 * mib}, 10 * time.Second, true},
-		{"just given back", heap{live: 50 * mib, objects: 60 * mib, free: 400 * mib}, 9 * time.Second, false},
-		{"little to win", heap{live: 50 * mib, objects: 60 * mib, free: 20 * mib}, time.Hour, false},
-		{"little for its size", heap{live: 4096 * mib, objects: 4200 * mib, free: 300 * mib}, time.Hour, false},
-		{"a large heap, too soon", heap{live: 1024 * mib, objects: 1500 * mib, free: 900 * mib}, 99 * time.Second, false},
-		{"a large heap", heap{live: 1024 * mib, objects: 1500 * mib, free: 900 * mib}, 100 * time.Second, true},
-		{"figures read while a collection ends", heap{live: 1024 * mib, objects: 900 * mib}, time.Hour, false},
+		{"after a storm", heap{live: 50 * mib, objects: 60 * mib, free: 400 * mib}, 10 * time.Second, creditMost, true},
+		{"garbage that nothing collects", heap{live: 50 * mib, objects: 95 * mib}, 10 * time.Second, creditMost, true},
+		{"just given back", heap{live: 50 * mib, objects: 60 * mib, free: 400 * mib}, 9 * time.Second, creditMost, false},
+		{"little to win", heap{live: 50 * mib, objects: 60 * mib, free: 20 * mib}, time.Hour, creditMost, false},
+		{"little for its size", heap{live: 4096 * mib, objects: 4200 * mib, free: 300 * mib}, time.Hour, creditMost, false},
+		{"a large heap, too often", heap{live: 1024 * mib, objects: 1500 * mib, free: 900 * mib}, time.Hour, 999 * time.Millisecond, false},
+		{"a large heap", heap{live: 1024 * mib, objects: 1500 * mib, free: 900 * mib}, 10 * time.Second, time.Second, true},
+		{"figures read while a collection ends", heap{live: 1024 * mib, objects: 900 * mib}, time.Hour, creditMost, false},
 	} {
-		if got := c.heap.idle(c.since); got != c.want {
+		if got := c.heap.idle(c.since, c.credit); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}

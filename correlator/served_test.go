@@ -46,7 +46,7 @@ func TestADeploymentJustBeforeIsBlamed(t *testing.T) {
 			switch {
 			case !deployed && len(a.Causes) != 0:
 				t.Errorf("%s: without a change it names %+v", id, a.Causes)
-			case deployed && (len(a.Causes) == 0 || a.Causes[0].Name != "shop" || !strings.HasPrefix(a.Causes[0].Path, "shop 2.0 rolled out 9m0s before; ") || len(a.Changes) != 1):
+			case deployed && (len(a.Causes) == 0 || a.Causes[0].Name != "shop" || !strings.HasPrefix(a.Causes[0].Path, "shop 2.0 rolled out 9m before; ") || len(a.Changes) != 1):
 				t.Errorf("%s: causes %+v, changes %+v", id, a.Causes, a.Changes)
 			}
 		}

@@ -69,7 +69,7 @@ type Config struct {
 }
 
 // Signals are what alerts are weighed by.
-var Signals = []string{"time", "topology", "adjacency", "class", "age", "habit", "promise", "complaint", "split", "views", "changes"}
+var Signals = []string{"time", "topology", "adjacency", "class", "age", "habit", "promise", "complaint", "split", "views", "changes", "company"}
 
 func (c *Config) ignores(signal string) bool { return slices.Contains(c.Ignore, signal) }
 

@@ -16,6 +16,7 @@ type fit struct {
 	time, place, class, age, habit float64
 	via                            string // the suspect that both point at
 	beside                         string // an item of the group that the alert's item is joined to
+	with                           string // a class of the group that the alert's class came with before
 }
 
 const (
@@ -104,6 +105,12 @@ func (s *State) fitness(v *sight, g *group) fit {
 	}
 	if len(s.cfg.Ignore) > 0 {
 		f = f.without(&s.cfg, v)
+	}
+	// Company is looked up only where it may decide: it costs more than the rest.
+	if t := f.total(); f.class < 0 && t < attachOdds && t+companyMost >= attachOdds {
+		var company float64
+		company, f.with = s.companyOf(v.class, g)
+		f.class = min(0, f.class+company)
 	}
 	return f
 }
@@ -217,7 +224,11 @@ func (s *State) evidence(c *canonical, f fit) []Evidence {
 	if n := g.Classes[class]; n > 0 {
 		out = append(out, Evidence{"class", fmt.Sprintf("%d of its %d alerts are %s too", n, len(g.Members), class), quantise(f.class)})
 	} else {
-		out = append(out, Evidence{"class", "no other alert of it is " + class, quantise(f.class)})
+		text := "no other alert of it is " + class
+		if f.with != "" {
+			text += fmt.Sprintf(", which came with %s in %d earlier incidents", f.with, s.together[class][f.with])
+		}
+		out = append(out, Evidence{"class", text, quantise(f.class)})
 	}
 	if f.age < 0 {
 		text := "it is older than the failure"

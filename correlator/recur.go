@@ -108,6 +108,7 @@ func (s *State) indexProfile(id string, p *profile) {
 	}
 	s.unindexProfile(id, p)
 	p.keys = keys
+	s.pairUp(keys, 1)
 	for _, k := range keys {
 		s.byProfile[k] = insert(s.byProfile[k], id, strings.Compare)
 	}
@@ -120,6 +121,7 @@ func (s *State) unindexProfile(id string, p *profile) {
 	for _, k := range p.keys {
 		remove(s.byProfile, k, id, strings.Compare)
 	}
+	s.pairUp(p.keys, -1)
 	p.keys = nil
 }
 

@@ -42,11 +42,12 @@ type State struct {
 	byIdentity map[string]string   // labels without replica labels → canonical alert
 	bySeries   map[string][]string // source and fingerprint → keys of episodes that are not ended
 	due        paged.Deadlines
-	recent     []*group            // live groups by their last join, latest last
-	bySuspect  map[int32][]*group  // live groups by what they suspect most
-	byItem     map[int32][]*group  // live groups by the items of their alerts
-	changesOn  map[string][]string // keys of changes by the item that was changed
-	byProfile  map[string][]string // incidents by what they were suspected of and their commonest class
+	recent     []*group                  // live groups by their last join, latest last
+	bySuspect  map[int32][]*group        // live groups by what they suspect most
+	byItem     map[int32][]*group        // live groups by the items of their alerts
+	changesOn  map[string][]string       // keys of changes by the item that was changed
+	byProfile  map[string][]string       // incidents by what they were suspected of and their commonest class
+	together   map[string]map[string]int // remembered incidents by two of their classes
 	search     uint64
 	rulings    []ruling // rules and teachings in force
 	ruled      uint64   // raised when they change
@@ -81,7 +82,7 @@ func New(cfg Config, seq Sequence) *State {
 		profiles: paged.NewTable[profile]("profile"), windows: paged.NewTable[window]("window"),
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"), kinds: paged.NewTable[changeKind]("change-kind"),
-		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{}, changesOn: map[string][]string{},
+		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{}, together: map[string]map[string]int{}, changesOn: map[string][]string{},
 		teachings: paged.NewTable[Teaching]("teaching"),
 	}
 	s.compile()

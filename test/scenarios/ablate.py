@@ -17,7 +17,7 @@ import sys
 import tempfile
 
 CONDITIONS = ["plain", "names", "text", "edges30", "edges100", "hold0", "hold30", "hold60", "hold120", "hold300", "thin15",
-              "no-time", "no-topology", "no-adjacency", "no-class", "no-age", "no-habit", "no-promise", "no-complaint", "no-split", "no-views", "no-changes"]
+              "no-time", "no-topology", "no-adjacency", "no-class", "no-age", "no-habit", "no-promise", "no-complaint", "no-split", "no-views", "no-changes", "no-company"]
 
 
 def digest(s):

@@ -54,6 +54,58 @@ func TestAKindOfChangeIsJudgedByWhatCameAfterIt(t *testing.T) {
 	}
 
 	// What was learned outlives a restart.
+	r := restarted(t, s)
+	if got := r.weight(&change{SuspectChange: SuspectChange{At: at, Class: "service", Type: "deployed"}}, at); got != bad {
+		t.Errorf("after a restart %.3f, before it %.3f", got, bad)
+	}
+}
+
+// Kinds of alerts that came together before are company for each other.
+func TestKindsThatCameTogetherAreCompany(t *testing.T) {
+	seq := map[string]int{}
+	s := New(DefaultConfig(), func(kind string) string {
+		seq[kind]++
+		return fmt.Sprintf("%s%d", kind, seq[kind])
+	})
+	at, pos := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), uint64(0)
+	step := func(b event.Body) {
+		pos++
+		s.Step(event.Event{Position: pos, At: at, Source: "am"}, b)
+	}
+	for _, b := range twoRacks() {
+		step(b)
+	}
+	for n := range 6 {
+		at = at.Add(3 * time.Hour)
+		kinds := []string{"ErrorRate", "Latency"}
+		if n%3 == 2 {
+			kinds = []string{"Restarts", "Throttled"}
+		}
+		for _, alert := range kinds {
+			at = at.Add(20 * time.Second)
+			l := event.LabelsFrom(map[string]string{"alertname": alert, "severity": "critical", "service_name": fmt.Sprintf("svc-0-%d", n)})
+			step(&event.Notification{Alerts: []event.Alert{{Status: event.Firing, Labels: l, StartsAt: at, Fingerprint: fmt.Sprint(alert, n)}}})
+		}
+	}
+	at = at.Add(time.Hour)
+	step(&event.Tick{})
+	for _, x := range []*State{s, restarted(t, s)} {
+		g := &group{Classes: map[string]int{"ErrorRate": 3}}
+		odds, with := x.companyOf("Latency", g)
+		if odds <= 0 || odds > companyMost || with != "ErrorRate" {
+			t.Errorf("Latency came four times with ErrorRate: %.2f, with %q", odds, with)
+		}
+		for _, stranger := range []string{"Throttled", "NeverSeen"} {
+			if odds, with := x.companyOf(stranger, g); odds != 0 {
+				t.Errorf("%s never came with it: %.2f, with %q", stranger, odds, with)
+			}
+		}
+	}
+}
+
+// restarted is what a server knows that was stopped and started again.
+func restarted(t *testing.T, s *State) *State {
+	t.Helper()
 	r := New(DefaultConfig(), s.seq)
 	if err := s.SaveAll(func(key string, page []byte) error {
 		if page == nil {
@@ -64,7 +116,5 @@ func TestAKindOfChangeIsJudgedByWhatCameAfterIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Loaded()
-	if got := r.weight(&change{SuspectChange: SuspectChange{At: at, Class: "service", Type: "deployed"}}, at); got != bad {
-		t.Errorf("after a restart %.3f, before it %.3f", got, bad)
-	}
+	return r
 }

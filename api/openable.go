@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/watchbill/watchbill/cmdb/inventory"
@@ -16,14 +18,11 @@ func (a *API) openable(ctx context.Context, b NewIncident) (any, error) {
 		return b, nil
 	}
 	if b.CI != "" {
-		ref, ok := a.o.Inventory.Ref(b.CI)
-		if class, name, both := strings.Cut(b.CI, ":"); !ok && both {
-			ref, ok = a.o.Inventory.Find(class, name)
+		id, err := a.item("ci", b.CI)
+		if err != nil {
+			return nil, err
 		}
-		if !ok {
-			return nil, fault.Invalidf("ci", "the inventory holds no item %q: give its id, or class:name", b.CI)
-		}
-		b.CI = ref.ID
+		b.CI = id
 	}
 	if b.Service != "" {
 		known, err := a.knowsService(ctx, b.Service)
@@ -35,6 +34,37 @@ func (a *API) openable(ctx context.Context, b NewIncident) (any, error) {
 		}
 	}
 	return b, nil
+}
+
+// item returns the id of an item that a field names by its id, or as class:name.
+func (a *API) item(field, named string) (string, error) {
+	ref, ok := a.o.Inventory.Ref(named)
+	if class, name, both := strings.Cut(named, ":"); !ok && both {
+		ref, ok = a.o.Inventory.Find(class, name)
+	}
+	if !ok {
+		return "", fault.Invalidf(field, "the inventory holds no item %q: give its id, or class:name", named)
+	}
+	return ref.ID, nil
+}
+
+// complete finds the items that a version is needed on: one that does not exist would
+// lack it for ever.
+func (b *softwareArgs) complete(a *API) error {
+	if a.o.Inventory == nil {
+		return nil
+	}
+	var wrong fault.List
+	for n, named := range b.Items {
+		id, err := a.item(fmt.Sprintf("items[%d]", n), named)
+		var one *fault.Error
+		if errors.As(err, &one) {
+			wrong = append(wrong, one)
+			continue
+		}
+		b.Items[n] = id
+	}
+	return wrong.Err()
 }
 
 // knowsService says whether a service is configured, or an item of the inventory.

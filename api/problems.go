@@ -158,7 +158,7 @@ type (
 		Product   string   `json:"product" minLength:"1" maxLength:"300" doc:"A package, or the service or workload that is deployed"`
 		Ecosystem string   `json:"ecosystem,omitempty" maxLength:"30" doc:"Whose rules order its versions: deb, rpm, apk, npm, pypi, ..."`
 		FixedIn   string   `json:"fixed_in" minLength:"1" maxLength:"200" doc:"The first version without the defect"`
-		Items     []string `json:"items,omitempty" maxItems:"500" nullable:"false" doc:"Ids of the items that need it; without any, the suspected causes of its incidents"`
+		Items     []string `json:"items,omitempty" maxItems:"500" nullable:"false" doc:"Items that need it, by id or class:name; without any, the suspected causes of its incidents"`
 		Reason    string   `json:"reason,omitempty" maxLength:"2000"`
 		Note      string   `json:"note,omitempty" maxLength:"20000"`
 	}

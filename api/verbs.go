@@ -78,6 +78,9 @@ type verb[R any] func(a *API, k kind[R], name, summary string)
 const verbDoc = "Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. " +
 	"With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`."
 
+// completed is a verb's body that names what must be looked up first.
+type completed interface{ complete(a *API) error }
+
 // takes is a verb whose body is a B, which may be left out where nothing in it is needed.
 func takes[B, R any](a *API, k kind[R], name, summary string) {
 	method, path := http.MethodPost, k.path()+"/{id}/"+name
@@ -90,6 +93,11 @@ func takes[B, R any](a *API, k kind[R], name, summary string) {
 		IfMatch string `header:"If-Match" maxLength:"64" doc:"The revision that the act is based on"`
 		Body    *B
 	}) (*recorded[R], error) {
+		if b, ok := any(in.Body).(completed); ok && in.Body != nil {
+			if err := b.complete(a); err != nil {
+				return nil, err
+			}
+		}
 		args, err := argumentsOf(in.Body, in.IfMatch)
 		if err != nil {
 			return nil, fmt.Errorf("read the arguments of %s: %w", name, err)

@@ -61,7 +61,7 @@ type (
 		Product   string   `name:"product" json:"product" required:"" placeholder:"NAME" help:"The package, or the service or workload that is deployed."`
 		FixedIn   string   `name:"fixed-in" json:"fixed_in" required:"" placeholder:"VERSION" help:"The first version without the defect."`
 		Ecosystem string   `name:"ecosystem" json:"ecosystem,omitempty" placeholder:"NAME" help:"Whose rules order its versions: deb, rpm, apk, npm, pypi, ..."`
-		CIs       []string `name:"ci" json:"items,omitempty" placeholder:"ID" help:"Item that needs it, by id; may be repeated. Without any, the suspected causes of its incidents."`
+		CIs       []string `name:"ci" json:"items,omitempty" placeholder:"ITEM" help:"Item that needs it, by id or class:name; may be repeated. Without any, the suspected causes of its incidents."`
 		reasonFlags
 	}
 	problemEdit struct {

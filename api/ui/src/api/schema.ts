@@ -3743,7 +3743,7 @@ export interface components {
             ecosystem?: string;
             /** @description The first version without the defect */
             fixed_in: string;
-            /** @description Ids of the items that need it; without any, the suspected causes of its incidents */
+            /** @description Items that need it, by id or class:name; without any, the suspected causes of its incidents */
             items?: string[];
             note?: string;
             /** @description A package, or the service or workload that is deployed */

@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+	"unicode/utf8"
 
 	"github.com/watchbill/watchbill/internal/fault"
 )
@@ -87,12 +87,11 @@ func (l Language[T]) Parse(s string, now time.Time) (Query[T], error) {
 	}
 	not := false
 	for i := 0; i < len(s); {
-		r := rune(s[i])
-		if unicode.IsSpace(r) {
+		if space(s[i]) {
 			i++
 			continue
 		}
-		at := i
+		at := utf8.RuneCountInString(s[:i])
 		w, next, err := word(s, i)
 		if err != nil {
 			return q, err
@@ -144,7 +143,7 @@ func word(s string, i int) (lexeme, int, error) {
 		return lexeme{text: v, quoted: true}, next, err
 	}
 	begin := i
-	for i < len(s) && !unicode.IsSpace(rune(s[i])) {
+	for i < len(s) && !space(s[i]) {
 		if op := operatorAt(s[i:]); op != "" && i > begin {
 			w.field, w.op = s[begin:i], op
 			i += len(op)
@@ -165,13 +164,13 @@ func word(s string, i int) (lexeme, int, error) {
 			}
 		} else {
 			b := i
-			for i < len(s) && s[i] != ',' && !unicode.IsSpace(rune(s[i])) {
+			for i < len(s) && s[i] != ',' && !space(s[i]) {
 				i++
 			}
 			v = s[b:i]
 		}
 		if v == "" {
-			return w, i, fault.Invalidf("q", "at character %d: %s%s wants a value", begin+1, w.field, w.op)
+			return w, i, fault.Invalidf("q", "at character %d: %s%s wants a value", utf8.RuneCountInString(s[:begin])+1, w.field, w.op)
 		}
 		w.values = append(w.values, v)
 		if i >= len(s) || s[i] != ',' {
@@ -180,6 +179,10 @@ func word(s string, i int) (lexeme, int, error) {
 		i++
 	}
 }
+
+// space says whether a byte parts words. Of the bytes of a longer letter none does, though
+// some would be spaces if they stood alone.
+func space(b byte) bool { return b == ' ' || b >= '\t' && b <= '\r' }
 
 func operatorAt(s string) string {
 	for _, op := range operators {
@@ -203,7 +206,7 @@ func quotedText(s string, i int) (string, int, error) {
 		}
 		b.WriteByte(s[j])
 	}
-	return "", len(s), fault.Invalidf("q", "at character %d: the quote is not closed", i+1)
+	return "", len(s), fault.Invalidf("q", "at character %d: the quote is not closed", utf8.RuneCountInString(s[:i])+1)
 }
 
 func (l Language[T]) test(w lexeme, at int, now time.Time) (func(T) bool, error) {

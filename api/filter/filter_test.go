@@ -28,11 +28,12 @@ var language = Language[thing]{
 }
 
 func TestFilter(t *testing.T) {
-	x := thing{name: "Web-1:9100", tags: []string{"gold", "eu"}, size: 3, made: now.Add(-2 * time.Hour), labels: map[string]string{"Env": "prod"}}
+	x := thing{name: "Web-1:9100", tags: []string{"gold", "eu", "déjà"}, size: 3, made: now.Add(-2 * time.Hour), labels: map[string]string{"Env": "prod"}}
 	for q, want := range map[string]bool{
 		"": true, "   ": true,
 		"web": true, "WEB-1": true, `"web-1:9100"`: true, "db": false, "web db": false, "not db": true, "-db": true, "not web": false, "not not web": true,
 		"tag:gold": true, "tag:GOLD": true, "tag:go": false, "tag:go*": true, "tag:*": true, "tag:*ol*": true, "tag:silver,eu": true, "tag!=gold": false, "tag!=silver": true, "-tag:silver": true,
+		"tag:déjà": true, "-tag:déjà web": false, "voilà": false, // some bytes of à would be a space alone
 		`name:"web-1:9100"`: true, "name:web-1:9100": true, `name:"web\-1:9100"`: true,
 		"size:3": true, "size=3": true, "size<3": false, "size<=3": true, "size>2": true, "size!=3": false, "size:1,3": true,
 		"made<3h": true, "made>3h": false, "made<1h": false, "made>=1h": true, "made<1d": true, "made:2026-05-04": true, "made:2026-05-03": false,
@@ -57,6 +58,7 @@ func TestMistakesNameThePlace(t *testing.T) {
 	for q, want := range map[string]string{
 		"colour:red":              `at character 1: "colour" is no field here; fields are made, name, size, tag, label.NAME`,
 		"web colour:red":          "at character 5",
+		"naïveté colour:red":      "at character 9",
 		"size:big":                "size wants a number",
 		"name<3":                  "name is text: use : or !=",
 		"made:5h":                 "compare the age with < or >",

@@ -234,6 +234,7 @@ func (s *State) list(key string) {
 // refire brings back an ended episode that is mentioned as firing long after its end.
 func (s *State) refire(key string, ep *episode) Fate {
 	ep.Status, ep.Ended, ep.EndWhy = AlertFiring, time.Time{}, ""
+	ep.FinalFate, ep.FinalWhy = "", "" // of its former firing
 	ep.Last, ep.Base = s.now, s.now
 	ep.Receipts++
 	s.list(key)

@@ -387,12 +387,18 @@ func (s *State) open(g *group, why string) *group {
 func (s *State) releaseRecords(c *canonical, why string) {
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.View || ep.Fate != FateHeld && ep.Fate != FateSuppressed || ep.FinalFate == FateIncident {
+		if ep == nil || ep.Fate == FateIncident || ep.FinalFate == FateIncident {
 			continue
 		}
-		ep.FinalFate, ep.FinalWhy = FateIncident, why
+		waited := ep.Fate == FateHeld || ep.Fate == FateSuppressed
+		switch {
+		case ep.View && !waited:
+			continue // its record says so
+		case !ep.View && ep.Fate != FateResolve: // what was over at once has its fate
+			ep.FinalFate, ep.FinalWhy = FateIncident, why
+		}
 		s.episodes.Touch(k)
-		s.record(ep, "", true)
+		s.record(ep, "", waited && !ep.View)
 	}
 }
 
@@ -474,11 +480,11 @@ func (s *State) reassess(id, text string) {
 	}
 	a := s.assess(g)
 	g.Assessed = len(g.Members)
+	s.groups.Touch(id) // what is told may be as before, what it is ranked by is not
 	if text == "" && equalAssessment(a, g.Last) {
 		return
 	}
 	g.Last = a
-	s.groups.Touch(id)
 	if told := s.recognise(g); told != "" {
 		text = strings.TrimPrefix(text+"; "+told, "; ")
 	}

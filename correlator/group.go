@@ -465,18 +465,16 @@ func (s *State) reassess(id, text string) {
 	if g == nil || g.Beat != "" || g.Held || len(g.Members) == 0 { // what was merged away keeps what was told of it
 		return
 	}
-	if text == forced {
+	text, due := strings.CutPrefix(text, forced)
+	if due {
 		s.outlive(g)
 	}
-	if n := len(g.Members); n > largeGroup && g.live() && n < g.Assessed+g.Assessed/6 && text != forced {
+	if n := len(g.Members); n > largeGroup && g.live() && n < g.Assessed+g.Assessed/6 && !due {
 		if g.ViewDue.IsZero() {
 			s.schedule(dueView, id, &g.ViewDue, s.now.Add(viewEvery))
 			s.groups.Touch(id)
 		}
 		return
-	}
-	if text == forced {
-		text = ""
 	}
 	a := s.assess(g)
 	g.Assessed = len(g.Members)

@@ -302,7 +302,11 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 			ep.Canonical = c.ID
 			s.alerts.Touch(c.ID)
 			if !g.Held {
-				ep.Why += "; part of " + g.ID
+				if ep.View {
+					ep.Why += "; another replica's view of an alert of " + g.ID
+				} else {
+					ep.Why += "; part of " + g.ID
+				}
 				s.touchGroup(g.ID, "")
 			}
 			return c

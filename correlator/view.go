@@ -99,7 +99,9 @@ func (s *State) showViews(c *canonical, why string) {
 			continue
 		}
 		ep.View, ep.Joined = false, s.now
-		ep.FinalFate, ep.FinalWhy = FateIncident, why
+		if ep.Fate != FateResolve { // what was over at once has its fate
+			ep.FinalFate, ep.FinalWhy = FateIncident, why
+		}
 		s.episodes.Touch(k)
 		s.record(ep, "", false)
 	}

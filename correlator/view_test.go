@@ -2,6 +2,7 @@ package correlator_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -204,5 +205,27 @@ func TestAFormerViewThatIsJudgedAnewIsInItsIncident(t *testing.T) {
 	}
 	if b.FinalFate != "" {
 		t.Errorf("its final fate is that of its former firing: %q, %q", b.FinalFate, b.FinalWhy)
+	}
+}
+
+// A view that ended before it was heard of is no part of the incident, and does not say so.
+func TestAViewThatWasOverAtOnceDoesNotSayItIsPartOfTheIncident(t *testing.T) {
+	d, _ := pair(t)
+	at := hour.Add(2 * time.Minute)
+	d.step(at, resolved(hour, at, replica(critical("Down"), "c")))
+	for _, a := range d.alerts {
+		if a.Labels.Get("replica") == "c" {
+			if a.Fate != correlator.FateResolve || a.Incident == "" == strings.Contains(a.Why, "part of") {
+				t.Errorf("it is in %q with the fate %q: %s", a.Incident, a.Fate, a.Why)
+			}
+		}
+	}
+	disk := critical("Disk")
+	disk["host"] = "Down-host"
+	d.step(at, firing(at, disk))
+	for _, a := range d.alerts {
+		if a.Labels.Get("replica") == "c" && (a.Incident == "" || a.FinalFate == correlator.FateIncident) {
+			t.Errorf("with company it is in %q with the final fate %q", a.Incident, a.FinalFate)
+		}
 	}
 }

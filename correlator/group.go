@@ -237,7 +237,9 @@ func (s *State) join(g *group, c *canonical) {
 	s.alerts.Touch(c.ID)
 	alone := g.sole() != ""
 	s.admit(g, c)
-	if !g.Held && g.sole() == "" {
+	switch {
+	case g.Held:
+	case g.sole() == "":
 		s.showViews(c, "joined "+g.ID)
 		if alone {
 			for _, m := range g.Members {
@@ -246,6 +248,8 @@ func (s *State) join(g *group, c *canonical) {
 				}
 			}
 		}
+	case c.Active && c.Views && s.shown(c, nil) == nil:
+		s.watchView(g) // its former incident did until now
 	}
 	g.LastJoined = s.now
 	s.quicken(g, 1)

@@ -229,3 +229,23 @@ func TestAViewThatWasOverAtOnceDoesNotSayItIsPartOfTheIncident(t *testing.T) {
 		}
 	}
 }
+
+// People may move an alert while its other view waits to be shown.
+func TestAViewThatWaitsToBeShownIsShownWhereItsAlertWasMoved(t *testing.T) {
+	d, view := pair(t)
+	end := hour.Add(5 * time.Minute)
+	d.step(end, resolved(hour, end, replica(critical("Down"), "a")))
+	into := "opened-by-hand"
+	for _, x := range d.s.Merge(view("a").Incident, into, "", end.Add(time.Minute)) {
+		if x, ok := x.(correlator.AlertDecided); ok {
+			d.alerts[x.Alert.ID] = x.Onto(d.alerts[x.Alert.ID])
+		}
+	}
+	if a := view("a"); a.Incident != into {
+		t.Fatalf("it was not moved: %q", a.Incident)
+	}
+	d.wait(end.Add(30 * time.Minute))
+	if b := view("b"); b.Incident != into {
+		t.Errorf("the view that fires alone is in %q", b.Incident)
+	}
+}

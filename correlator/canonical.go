@@ -78,7 +78,7 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 			s.groups.Touch(g.ID)
 		}
 	}
-	ep.Canonical = c.ID
+	ep.Canonical, ep.View = c.ID, false // it repeats nothing any more
 	s.alerts.Put(c.ID, c)
 	s.byIdentity[id] = c.ID
 	return c, true

@@ -234,6 +234,7 @@ func (s *State) list(key string) {
 // refire brings back an ended episode that is mentioned as firing long after its end.
 func (s *State) refire(key string, ep *episode) Fate {
 	ep.Status, ep.Ended, ep.EndWhy = AlertFiring, time.Time{}, ""
+	ep.FinalFate, ep.FinalWhy = "", "" // of its former firing
 	ep.Last, ep.Base = s.now, s.now
 	ep.Receipts++
 	s.list(key)
@@ -301,7 +302,11 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 			ep.Canonical = c.ID
 			s.alerts.Touch(c.ID)
 			if !g.Held {
-				ep.Why += "; part of " + g.ID
+				if ep.View {
+					ep.Why += "; another replica's view of an alert of " + g.ID
+				} else {
+					ep.Why += "; part of " + g.ID
+				}
 				s.touchGroup(g.ID, "")
 			}
 			return c

@@ -237,7 +237,9 @@ func (s *State) join(g *group, c *canonical) {
 	s.alerts.Touch(c.ID)
 	alone := g.sole() != ""
 	s.admit(g, c)
-	if !g.Held && g.sole() == "" {
+	switch {
+	case g.Held:
+	case g.sole() == "":
 		s.showViews(c, "joined "+g.ID)
 		if alone {
 			for _, m := range g.Members {
@@ -246,6 +248,8 @@ func (s *State) join(g *group, c *canonical) {
 				}
 			}
 		}
+	case c.Active && c.Views && s.shown(c, nil) == nil:
+		s.watchView(g) // its former incident did until now
 	}
 	g.LastJoined = s.now
 	s.quicken(g, 1)
@@ -387,12 +391,18 @@ func (s *State) open(g *group, why string) *group {
 func (s *State) releaseRecords(c *canonical, why string) {
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.View || ep.Fate != FateHeld && ep.Fate != FateSuppressed || ep.FinalFate == FateIncident {
+		if ep == nil || ep.Fate == FateIncident || ep.FinalFate == FateIncident {
 			continue
 		}
-		ep.FinalFate, ep.FinalWhy = FateIncident, why
+		waited := ep.Fate == FateHeld || ep.Fate == FateSuppressed
+		switch {
+		case ep.View && !waited:
+			continue // its record says so
+		case !ep.View && ep.Fate != FateResolve: // what was over at once has its fate
+			ep.FinalFate, ep.FinalWhy = FateIncident, why
+		}
 		s.episodes.Touch(k)
-		s.record(ep, "", true)
+		s.record(ep, "", waited && !ep.View)
 	}
 }
 
@@ -459,26 +469,24 @@ func (s *State) reassess(id, text string) {
 	if g == nil || g.Beat != "" || g.Held || len(g.Members) == 0 { // what was merged away keeps what was told of it
 		return
 	}
-	if text == forced {
+	text, due := strings.CutPrefix(text, forced)
+	if due {
 		s.outlive(g)
 	}
-	if n := len(g.Members); n > largeGroup && g.live() && n < g.Assessed+g.Assessed/6 && text != forced {
+	if n := len(g.Members); n > largeGroup && g.live() && n < g.Assessed+g.Assessed/6 && !due {
 		if g.ViewDue.IsZero() {
 			s.schedule(dueView, id, &g.ViewDue, s.now.Add(viewEvery))
 			s.groups.Touch(id)
 		}
 		return
 	}
-	if text == forced {
-		text = ""
-	}
 	a := s.assess(g)
 	g.Assessed = len(g.Members)
+	s.groups.Touch(id) // what is told may be as before, what it is ranked by is not
 	if text == "" && equalAssessment(a, g.Last) {
 		return
 	}
 	g.Last = a
-	s.groups.Touch(id)
 	if told := s.recognise(g); told != "" {
 		text = strings.TrimPrefix(text+"; "+told, "; ")
 	}

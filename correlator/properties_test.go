@@ -104,7 +104,11 @@ func (r *run) step(at time.Time, body event.Body) {
 	if n, ok := body.(*event.Notification); ok {
 		r.received += len(n.Alerts)
 	}
-	for _, d := range r.s.Step(event.Event{Position: r.pos, At: at, Source: "am"}, body) {
+	r.take(at, r.s.Step(event.Event{Position: r.pos, At: at, Source: "am"}, body))
+}
+
+func (r *run) take(at time.Time, list []correlator.Decision) {
+	for _, d := range list {
 		b, err := json.Marshal(d)
 		if err != nil {
 			panic(err)

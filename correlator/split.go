@@ -413,6 +413,7 @@ func (s *State) part(g *group, leave []*canonical, why string) *group {
 	for _, c := range leave {
 		for _, k := range c.Episodes {
 			if ep := s.episodes.Get(k); ep != nil {
+				s.episodes.Touch(k)
 				s.record(ep, "", false)
 			}
 		}

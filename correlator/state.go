@@ -128,18 +128,23 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 
 func (s *State) emit(d Decision) { s.out = append(s.out, d) }
 
-// touchGroup has a group reassessed once at the end of the step.
+// touchGroup has a group reassessed once at the end of the step. What is told may
+// begin with forced.
 func (s *State) touchGroup(id, text string) {
 	old, ok := s.changed[id]
 	if !ok {
 		s.order = append(s.order, id)
 	}
-	if ok && old != "" {
-		if text == "" || old == forced {
-			text = max(old, text)
-		} else if old != text {
-			text = old + "; " + text
-		}
+	old, was := strings.CutPrefix(old, forced)
+	text, is := strings.CutPrefix(text, forced)
+	switch {
+	case text == "":
+		text = old
+	case old != "" && old != text:
+		text = old + "; " + text
+	}
+	if was || is {
+		text = forced + text
 	}
 	s.changed[id] = text
 }

@@ -99,26 +99,41 @@ func (s *State) showViews(c *canonical, why string) {
 			continue
 		}
 		ep.View, ep.Joined = false, s.now
-		ep.FinalFate, ep.FinalWhy = FateIncident, why
+		if ep.Fate != FateResolve { // what was over at once has its fate
+			ep.FinalFate, ep.FinalWhy = FateIncident, why
+		}
 		s.episodes.Touch(k)
 		s.record(ep, "", false)
 	}
 }
 
-// showOne leaves one view of a lone alert that is shown from now on, the one under
-// which its group was known before if it fires.
+// showOne leaves one view of a lone alert that is shown from now on: one that fires,
+// and of those the one under which its group was known before. The records are written
+// by releaseRecords, once the alert is in its incident.
 func (s *State) showOne(g *group, c *canonical) {
 	if s.cfg.ignores("views") {
 		return
 	}
 	var best *episode
 	lead := s.leadOf(g, c)
+	rank := func(ep *episode) (n int) {
+		if !ep.ended() {
+			n += 4
+		}
+		if ep.Labels.Equal(lead) {
+			n += 2
+		}
+		if !ep.View {
+			n++
+		}
+		return n
+	}
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
 		if ep == nil {
 			continue
 		}
-		if best == nil || !best.Labels.Equal(lead) && (ep.Labels.Equal(lead) || best.View && !ep.View) {
+		if best == nil || rank(ep) > rank(best) {
 			best = ep
 		}
 	}

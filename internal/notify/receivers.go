@@ -120,7 +120,7 @@ func (r *Receivers) stops(m Message) []stop {
 	matched := r.root.Match(labelSet(m.Labels))
 	var out []stop
 	seen := map[string]bool{}
-	add := func(name string, routes []*dispatch.RouteOpts) {
+	add := func(name string) {
 		rc := r.receiver(name)
 		if rc == nil || seen[name] {
 			return
@@ -130,32 +130,36 @@ func (r *Receivers) stops(m Message) []stop {
 		if err != nil {
 			return // built before
 		}
+		routes := r.routesTo(name, matched)
 		for n := range ints {
 			out = append(out, stop{Lane(name + "/" + ints[n].String()), name, n, routes})
 		}
 	}
 	lost := len(m.To) == 0
 	for _, name := range m.To {
-		add(name, r.routesTo(name, matched))
+		add(name)
 		lost = lost || !seen[name]
 	}
 	if lost { // where the file has changed since, rather one too many than none
 		for _, route := range matched {
-			add(route.RouteOpts.Receiver, []*dispatch.RouteOpts{&route.RouteOpts})
+			add(route.RouteOpts.Receiver)
 		}
 	}
 	return out
 }
 
-// routesTo returns by which routes a message goes to a receiver that it names: the
-// first one that fits, or all of the receiver's where none does, as with a summary.
+// routesTo returns by which routes a message goes to a receiver: those that fit, or
+// all of the receiver's where none does, as with a summary.
 func (r *Receivers) routesTo(name string, matched []*dispatch.Route) []*dispatch.RouteOpts {
+	var out []*dispatch.RouteOpts
 	for _, route := range matched {
 		if route.RouteOpts.Receiver == name {
-			return []*dispatch.RouteOpts{&route.RouteOpts}
+			out = append(out, &route.RouteOpts)
 		}
 	}
-	var out []*dispatch.RouteOpts
+	if len(out) > 0 {
+		return out
+	}
 	r.root.Walk(func(route *dispatch.Route) {
 		if route.RouteOpts.Receiver == name {
 			out = append(out, &route.RouteOpts)

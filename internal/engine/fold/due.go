@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"slices"
 	"time"
 
 	"github.com/watchbill/watchbill/internal/paged"
@@ -65,7 +66,16 @@ func (s *State) NextDeadline() (time.Time, bool) {
 // OnlyCalls says that nothing is due any more but to call people again, which goes on
 // for as long as nobody acknowledges.
 func (s *State) OnlyCalls() bool {
-	calls := func(d paged.Deadline) bool { return d.Kind == duePage || d.Kind == dueStorm }
+	untold := func(id string) bool { return s.incidents.Get(id).Page.Told == "" } // of it there is a first page to come
+	calls := func(d paged.Deadline) bool {
+		switch d.Kind {
+		case duePage:
+			return !untold(d.Key)
+		case dueStorm:
+			return !slices.ContainsFunc(s.storms.Get(d.Key).Held, untold)
+		}
+		return false
+	}
 	if d, ok := s.due.Next(s.dueOf); !ok || !calls(d) {
 		return false
 	}

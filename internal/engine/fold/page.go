@@ -152,7 +152,11 @@ func (s *State) pageDue(id string) {
 		s.commit(id, itsm.Change{}) // announces
 		return
 	}
-	if !s.desk.Rules.Notify.Enabled || !i.Live() || i.AcknowledgedAt != nil {
+	if !i.Live() || i.AcknowledgedAt != nil {
+		return
+	}
+	if !s.desk.Rules.Notify.Enabled {
+		s.escalate(x) // the calls go on when they are enabled again
 		return
 	}
 	p.Level++

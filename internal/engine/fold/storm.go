@@ -296,6 +296,9 @@ func (s *State) reroute() {
 			h.Waits, calls[id] = false, calls[id] || h.As != nil
 			x.Page.Heard = slices.DeleteFunc(x.Page.Heard, func(h hearing) bool { return h.Receiver == r && h.As == nil })
 			s.incidents.Touch(id)
+			if len(x.Page.Heard) == 0 { // as when it was reopened in the storm: nobody knows of it
+				x.Page.Told = ""
+			}
 			if x.Page.Told != "" && !slices.Contains(again, id) {
 				again = append(again, id)
 			}

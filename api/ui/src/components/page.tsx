@@ -8,7 +8,10 @@ export function page<P extends object>(load: () => Promise<{ default: ComponentT
     const [error, setError] = useState<unknown>();
     const [, setOpen] = useState(!!Page);
     useEffect(() => {
-      if (Page) return;
+      if (Page) {
+        setOpen(true); // it came after this was drawn
+        return;
+      }
       let left = false;
       load().then(
         (m) => {

@@ -69,24 +69,31 @@ type changeKind struct {
 	Trouble float64 `json:"trouble,omitempty"` // those of them that an incident of their item followed
 }
 
-// otherKinds counts what is past changeKinds.
-const otherKinds = "other"
-
 // kind is what changes of one sort share: what was done, to what class of item.
 func (c *change) kind() string { return c.Type + " " + c.Class }
 
 func (s *State) kind(name string) *changeKind {
 	k := s.kinds.Get(name)
-	if k == nil && s.kinds.Len() >= changeKinds {
-		name = otherKinds
-		k = s.kinds.Get(name)
-	}
 	if k == nil {
+		if s.kinds.Len() >= changeKinds {
+			s.forgetKind()
+		}
 		k = &changeKind{}
 		s.kinds.Put(name, k)
 	}
 	s.kinds.Touch(name)
 	return k
+}
+
+// forgetKind makes room: what was done least often is known least.
+func (s *State) forgetKind() {
+	rarest := ""
+	for _, name := range s.kinds.Keys() {
+		if rarest == "" || s.kinds.Get(name).Made < s.kinds.Get(rarest).Made {
+			rarest = name
+		}
+	}
+	s.kinds.Delete(rarest)
 }
 
 // blame counts the changes that a settled incident came after.

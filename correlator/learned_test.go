@@ -60,6 +60,23 @@ func TestAKindOfChangeIsJudgedByWhatCameAfterIt(t *testing.T) {
 	}
 }
 
+// Whoever tells of changes may invent kinds without end.
+func TestKindsOfChangesAreBounded(t *testing.T) {
+	s := New(DefaultConfig(), func(kind string) string { return kind })
+	for range 3 {
+		s.kind("deployed service").Made++
+	}
+	for n := range 3 * changeKinds {
+		s.kind(fmt.Sprintf("invented-%d host", n)).Made++
+	}
+	if n := s.kinds.Len(); n > changeKinds {
+		t.Errorf("%d kinds are kept, want at most %d", n, changeKinds)
+	}
+	if k := s.kinds.Get("deployed service"); k == nil || k.Made != 3 {
+		t.Errorf("what was made often is forgotten: %+v", k)
+	}
+}
+
 // Kinds of alerts that came together before are company for each other.
 func TestKindsThatCameTogetherAreCompany(t *testing.T) {
 	seq := map[string]int{}

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -393,18 +392,8 @@ func (a *API) noteAct(ctx context.Context, verb, kind, id string, args any) erro
 func (a *API) noteChange(ctx context.Context, verb, kind, id string, args, before, after any) error {
 	who := callOf(ctx)
 	c := event.Command{Verb: verb, Record: kind, ID: id, Actor: who.who.Actor, Remote: who.remote}
-	for _, x := range []struct {
-		from any
-		to   *json.RawMessage
-	}{{args, &c.Args}, {before, &c.Before}, {after, &c.After}} {
-		if x.from == nil {
-			continue
-		}
-		raw, err := json.Marshal(x.from)
-		if err != nil {
-			return fmt.Errorf("encode the audit of %s %s: %w", verb, kind, err)
-		}
-		*x.to = raw
+	if err := c.Audit(args, before, after); err != nil {
+		return err
 	}
 	ev, err := event.New(&c)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -186,18 +185,8 @@ type act struct{ args, before, after any }
 // note journals an act on credentials in the transaction that does it.
 func (s *Store) note(tx store.Tx, by By, verb, kind, id string, a act) error {
 	c := event.Command{Verb: verb, Record: kind, ID: id, Actor: by.Actor, Remote: by.Remote}
-	for _, x := range []struct {
-		from any
-		to   *json.RawMessage
-	}{{a.args, &c.Args}, {a.before, &c.Before}, {a.after, &c.After}} {
-		if x.from == nil {
-			continue
-		}
-		raw, err := json.Marshal(x.from)
-		if err != nil {
-			return fmt.Errorf("encode the audit of %s %s: %w", verb, kind, err)
-		}
-		*x.to = raw
+	if err := c.Audit(a.args, a.before, a.after); err != nil {
+		return err
 	}
 	ev, err := event.New(&c)
 	if err != nil {

@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -103,6 +104,25 @@ type Command struct {
 	// transaction that journals it; nil where the engine does the act itself.
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
+}
+
+// Audit completes the command of an act that was done elsewhere: with its arguments,
+// and what it found and left. A nil one is none.
+func (c *Command) Audit(args, before, after any) error {
+	for _, x := range []struct {
+		from any
+		to   *json.RawMessage
+	}{{args, &c.Args}, {before, &c.Before}, {after, &c.After}} {
+		if x.from == nil {
+			continue
+		}
+		raw, err := json.Marshal(x.from)
+		if err != nil {
+			return fmt.Errorf("encode the audit of %s %s: %w", c.Verb, c.Record, err)
+		}
+		*x.to = raw
+	}
+	return nil
 }
 
 // Config puts the rules into force that decisions after it follow.

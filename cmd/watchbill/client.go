@@ -202,6 +202,19 @@ func list[T any](ctx context.Context, c *client, path string, query url.Values, 
 	}
 }
 
+// answer does one call and returns what the server sent; Ctrl-C ends it.
+func (r remote) answer(method, path string, body any) (json.RawMessage, error) {
+	c, err := r.client()
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := interrupted()
+	defer stop()
+	var raw json.RawMessage
+	err = c.call(ctx, method, path, body, &raw)
+	return raw, err
+}
+
 // interrupted ends a call at Ctrl-C.
 func interrupted() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -190,14 +190,8 @@ func showQuery[T any](r remote, s show, io streams, path string, query map[strin
 
 // showOne reads one document and shows it: as the server sent it, or as text.
 func showOne[T any](r remote, s show, io streams, path string, text func(T) error) error {
-	c, err := r.client()
+	raw, err := r.answer("GET", path, nil)
 	if err != nil {
-		return err
-	}
-	ctx, stop := interrupted()
-	defer stop()
-	var raw json.RawMessage
-	if err := c.call(ctx, "GET", path, nil, &raw); err != nil {
 		return err
 	}
 	if s.json() {

@@ -81,14 +81,8 @@ func (r remote) act(io streams, s show, kind, verb string, ids []recordID, args 
 
 // write does one call that answers a record, and says what that is now.
 func (r remote) write(io streams, s show, method, path string, body any) error {
-	c, err := r.client()
+	raw, err := r.answer(method, path, body)
 	if err != nil {
-		return err
-	}
-	ctx, stop := interrupted()
-	defer stop()
-	var raw json.RawMessage
-	if err := c.call(ctx, method, path, body, &raw); err != nil {
 		return err
 	}
 	if s.json() {

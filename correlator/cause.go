@@ -171,9 +171,10 @@ func (s *State) causes(g *group) []Cause {
 	}
 	changed := s.changedBefore(ranking, g.Onset)
 	if len(changed) > 0 {
+		weight := s.weights(g.Onset)
 		for n := range list {
 			if c, ok := changed[s.g.ids[list[n].at]]; ok {
-				list[n].log = quantise(list[n].log + s.weight(c, g.Onset))
+				list[n].log = quantise(list[n].log + weight(c))
 			}
 		}
 		slices.SortStableFunc(list, func(a, b ranked) int { return cmp.Compare(b.log, a.log) })

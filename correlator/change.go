@@ -112,28 +112,26 @@ func (s *State) blame(g *group) {
 	}
 }
 
-// trouble is the share of changes of a kind that an incident followed, and of all
-// changes, where little is known of the kind.
-func (s *State) trouble(kind string) (own, all float64) {
+// weights tells by how much, in log odds, changes make their items likelier to be the
+// cause of a failure that began at onset: by the share of changes of a kind that an
+// incident followed, beside that of all changes, which stands for what little is known
+// of a kind. All kinds are summed up once for as many changes as are asked about.
+func (s *State) weights(onset time.Time) func(*change) float64 {
 	sum := changeKind{Made: 2 * kindWeight, Trouble: 1} // before there is experience
 	for _, k := range s.kinds.Keys() {
 		x := s.kinds.Get(k)
 		sum.Made, sum.Trouble = sum.Made+x.Made, sum.Trouble+x.Trouble
 	}
-	all = sum.Trouble / sum.Made
-	var k changeKind
-	if x := s.kinds.Get(kind); x != nil {
-		k = *x
+	all := sum.Trouble / sum.Made
+	return func(c *change) float64 {
+		var k changeKind
+		if x := s.kinds.Get(c.kind()); x != nil {
+			k = *x
+		}
+		own := (k.Trouble + kindWeight*all) / (k.Made + kindWeight)
+		odds := max(0, changeOdds+min(kindMost, math.Log(own/all)))
+		return odds * math.Exp(-c.age(onset).Minutes()/changeFades)
 	}
-	return (k.Trouble + kindWeight*all) / (k.Made + kindWeight), all
-}
-
-// weight is by how much, in log odds, a change makes its item likelier to be the cause
-// of a failure that began at onset.
-func (s *State) weight(c *change, onset time.Time) float64 {
-	own, all := s.trouble(c.kind())
-	odds := max(0, changeOdds+min(kindMost, math.Log(own/all)))
-	return odds * math.Exp(-c.age(onset).Minutes()/changeFades)
 }
 
 // tell says what was changed, and what is known of such changes.
@@ -209,9 +207,12 @@ func (s *State) suspects(causes []Cause, cis []string, onset time.Time) []Suspec
 			found = append(found, c)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b *change) int {
-		return cmp.Or(cmp.Compare(s.weight(b, onset), s.weight(a, onset)), b.At.Compare(a.At))
-	})
+	if len(found) > 1 {
+		weight := s.weights(onset)
+		slices.SortStableFunc(found, func(a, b *change) int {
+			return cmp.Or(cmp.Compare(weight(b), weight(a)), b.At.Compare(a.At))
+		})
+	}
 	var out []SuspectChange
 	for _, c := range found[:min(len(found), 5)] {
 		out = append(out, c.SuspectChange)

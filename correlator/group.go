@@ -464,16 +464,15 @@ const (
 )
 
 // reassess recomputes what is known of an incident and tells if it changed.
-func (s *State) reassess(id, text string) {
+func (s *State) reassess(id string, n news) {
 	g := s.groups.Get(id)
 	if g == nil || g.Beat != "" || g.Held || len(g.Members) == 0 { // what was merged away keeps what was told of it
 		return
 	}
-	text, due := strings.CutPrefix(text, forced)
-	if due {
+	if n.due {
 		s.outlive(g)
 	}
-	if n := len(g.Members); n > largeGroup && g.live() && n < g.Assessed+g.Assessed/6 && !due {
+	if size := len(g.Members); size > largeGroup && g.live() && size < g.Assessed+g.Assessed/6 && !n.due {
 		if g.ViewDue.IsZero() {
 			s.schedule(dueView, id, &g.ViewDue, s.now.Add(viewEvery))
 			s.groups.Touch(id)
@@ -483,18 +482,15 @@ func (s *State) reassess(id, text string) {
 	a := s.assess(g)
 	g.Assessed = len(g.Members)
 	s.groups.Touch(id) // what is told may be as before, what it is ranked by is not
-	if text == "" && equalAssessment(a, g.Last) {
+	if n.text == "" && equalAssessment(a, g.Last) {
 		return
 	}
 	g.Last = a
 	if told := s.recognise(g); told != "" {
-		text = strings.TrimPrefix(text+"; "+told, "; ")
+		n.text = strings.TrimPrefix(n.text+"; "+told, "; ")
 	}
-	s.emit(IncidentChanged{id, g.Last, text})
+	s.emit(IncidentChanged{id, g.Last, n.text})
 }
-
-// forced asks for an assessment although the group is large.
-const forced = "\x00"
 
 func equalAssessment(a, b Assessment) bool {
 	return a.Title == b.Title && a.Severity == b.Severity && a.Onset.Equal(b.Onset) && a.Impact == b.Impact && a.Urgency == b.Urgency &&

@@ -12,50 +12,37 @@ import (
 // Deployments came before failures of what was deployed, configuration changes came
 // and went: the next deployment is the likelier cause.
 func TestAKindOfChangeIsJudgedByWhatCameAfterIt(t *testing.T) {
-	seq := map[string]int{}
-	s := New(DefaultConfig(), func(kind string) string {
-		seq[kind]++
-		return fmt.Sprintf("%s%d", kind, seq[kind])
-	})
-	at, pos := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), uint64(0)
-	step := func(b event.Body) {
-		pos++
-		s.Step(event.Event{Position: pos, At: at, Source: "am"}, b)
-	}
-	for _, b := range twoRacks() {
-		step(b)
-	}
+	r := newRacks()
+	s := r.s
 	changed := func(kind, name string) {
-		step(&event.Change{CI: event.Ref{Class: "service", Name: name}, Type: kind, Summary: name + " " + kind})
+		r.step(&event.Change{CI: event.Ref{Class: "service", Name: name}, Type: kind, Summary: name + " " + kind})
 	}
 	for n := range 6 {
-		at = at.Add(3 * time.Hour)
+		r.at = r.at.Add(3 * time.Hour)
 		changed("config_changed", fmt.Sprintf("svc-1-%d", n))
-		at = at.Add(2 * time.Hour)
+		r.at = r.at.Add(2 * time.Hour)
 		changed("deployed", fmt.Sprintf("svc-0-%d", n))
 		for _, alert := range []string{"ErrorRate", "Latency", "Restarts"} {
-			at = at.Add(20 * time.Second)
-			l := event.LabelsFrom(map[string]string{"alertname": alert, "severity": "critical", "service_name": fmt.Sprintf("svc-0-%d", n)})
-			step(&event.Notification{Alerts: []event.Alert{{Status: event.Firing, Labels: l, StartsAt: at, Fingerprint: fmt.Sprint(alert, n)}}})
+			r.fire(alert, "service_name", fmt.Sprintf("svc-0-%d", n))
 		}
 	}
-	at = at.Add(2 * time.Hour)
-	step(&event.Tick{})
+	r.at = r.at.Add(2 * time.Hour)
+	r.step(&event.Tick{})
 	weight := func(kind string) float64 {
-		return s.weight(&change{SuspectChange: SuspectChange{At: at, Class: "service", Type: kind}}, at)
+		return s.weights(r.at)(&change{SuspectChange: SuspectChange{At: r.at, Class: "service", Type: kind}})
 	}
 	bad, harmless, unknown := weight("deployed"), weight("config_changed"), weight("rebooted")
 	if !(bad > unknown && unknown > harmless) {
 		t.Errorf("weights %.2f, never made before %.2f, harmless %.2f: want them to fall", bad, unknown, harmless)
 	}
-	text := s.tell(&change{SuspectChange: SuspectChange{At: at, Class: "service", Type: "deployed", Summary: "svc-0-7 deployed"}}, at)
+	text := s.tell(&change{SuspectChange: SuspectChange{At: r.at, Class: "service", Type: "deployed", Summary: "svc-0-7 deployed"}}, r.at)
 	if !strings.Contains(text, "an incident followed 6 of 6 such changes") {
 		t.Errorf("told as %q", text)
 	}
 
 	// What was learned outlives a restart.
-	r := restarted(t, s)
-	if got := r.weight(&change{SuspectChange: SuspectChange{At: at, Class: "service", Type: "deployed"}}, at); got != bad {
+	s = restarted(t, s)
+	if got := weight("deployed"); got != bad {
 		t.Errorf("after a restart %.3f, before it %.3f", got, bad)
 	}
 }
@@ -79,33 +66,20 @@ func TestKindsOfChangesAreBounded(t *testing.T) {
 
 // Kinds of alerts that came together before are company for each other.
 func TestKindsThatCameTogetherAreCompany(t *testing.T) {
-	seq := map[string]int{}
-	s := New(DefaultConfig(), func(kind string) string {
-		seq[kind]++
-		return fmt.Sprintf("%s%d", kind, seq[kind])
-	})
-	at, pos := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), uint64(0)
-	step := func(b event.Body) {
-		pos++
-		s.Step(event.Event{Position: pos, At: at, Source: "am"}, b)
-	}
-	for _, b := range twoRacks() {
-		step(b)
-	}
+	r := newRacks()
+	s := r.s
 	for n := range 6 {
-		at = at.Add(3 * time.Hour)
+		r.at = r.at.Add(3 * time.Hour)
 		kinds := []string{"ErrorRate", "Latency"}
 		if n%3 == 2 {
 			kinds = []string{"Restarts", "Throttled"}
 		}
 		for _, alert := range kinds {
-			at = at.Add(20 * time.Second)
-			l := event.LabelsFrom(map[string]string{"alertname": alert, "severity": "critical", "service_name": fmt.Sprintf("svc-0-%d", n)})
-			step(&event.Notification{Alerts: []event.Alert{{Status: event.Firing, Labels: l, StartsAt: at, Fingerprint: fmt.Sprint(alert, n)}}})
+			r.fire(alert, "service_name", fmt.Sprintf("svc-0-%d", n))
 		}
 	}
-	at = at.Add(time.Hour)
-	step(&event.Tick{})
+	r.at = r.at.Add(time.Hour)
+	r.step(&event.Tick{})
 	for _, x := range []*State{s, restarted(t, s)} {
 		g := &group{Classes: map[string]int{"ErrorRate": 3}}
 		odds, with := x.companyOf("Latency", g)

@@ -425,7 +425,7 @@ func (s *State) part(g *group, leave []*canonical, why string) *group {
 	told := s.recognise(to)
 	s.schedule(dueSettle, to.ID, &to.SettleDue, s.now.Add(settleAfter))
 	s.touchGroup(to.ID, told)
-	s.touchGroup(g.ID, forced)
+	s.lookAt(g.ID)
 	for _, x := range []*group{g, to} {
 		s.rest(x)
 	}

@@ -39,34 +39,50 @@ func twoRacks() []event.Body {
 	return out
 }
 
+// racks is a state that knows two racks, and the time there.
+type racks struct {
+	s   *State
+	at  time.Time
+	pos uint64
+}
+
+func newRacks() *racks {
+	seq := map[string]int{}
+	r := &racks{at: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+	r.s = New(DefaultConfig(), func(kind string) string {
+		seq[kind]++
+		return fmt.Sprintf("%s%d", kind, seq[kind])
+	})
+	for _, b := range twoRacks() {
+		r.step(b)
+	}
+	return r
+}
+
+func (r *racks) step(b event.Body) {
+	r.pos++
+	r.s.Step(event.Event{Position: r.pos, At: r.at, Source: "am"}, b)
+}
+
+// fire lets a critical alert begin ten seconds later.
+func (r *racks) fire(name, label, value string) {
+	r.at = r.at.Add(10 * time.Second)
+	l := event.LabelsFrom(map[string]string{"alertname": name, "severity": "critical", label: value})
+	r.step(&event.Notification{Alerts: []event.Alert{{Status: event.Firing, Labels: l, StartsAt: r.at, Fingerprint: value + name}}})
+}
+
 // played steps a state through the failures of a database in the first rack and of
 // the hypervisor in the second, and puts their alerts into one incident, as if they
 // had been taken for one.
 func played(t *testing.T, person bool) (*State, *group, map[string]bool) {
 	t.Helper()
-	seq := map[string]int{}
-	s := New(DefaultConfig(), func(kind string) string {
-		seq[kind]++
-		return fmt.Sprintf("%s%d", kind, seq[kind])
-	})
-	at, pos := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), uint64(0)
-	step := func(b event.Body) {
-		pos++
-		s.Step(event.Event{Position: pos, At: at, Source: "am"}, b)
-	}
-	for _, b := range twoRacks() {
-		step(b)
-	}
-	fire := func(name, label, value string) {
-		at = at.Add(10 * time.Second)
-		l := event.LabelsFrom(map[string]string{"alertname": name, "severity": "critical", label: value})
-		step(&event.Notification{Alerts: []event.Alert{{Status: event.Firing, Labels: l, StartsAt: at, Fingerprint: value + name}}})
-	}
+	r := newRacks()
+	s, fire := r.s, r.fire
 	fire("DatabaseDown", "instance", "db-0:5432")
 	for k := range 6 {
 		fire("ErrorRate", "service_name", fmt.Sprintf("svc-0-%d", k))
 	}
-	at = at.Add(time.Hour)
+	r.at = r.at.Add(time.Hour)
 	fire("HypervisorDown", "instance", "pve-1:9100")
 	for k := range 6 {
 		fire("HostDown", "instance", fmt.Sprintf("host-1-%d:9100", k))
@@ -86,7 +102,7 @@ func played(t *testing.T, person bool) (*State, *group, map[string]bool) {
 	}
 	s.out = nil
 	if person {
-		s.Merge(groups[1].ID, groups[0].ID, "ann", at)
+		s.Merge(groups[1].ID, groups[0].ID, "ann", r.at)
 	} else {
 		s.absorb(groups[0], groups[1], "they came together")
 	}

@@ -60,7 +60,7 @@ type State struct {
 	// of the event being stepped
 	now     time.Time
 	out     []Decision
-	changed map[string]string // groups to reassess → what happened
+	changed map[string]news // groups to reassess → what happened
 	order   []string          // the same in order of first mention
 }
 
@@ -82,7 +82,7 @@ func New(cfg Config, seq Sequence) *State {
 		profiles: paged.NewTable[profile]("profile"), windows: paged.NewTable[window]("window"),
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"), kinds: paged.NewTable[changeKind]("change-kind"),
-		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]string{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{}, together: map[string]map[string]int{}, changesOn: map[string][]string{},
+		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]news{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{}, together: map[string]map[string]int{}, changesOn: map[string][]string{},
 		teachings: paged.NewTable[Teaching]("teaching"),
 	}
 	s.compile()
@@ -128,25 +128,31 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 
 func (s *State) emit(d Decision) { s.out = append(s.out, d) }
 
-// touchGroup has a group reassessed once at the end of the step. What is told may
-// begin with forced.
-func (s *State) touchGroup(id, text string) {
+// news is what a step has to tell of a group.
+type news struct {
+	text string
+	due  bool // it is to be looked at even if it is large
+}
+
+// touchGroup has a group reassessed once at the end of the step.
+func (s *State) touchGroup(id, text string) { s.tellOf(id, news{text: text}) }
+
+// lookAt has a group reassessed at the end of the step although it is large.
+func (s *State) lookAt(id string) { s.tellOf(id, news{due: true}) }
+
+func (s *State) tellOf(id string, n news) {
 	old, ok := s.changed[id]
 	if !ok {
 		s.order = append(s.order, id)
 	}
-	old, was := strings.CutPrefix(old, forced)
-	text, is := strings.CutPrefix(text, forced)
 	switch {
-	case text == "":
-		text = old
-	case old != "" && old != text:
-		text = old + "; " + text
+	case n.text == "":
+		n.text = old.text
+	case old.text != "" && old.text != n.text:
+		n.text = old.text + "; " + n.text
 	}
-	if was || is {
-		text = forced + text
-	}
-	s.changed[id] = text
+	n.due = n.due || old.due
+	s.changed[id] = n
 }
 
 func (s *State) flush() {
@@ -281,7 +287,7 @@ func (s *State) workOff() {
 			s.forgetProfile(d.Key)
 		case dueView:
 			s.groups.Touch(d.Key)
-			s.touchGroup(d.Key, forced)
+			s.lookAt(d.Key)
 		case dueSettle:
 			s.settle(s.groups.Get(d.Key))
 		case dueHabit:

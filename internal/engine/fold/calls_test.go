@@ -50,24 +50,12 @@ func TestCallsGoOnWhenNotificationsAreEnabledAgain(t *testing.T) {
 func TestAReopenedIncidentThatWaitedForAReceiverThatIsGoneIsTold(t *testing.T) {
 	w := newWatch(t, `{"slas": [], "notify": {"priorities": [1, 2, 3, 4, 5], "escalation": [], "limit": 1, "window": "30m", "routes": {"receiver": "a"}}}`)
 	since := w.now
-	fire := func(status event.Status) {
-		t.Helper()
-		a := event.Alert{Status: status, Labels: event.LabelsFrom(map[string]string{"alertname": "Slow", "app": "pay", "severity": "critical"}), Fingerprint: "f", StartsAt: since}
-		if status == event.Resolved {
-			a.EndsAt = w.now
-		}
-		e, err := event.New(&event.Notification{Alerts: []event.Alert{a}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.step(e)
-	}
-	fire(event.Firing)
+	w.slow(event.Firing, since)
 	w.until("09:02")
-	fire(event.Resolved)
+	w.slow(event.Resolved, since)
 	w.until("09:13").of("a", 1, 1) // begins the storm
 	since = w.now
-	fire(event.Firing)
+	w.slow(event.Firing, since)
 	w.until("09:14").want("09:00 incident.opened "+inc(1)+" @a", "09:07 incident.resolved "+inc(1)+" @a", "09:13 storm.begun @a")
 	w.told = nil
 	w.notify(`{"enabled": true, "priorities": [1, 2, 3, 4, 5], "escalation": [], "limit": 0, "routes": {"receiver": "mail"}}`)

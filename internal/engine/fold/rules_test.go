@@ -21,15 +21,7 @@ func TestRulesDecideWhoIsTold(t *testing.T) {
 		{Name: "lab", Match: []string{"team=lab"}, Page: correlator.PageNever},
 		{Name: "pay", Match: []string{"team=pay"}, Page: correlator.PageAlways, Priority: 4},
 	}
-	raw, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := event.New(&event.Config{Rules: raw})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.step(e)
+	w.govern(r)
 	fire := func(team, name string) {
 		l := event.LabelsFrom(map[string]string{"alertname": name, "team": team, "severity": "critical"})
 		e, err := event.New(&event.Notification{Alerts: []event.Alert{{Status: event.Firing, Labels: l, Fingerprint: name, StartsAt: w.now}}})

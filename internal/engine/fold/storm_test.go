@@ -46,11 +46,31 @@ func (w *watch) notify(rules string) {
 	if err := json.Unmarshal([]byte(rules), &r.Desk.Notify); err != nil {
 		w.t.Fatal(err)
 	}
+	w.govern(r)
+}
+
+// govern puts other rules into force.
+func (w *watch) govern(r fold.Rules) {
+	w.t.Helper()
 	raw, err := json.Marshal(r)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	e, err := event.New(&event.Config{Rules: raw})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.step(e)
+}
+
+// slow is what Alertmanager says of one critical alert of the application pay.
+func (w *watch) slow(status event.Status, since time.Time) {
+	w.t.Helper()
+	a := event.Alert{Status: status, Labels: event.LabelsFrom(map[string]string{"alertname": "Slow", "app": "pay", "severity": "critical"}), Fingerprint: "f", StartsAt: since}
+	if status == event.Resolved {
+		a.EndsAt = w.now
+	}
+	e, err := event.New(&event.Notification{Alerts: []event.Alert{a}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -318,35 +338,16 @@ func TestReturningIncidentsAreWithinTheLimit(t *testing.T) {
 	r := w.s.Rules()
 	r.Correlation.ReplicaLabels = nil
 	r.Correlation.Rules = rulesThatPage
-	raw, err := json.Marshal(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := event.New(&event.Config{Rules: raw})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.step(e)
+	w.govern(r)
 	w.disk = pages{}
-	fire := func(status event.Status, since time.Time) {
-		a := event.Alert{Status: status, Labels: event.LabelsFrom(map[string]string{"alertname": "Slow", "app": "pay", "severity": "critical"}), Fingerprint: "f", StartsAt: since}
-		if status == event.Resolved {
-			a.EndsAt = w.now
-		}
-		e, err := event.New(&event.Notification{Alerts: []event.Alert{a}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.step(e)
-	}
 	since := w.now
-	fire(event.Firing, since)
+	w.slow(event.Firing, since)
 	w.until("09:02")
 	for _, at := range []string{"09:12", "09:22", "09:32"} {
-		fire(event.Resolved, since)
+		w.slow(event.Resolved, since)
 		w.until(at)
 		since = w.now
-		fire(event.Firing, since)
+		w.slow(event.Firing, since)
 	}
 	w.until("11:00")
 	got := strings.Join(w.told, "\n")

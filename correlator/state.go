@@ -61,7 +61,7 @@ type State struct {
 	now     time.Time
 	out     []Decision
 	changed map[string]news // groups to reassess → what happened
-	order   []string          // the same in order of first mention
+	order   []string        // the same in order of first mention
 }
 
 // source is one sender of notifications.

@@ -40,8 +40,18 @@ type Cause struct {
 	CI    string  `json:"ci"`
 	Class string  `json:"class"`
 	Name  string  `json:"name"`
-	Score float64 `json:"score"`
+	Score float64 `json:"score"` // the probability that it is the cause
 	Path  string  `json:"path"`
+}
+
+// Verdict says in words what is held of the cause: that it is one item ("cause"), one
+// of a few ("probable"), or that nothing known is likely enough to say so ("unclear").
+type Verdict struct {
+	Grade       string  `json:"grade"`
+	Text        string  `json:"text"`
+	Common      string  `json:"common,omitempty"`      // what all that alerts has in common, where no cause is named
+	Check       string  `json:"check,omitempty"`       // what to look at next
+	Probability float64 `json:"probability,omitempty"` // that the cause is among what the text names
 }
 
 // SuspectChange is a change on the path of an incident.
@@ -80,6 +90,7 @@ type Incident struct {
 	Roles map[string]string `json:"roles,omitempty"` // commander, communications, scribe, … → who
 
 	Causes     []Cause         `json:"causes"` // best first; empty: the correlator abstains
+	Verdict    *Verdict        `json:"verdict,omitempty"`
 	Changes    []SuspectChange `json:"changes,omitempty"`
 	CIs        []string        `json:"cis,omitempty"`
 	Services   []string        `json:"services,omitempty"`

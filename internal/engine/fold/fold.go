@@ -358,6 +358,10 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 	for n, x := range a.Causes {
 		i.Causes[n] = itsm.Cause(x)
 	}
+	i.Verdict = nil
+	if v := a.Verdict; v.Text != "" {
+		i.Verdict = &itsm.Verdict{Grade: string(v.Grade), Text: v.Text, Common: v.Common, Check: v.Check, Probability: v.Probability}
+	}
 	i.Changes = nil
 	for _, x := range a.Changes {
 		i.Changes = append(i.Changes, changeOf(x))
@@ -433,4 +437,10 @@ func (s *State) measure(m MeasureRow) {
 func clip(raw []byte) string {
 	const most = 64 << 10
 	return strings.ToValidUTF8(string(raw[:min(len(raw), most)]), "\uFFFD")
+}
+
+// Suspects describes what may be the cause of an incident as it is now: for those who
+// fit or explain the weights that causes are found by.
+func (s *State) Suspects(incident string) (list []correlator.Suspect, none []float64, noneOf float64) {
+	return s.corr.Suspects(incident)
 }

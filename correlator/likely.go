@@ -124,7 +124,7 @@ type Suspect struct {
 // none of them.
 var (
 	FeatureNames = []string{"model", "explained", "strength", "coverage", "up", "up early", "dependents", "complaining", "changed", "own", "own kinds", "own share", "own gravest", "own first", "own late", "own order", "own wide", "guess", "only", "serves",
-		"machine", "network", "data", "place", "outside", "silent machine", "silent network", "silent app", "silent data", "silent place", "silent outside", "silent lone", "silent part"}
+		"machine", "network", "data", "place", "outside", "silent machine", "silent network", "silent app", "silent data", "silent place", "silent outside", "silent lone", "silent feeds", "silent strength", "silent dependents", "silent complaining", "silent wide", "silent part"}
 	NoneNames = []string{"always", "wide", "unplaced", "poor", "guesses"}
 )
 

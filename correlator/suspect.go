@@ -191,8 +191,13 @@ const (
 	fSilentData
 	fSilentPlace
 	fSilentOutside
-	fSilentLone // it explains one item
-	fSilentPart // one of several that are alike and make up another item
+	fSilentLone        // it explains one item
+	fSilentFeeds       // it holds or feeds others, which seldom fail through it
+	fSilentStrength    // how strongly it explains the others
+	fSilentDependents  // share of what needs it directly that alerts
+	fSilentComplaining // how many of it alert
+	fSilentWide        // in an incident of many items
+	fSilentPart        // one of several that are alike and make up another item
 	featureCount
 )
 
@@ -270,6 +275,11 @@ func (s *State) describe(v *scene, list []*suspect) {
 		sort := sortOf(x.node.Class)
 		if x.own == nil {
 			f[[...]int{fSilentApp, fSilentMachine, fSilentNetwork, fSilentData, fSilentPlace, fSilentOutside}[sort]] = 1
+			f[fSilentStrength], f[fSilentDependents], f[fSilentComplaining] = f[fStrength], f[fDependents], f[fComplaining]
+			f[fSilentWide] = math.Log(float64(len(v.order)))
+			if x.node.Class == "rack" || x.node.Class == "pdu" {
+				f[fSilentFeeds] = 1
+			}
 			if x.items < 2 {
 				f[fSilentLone] = 1
 			}

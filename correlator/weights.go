@@ -3,45 +3,50 @@ package correlator
 // The weights are printed by test/scenarios/causes; nothing hangs on the second digit.
 
 var causeWeights = [featureCount]float64{
-	0.64,  // model
-	0.07,  // explained
-	1.16,  // strength
-	0.82,  // coverage
-	-0.30, // up
-	0.35,  // up early
-	0.20,  // dependents
-	0.59,  // complaining
-	0.57,  // changed
-	1.48,  // own
-	1.23,  // own kinds
-	0.54,  // own share
-	-0.34, // own gravest
-	0.04,  // own first
-	0.34,  // own late
-	0.29,  // own order
-	-0.24, // own wide
-	-0.16, // guess
-	-0.49, // only
-	0.17,  // serves
-	-0.38, // machine
-	0.47,  // network
-	-0.58, // data
-	-0.87, // place
+	0.68,  // model
+	0.16,  // explained
+	1.19,  // strength
+	0.94,  // coverage
+	-0.16, // up
+	0.41,  // up early
+	0.71,  // dependents
+	0.36,  // complaining
+	0.68,  // changed
+	1.24,  // own
+	1.19,  // own kinds
+	0.51,  // own share
+	-0.41, // own gravest
+	-0.05, // own first
+	0.17,  // own late
+	0.23,  // own order
+	-0.25, // own wide
+	-0.19, // guess
+	-0.32, // only
+	0.22,  // serves
+	-0.24, // machine
+	0.58,  // network
+	-0.37, // data
+	-0.88, // place
 	0.56,  // outside
-	-0.92, // silent machine
-	-0.42, // silent network
-	0.19,  // silent app
-	0.19,  // silent data
-	-0.58, // silent place
-	-0.41, // silent outside
-	-0.68, // silent lone
+	-0.88, // silent machine
+	-0.28, // silent network
+	0.03,  // silent app
+	0.15,  // silent data
+	-0.51, // silent place
+	-0.12, // silent outside
+	-0.62, // silent lone
+	-0.57, // silent feeds
+	-0.35, // silent strength
+	-0.63, // silent dependents
+	0.25,  // silent complaining
+	0.00,  // silent wide
 	0.00,  // silent part
 }
 
 var noneWeights = [noneCount]float64{
-	0.46,  // always
-	0.32,  // wide
-	0.28,  // unplaced
-	-0.14, // poor
-	0.14,  // guesses
+	0.37,  // always
+	0.25,  // wide
+	0.24,  // unplaced
+	-0.10, // poor
+	0.18,  // guesses
 }

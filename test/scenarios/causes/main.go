@@ -4,8 +4,7 @@
 //	go run ./test/scenarios/causes [-objects NAME,…] [-fixed] NAME=GLOB …
 //
 // Each NAME is one maker of recordings, GLOB the recordings of theirs, with
-// X.truth.json beside X.jsonl.gz. Every maker counts the same, however many recordings
-// there are of theirs. With -objects a pod or a service of these makers stands for its
+// X.truth.json beside X.jsonl.gz. Makers count by the square root of their incidents. With -objects a pod or a service of these makers stands for its
 // workload: their truth names applications.
 //
 // It prints the table of weights for correlator/weights.go, the score of each maker by
@@ -97,6 +96,16 @@ type incident struct {
 	root  bool // the true cause is an item
 }
 
+// weight of each incident of a maker: by the square root of how many there are, for a
+// thousand likenesses of one system say less than a thousand incidents of many.
+func (m *maker) weight(all []maker) float64 {
+	sum := 0.0
+	for k := range all {
+		sum += math.Sqrt(float64(len(all[k].cases)))
+	}
+	return 1 / math.Sqrt(float64(len(m.cases))) / sum
+}
+
 const (
 	rounds = 800
 	step   = 0.05
@@ -104,8 +113,8 @@ const (
 	defaultRidge = 0.01
 )
 
-// fit maximises the mean logarithm of the probability of what is right, each maker
-// counting the same, without the one that is left out.
+// fit maximises the mean logarithm of the probability of what is right, without the
+// maker that is left out.
 func fit(makers []maker, without int, ridge float64) []float64 {
 	n := len(correlator.FeatureNames) + len(correlator.NoneNames)
 	w, m, v := make([]float64, n), make([]float64, n), make([]float64, n)
@@ -117,7 +126,7 @@ func fit(makers []maker, without int, ridge float64) []float64 {
 		for k := range makers {
 			if k != without {
 				for i := range makers[k].cases {
-					makers[k].cases[i].gradient(w, g, 1/float64(len(makers[k].cases)*len(makers)))
+					makers[k].cases[i].gradient(w, g, makers[k].weight(makers))
 				}
 			}
 		}

@@ -3,6 +3,8 @@ package topology
 import (
 	"cmp"
 	"slices"
+
+	"github.com/watchbill/watchbill/cmdb"
 )
 
 // Point is an item whose failure alone takes another down.
@@ -40,6 +42,9 @@ func Needs[K cmp.Ordered](g Graph[K], start K, l Limits) (order []K, hops map[K]
 			break
 		}
 		role := g.Node(k).Role
+		if role == nil { // only start can be one that is not there
+			role = cmdb.RoleNamed("")
+		}
 		for x := range g.Needs(k) {
 			// What one of many programs calls is not what the others are needed for.
 			if other := x.Relation.Call && role.Many && k != start && (role.Uncounted || !called[k]); x.Relation.Carries && !other {
@@ -87,5 +92,6 @@ func Stands[K cmp.Ordered](g Graph[K], start K, failed []K, l Limits) State {
 	if slices.Contains(failed, start) {
 		return Lost
 	}
-	return spread(g, failed, l, nil).Of(start)
+	_, within, _ := Needs(g, start, l)
+	return spread(g, failed, Limits{}, within).Of(start)
 }

@@ -25,9 +25,6 @@ type Link[K cmp.Ordered] struct {
 // Node is what the model reads of an item.
 type Node struct {
 	Role *cmdb.Role
-	// Alike names what the item does. Two items of one role and the same Alike can
-	// stand in for each other, as far as their role lets them. "" is like nothing.
-	Alike string
 	// Down items carry nothing already: they are no stand-in.
 	Down bool
 }
@@ -36,6 +33,9 @@ type Node struct {
 type Graph[K cmp.Ordered] interface {
 	// Node tells of an item; its Role is nil for one that is not there.
 	Node(K) Node
+	// Alike names what an item does. Two items of one role and the same name can stand
+	// in for each other, as far as their role lets them. "" is like nothing.
+	Alike(K) string
 	// Needs visits the relations of which the item is From, Needed those of which it is To.
 	Needs(K) iter.Seq[Link[K]]
 	Needed(K) iter.Seq[Link[K]]
@@ -179,7 +179,7 @@ func (s *spreading[K]) pass(k K, hops int) {
 		s.reach(l.End, k, m, n)
 	}
 	for l := range s.g.Needs(k) {
-		if !l.Relation.Membership || here.one || !s.g.Node(k).Role.Member {
+		if role := s.g.Node(k).Role; !l.Relation.Membership || here.one || role != nil && !role.Member {
 			continue
 		}
 		whole := s.g.Node(l.End)
@@ -245,6 +245,9 @@ func (s *spreading[K]) standsIn(from K, n Node, lost K, r *cmdb.RelationType) bo
 		return false
 	}
 	gone := s.g.Node(lost)
+	if gone.Role == nil {
+		return r.Redundancy == cmdb.RedundancyAlike && s.replicaLeft(lost) // it is not there any more: what it was is not known
+	}
 	for l := range s.g.Needs(from) {
 		if l.Relation.Name != r.Name || l.End == lost || !s.alive(l.End) {
 			continue
@@ -256,7 +259,7 @@ func (s *spreading[K]) standsIn(from K, n Node, lost K, r *cmdb.RelationType) bo
 		if r.Redundancy == cmdb.RedundancyAny {
 			return true
 		}
-		if gone.Alike != "" && gone.Alike == other.Alike && (!gone.Role.Stateful || n.Role.Spreads || s.together(lost, l.End)) {
+		if does := s.g.Alike(lost); does != "" && does == s.g.Alike(l.End) && (!gone.Role.Stateful || n.Role.Spreads || s.together(lost, l.End)) {
 			return true
 		}
 	}

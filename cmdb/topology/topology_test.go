@@ -48,9 +48,13 @@ func (w *world) Node(k string) topology.Node {
 	if !w.items[k] {
 		return topology.Node{}
 	}
-	class, name, _ := strings.Cut(k, ":")
-	name, _, _ = strings.Cut(name, "@")
-	return topology.Node{Role: w.r.Role(class), Alike: class + ":" + strings.TrimRight(name, "-0123456789"), Down: w.down[k]}
+	class, _, _ := strings.Cut(k, ":")
+	return topology.Node{Role: w.r.Role(class), Down: w.down[k]}
+}
+
+func (w *world) Alike(k string) string {
+	name, _, _ := strings.Cut(k, "@")
+	return strings.TrimRight(name, "-0123456789")
 }
 
 func (w *world) Needs(k string) iter.Seq[topology.Link[string]]  { return slices.Values(w.needs[k]) }

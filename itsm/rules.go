@@ -40,15 +40,15 @@ type Desk struct {
 
 	slas      []SLA // complete
 	services  map[string]*Service
-	routes    *route              // nil: whoever delivers knows them
-	receivers map[string]bool     // that the routes name
-	byCI      map[string][]string // item → names of the services that stand on it
+	routes    *route                // nil: whoever delivers knows them
+	receivers map[string]bool       // that the routes name
+	byRef     map[string][]standing // reference in lower case → services that stand on what it names
 }
 
 // NewDesk checks rules and compiles them. The error holds every fault with its path.
 func NewDesk(r Rules) (*Desk, error) {
 	var l fault.List
-	d := &Desk{Rules: r, services: map[string]*Service{}, byCI: map[string][]string{}}
+	d := &Desk{Rules: r, services: map[string]*Service{}, byRef: map[string][]standing{}}
 	var err error
 	if d.Calendars, err = NewCalendars(r.Calendars); err != nil {
 		if fl := (fault.List)(nil); errors.As(err, &fl) {
@@ -77,8 +77,13 @@ func NewDesk(r Rules) (*Desk, error) {
 			l = append(l, fault.Invalidf(at+"outage_priority", "want 1 to 5, got %d", s.OutagePriority))
 		}
 		d.services[s.Name] = s
-		for _, ci := range s.CIs {
-			d.byCI[ci] = append(d.byCI[ci], s.Name)
+		for i, ref := range s.CIs {
+			if strings.TrimSpace(ref) == "" {
+				l = append(l, fault.Invalidf(fmt.Sprintf("%scis[%d]", at, i), "is empty"))
+				continue
+			}
+			key := strings.ToLower(strings.TrimSpace(ref))
+			d.byRef[key] = append(d.byRef[key], standing{s.Name, ref})
 		}
 	}
 	names := map[string]bool{}
@@ -105,13 +110,67 @@ func NewDesk(r Rules) (*Desk, error) {
 // Service returns a configured service, nil if there is none of that name.
 func (d *Desk) Service(name string) *Service { return d.services[name] }
 
+// standing is a service, and the reference by which it names an item.
+type standing struct{ service, ref string }
+
+// Items is what the desk asks about configuration items, by which the rules' references
+// are resolved whenever they are used: an item may appear, or be renamed, at any time.
+type Items interface {
+	// Resolve returns the id of the one item that a reference names, "" where none or
+	// several go by it, which others then lists.
+	Resolve(ref string) (id string, others []string)
+	// References are the forms, in lower case, in which an item may be named.
+	References(id string) []string
+}
+
 // ServicesOn returns the configured services that stand on any of the items, in order.
-func (d *Desk) ServicesOn(cis []string) []string {
+func (d *Desk) ServicesOn(cis []string, items Items) []string {
+	if len(d.byRef) == 0 {
+		return nil
+	}
 	var out []string
 	for _, ci := range cis {
-		for _, s := range d.byCI[ci] {
-			if n, has := slices.BinarySearch(out, s); !has {
-				out = slices.Insert(out, n, s)
+		for _, form := range items.References(ci) {
+			for _, s := range d.byRef[form] {
+				n, has := slices.BinarySearch(out, s.service)
+				if has {
+					continue
+				}
+				if id, _ := items.Resolve(s.ref); id == ci || id == "" && s.ref == ci {
+					out = slices.Insert(out, n, s.service)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Names says whether the rules name an item.
+func (d *Desk) Names(ci string, items Items) bool { return len(d.ServicesOn([]string{ci}, items)) > 0 }
+
+// Unresolved is a reference of the rules that leads to nothing, or to several items.
+type Unresolved struct {
+	Field  string   `json:"field"` // its path in the rules
+	Ref    string   `json:"ref"`
+	Others []string `json:"others,omitempty"` // ids of the items that go by it, where there are several
+	Near   []string `json:"near,omitempty"`   // what may have been meant
+}
+
+// Unresolved lists what the rules name and is not there: items of services, and
+// services of service levels that known does not know.
+func (d *Desk) Unresolved(items Items, known func(service string) bool) []Unresolved {
+	var out []Unresolved
+	for n := range d.Rules.Services {
+		for i, ref := range d.Rules.Services[n].CIs {
+			if id, others := items.Resolve(ref); id == "" {
+				out = append(out, Unresolved{Field: fmt.Sprintf("services[%d].cis[%d]", n, i), Ref: ref, Others: others})
+			}
+		}
+	}
+	for n := range d.Rules.SLAs {
+		for i, name := range d.Rules.SLAs[n].Services {
+			if d.services[name] == nil && !known(name) {
+				out = append(out, Unresolved{Field: fmt.Sprintf("slas[%d].services[%d]", n, i), Ref: name})
 			}
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/watchbill/watchbill/internal/event"
 )
 
-// told are the attributes that the engine binds alerts and ranks causes by.
+// told are the attributes that the engine binds alerts, ranks causes and finds owners by.
 // Nothing else of an item reaches the journal.
-var told = []string{"hostname", "fqdn", "addresses", "aliases", "vm_id", "node", "namespace", "cluster", "url", "ports", "criticality"}
+var told = []string{"hostname", "fqdn", "addresses", "aliases", "vm_id", "node", "namespace", "cluster", "url", "ports", "criticality", "owner", "team"}
 
 // fact is an item as the engine needs it; Removed where it should forget it.
 func fact(c *cmdb.CI) *event.CI {

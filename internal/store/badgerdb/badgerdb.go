@@ -147,6 +147,9 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 	return f(reader{txn})
 }
 
+// Limit implements store.DB: it follows from the size of Badger's memtable.
+func (db *DB) Limit() store.Limit { return store.Limit{Pairs: db.maxCount, Bytes: db.maxBytes} }
+
 // Backup implements store.DB.
 func (db *DB) Backup(ctx context.Context, w io.Writer) error {
 	return db.View(ctx, func(r store.Reader) error { return store.WriteBackup(ctx, r, w) })

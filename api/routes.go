@@ -69,6 +69,7 @@ var routes = map[string]access{
 	"GET /api/v1/sources":                      from(auth.Viewer),
 	"GET /api/v1/stream":                       from(auth.Viewer),
 	"GET /api/v1/kpis":                         from(auth.Viewer),
+	"POST /api/v1/references":                  from(auth.Viewer),
 	"GET /api/v1/status":                       from(auth.Viewer),
 	"GET /api/v1/quarantine":                   from(auth.Responder),
 	"GET /api/v1/hygiene":                      from(auth.Viewer),

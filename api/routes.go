@@ -113,6 +113,7 @@ var routes = map[string]access{
 	"PATCH /api/v1/cis/{id}":                  from(auth.Manager),
 	"DELETE /api/v1/cis/{id}":                 from(auth.Manager),
 	"POST /api/v1/relations":                  from(auth.Manager),
+	"POST /api/v1/tasks/{id}/accept":          from(auth.Manager),
 	"POST /api/v1/tasks/{id}/close":           from(auth.Manager),
 	"POST /api/v1/cis/edit":                   from(auth.Manager),
 	"POST /api/v1/cis/csv":                    from(auth.Manager),

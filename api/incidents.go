@@ -296,8 +296,8 @@ type NewIncident struct {
 	Urgency     int    `json:"urgency" minimum:"1" maximum:"3" doc:"1 high to 3 low"`
 	Assignee    string `json:"assignee,omitempty" maxLength:"100"`
 	Team        string `json:"team,omitempty" maxLength:"100"`
-	CI          string `json:"ci,omitempty" maxLength:"300" doc:"Id of the configuration item that it is about"`
-	Service     string `json:"service,omitempty" maxLength:"300" doc:"Id of the service that it concerns"`
+	CI          string `json:"ci,omitempty" maxLength:"300" doc:"The configuration item that it is about: id, class:name or name"`
+	Service     string `json:"service,omitempty" maxLength:"300" doc:"Name of the service that it concerns"`
 }
 
 // What the verbs take. Their names are part of the OpenAPI document.

@@ -109,6 +109,7 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 		s.notification(e.Source, b)
 	case *event.CI:
 		s.g.ci(b)
+		s.arrived(b.Key())
 	case *event.Relation:
 		s.g.relation(b)
 	case *event.Change:

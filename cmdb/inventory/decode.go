@@ -43,6 +43,7 @@ type (
 		To      string    `json:"to"`
 		Sources []string  `json:"sources"`
 		Unseen  time.Time `json:"unseen_since"`
+		Weight  float64   `json:"weight"`
 	}
 	loadedHost struct {
 		CI       string           `json:"ci"`
@@ -52,6 +53,8 @@ type (
 		Lost     cluster.Verdict  `json:"lost"`
 		LostAt   time.Time        `json:"lost_at"`
 		Run      string           `json:"run"`
+		Shared   []string         `json:"shared"`
+		Booted   bool             `json:"booted"`
 		Sections [sectionCount]struct {
 			Hash uint64 `json:"h"`
 		} `json:"sections"`

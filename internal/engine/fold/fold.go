@@ -191,6 +191,7 @@ func (s *State) Step(e event.Event) []Effect {
 		s.command(b)
 	case *event.CI:
 		s.own(b)
+		s.arrived(b)
 	case *event.Change:
 		s.softwareChanged(b)
 	}
@@ -225,18 +226,19 @@ func (s *State) configure(c *event.Config) {
 	}
 	s.emit(AuditRow{Position: s.pos, At: s.now, Actor: itsm.System, Verb: "configure", Kind: "rules", Before: s.RulesJSON(), After: mustJSON(r)})
 	s.rules = r
-	before := mustJSON(s.desk.Rules)
+	before := s.desk
 	s.desk, _ = itsm.NewDesk(r.Desk) // validated by ParseRules
 	s.corr.Configure(r.Correlation)
-	if string(mustJSON(r.Desk)) == string(before) {
+	if string(mustJSON(r.Desk)) == string(mustJSON(before.Rules)) {
 		return
 	}
 	s.reroute()
-	for _, id := range s.incidents.Keys() { // other service levels may hold now
-		if s.incidents.Get(id).Doc.Live() {
-			s.commit(id, itsm.Change{})
+	for _, id := range s.incidents.Keys() { // other services and service levels may hold now
+		if i := &s.incidents.Get(id).Doc; i.Live() {
+			s.commit(id, s.reserve(i, before.ServicesOn(i.CIs, s.corr)))
 		}
 	}
+	s.recover()
 }
 
 // turnHour begins the count of a new hour.
@@ -340,7 +342,7 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 	}
 	i.Severity, i.Alerts, i.Active = string(a.Severity), a.Alerts, a.Active
 	i.CIs = a.CIs
-	services := merged(a.Services, s.desk.ServicesOn(a.CIs))
+	services := merged(a.Services, s.desk.ServicesOn(a.CIs, s.corr))
 	if i.OpenedBy != itsm.System { // what a person said of it stays
 		services = merged(services, i.Services)
 	}

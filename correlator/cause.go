@@ -41,40 +41,10 @@ func (s *State) assess(g *group) Assessment {
 		a.Causes, a.Verdict = s.causes(g)
 	}
 	a.Changes = s.suspects(a.Causes, a.CIs, a.Onset)
-	a.Impact, a.Urgency, a.Derived = s.priority(a)
+	a.Impact, a.Urgency, a.Derived = s.priority(&a)
 	s.rule(g, &a)
 	a.Title = s.title(g)
 	return a
-}
-
-// priority derives impact from criticality and dependents, urgency from severity.
-func (s *State) priority(a Assessment) (impact, urgency int, derived string) {
-	urgency = min(3, a.Severity.Rank()+1)
-	impact, reason := 3, "nothing else is known to depend on it"
-	for _, ci := range a.CIs {
-		n, critical := s.g.dependents(ci, 3)
-		name := s.g.name(ci)
-		switch {
-		case critical == "critical" || n >= 10:
-			if impact > 1 {
-				impact, reason = 1, fmt.Sprintf("%d items depend on %s", n, name)
-				if critical == "critical" {
-					reason = name + " carries a critical service"
-				}
-			}
-		case critical == "high" || n >= 2:
-			if impact > 2 {
-				impact, reason = 2, fmt.Sprintf("%d items depend on %s", n, name)
-				if critical == "high" {
-					reason = name + " carries a service of high criticality"
-				}
-			}
-		}
-	}
-	if impact == 3 && len(a.CIs) == 0 {
-		impact, reason = 2, "what it affects is not known"
-	}
-	return impact, urgency, fmt.Sprintf("urgency %d from severity %s; impact %d because %s", urgency, a.Severity, impact, reason)
 }
 
 // causesTold is how many causes are told at most, and leastTold the probability below

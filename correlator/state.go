@@ -19,9 +19,10 @@ type Sequence func(kind string) string
 
 // State is everything the correlator knows. Not safe for concurrent use.
 type State struct {
-	cfg Config
-	seq Sequence
-	g   *graph
+	cfg   Config
+	seq   Sequence
+	g     *graph
+	model *model
 
 	sources  *paged.Table[source]
 	episodes *paged.Table[episode]
@@ -76,7 +77,7 @@ type source struct {
 // New makes an empty state.
 func New(cfg Config, seq Sequence) *State {
 	s := &State{
-		cfg: cfg, seq: seq, g: newGraph(),
+		cfg: cfg, seq: seq, g: newGraph(), model: builtin(),
 		sources: paged.NewTable[source]("source"), episodes: paged.NewTable[episode]("episode"),
 		alerts: paged.NewTable[canonical]("canonical"), groups: paged.NewTable[group]("group"),
 		profiles: paged.NewTable[profile]("profile"), windows: paged.NewTable[window]("window"),

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/watchbill/watchbill/internal/event"
 )
 
 // How well an alert fits a group, signal by signal, and how that is told.
@@ -197,41 +199,28 @@ func (v *sight) classFit(g *group) float64 {
 	return max(0, math.Log((k+variety*v.share)/(n+variety)/v.share)) * sameKind
 }
 
-// evidence tells a fit in sentences.
+// evidence tells a fit in sentences for somebody who is tired: what speaks for it, in
+// words. How much each speaks is its weight, which is no part of the sentence.
 func (s *State) evidence(c *canonical, f fit) []Evidence {
-	var out []Evidence
 	g := f.g
-	out = append(out, Evidence{"time", fmt.Sprintf("another of its alerts is expected at %.1f an hour now, one that comes alone here at %.1f", s.pace(g)*60, s.aloneRate()*60), quantise(f.time)})
+	out := []Evidence{{"time", s.timing(g), quantise(f.time)}}
 	if c.Binding != nil {
-		text := "nothing known connects " + c.Binding.Name + " with its likely cause"
-		if f.via != "" && f.place > 0 {
-			if f.via == c.Binding.CI {
-				text = c.Binding.Name + " is a likely cause of it"
-			} else if way := s.g.way(c.Binding.CI, f.via, c.Complaint); way != "" {
-				text = way + ", a likely cause of it"
-			} else {
-				text = c.Binding.Name + " needs " + s.g.name(f.via) + ", a likely cause of it"
-			}
-		}
-		if f.beside == c.Binding.CI {
-			text = "it has alerts about " + c.Binding.Name + " already"
-		} else if f.beside != "" {
-			text = c.Binding.Name + " " + s.g.relationWord(c.Binding.CI, f.beside) + " " + s.g.name(f.beside) + ", which alerts too"
-		}
-		out = append(out, Evidence{"topology", text, quantise(f.place)})
+		out = append(out, Evidence{"topology", s.linked(c, f), quantise(f.place)})
 	}
 	class := classOf(c)
-	if n := g.Classes[class]; n > 0 {
+	switch n := g.Classes[class]; {
+	case n == 1 && len(g.Members) == 1:
+		out = append(out, Evidence{"class", "its alert is " + class + " too", quantise(f.class)})
+	case n > 0:
 		out = append(out, Evidence{"class", fmt.Sprintf("%d of its %d alerts are %s too", n, len(g.Members), class), quantise(f.class)})
-	} else {
-		text := "no other alert of it is " + class
-		if f.with != "" {
-			text += fmt.Sprintf(", which came with %s in %d earlier incidents", f.with, s.together[class][f.with])
-		}
-		out = append(out, Evidence{"class", text, quantise(f.class)})
+	default:
+		out = append(out, Evidence{"class", "no other alert of it is " + class, quantise(f.class)})
+	}
+	if f.with != "" {
+		out = append(out, Evidence{"company", fmt.Sprintf("%s came with %s in %d earlier incidents", class, f.with, s.together[class][f.with]), 0})
 	}
 	if f.age < 0 {
-		text := "it is older than the failure"
+		text := "it began before the failure did"
 		if c.Onset.After(g.Onset) {
 			text = "it comes long after most of its alerts"
 		}
@@ -239,7 +228,41 @@ func (s *State) evidence(c *canonical, f fit) []Evidence {
 	}
 	if f.habit < 0 {
 		_, n := s.habitual(c)
-		out = append(out, Evidence{"habit", fmt.Sprintf("it came alone %d times before", n), quantise(f.habit)})
+		out = append(out, Evidence{"habit", fmt.Sprintf("it came by itself %d times before", n), quantise(f.habit)})
 	}
 	return out
+}
+
+// atOnce is up to when two alerts came at once.
+const atOnce = 2 * time.Second
+
+// timing says when an alert came beside the last one of a group, and how often one
+// comes by itself here, which makes the first mean something.
+func (s *State) timing(g *group) string {
+	gap := s.now.Sub(g.LastJoined)
+	text := "it came at once with the alert before it"
+	if gap > atOnce {
+		text = "it came " + event.Span(gap.Round(time.Second)) + " after the alert before it"
+	}
+	every := time.Duration(float64(time.Minute) / s.aloneRate())
+	return text + ", where one by itself comes about every " + event.Span(every.Round(time.Minute))
+}
+
+// linked says what is known to connect an alert's item with a group.
+func (s *State) linked(c *canonical, f fit) string {
+	name := c.Binding.Name
+	switch {
+	case f.beside == c.Binding.CI:
+		return "it has alerts about " + name + " already"
+	case f.beside != "":
+		return name + " " + s.g.relationWord(c.Binding.CI, f.beside) + " " + s.g.name(f.beside) + ", which alerts too"
+	case f.via == "" || f.place <= 0:
+		return "nothing known connects " + name + " with what alerts"
+	case f.via == c.Binding.CI:
+		return name + " may be its cause"
+	}
+	if way := s.g.way(c.Binding.CI, f.via, c.Complaint); way != "" {
+		return way + ", which may be its cause"
+	}
+	return name + " needs " + s.g.name(f.via) + ", which may be its cause"
 }

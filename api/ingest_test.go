@@ -80,13 +80,16 @@ func TestSourceHealth(t *testing.T) {
 	if s := heard(); s.Truncated != 6 || s.Clamped != 1 || s.State != "healthy" || s.Why != "" {
 		t.Errorf("%+v", s)
 	}
-	// The configured expiry (5 h) is what makes silence silence, not another constant.
-	h.clock.add(4*time.Hour + 30*time.Minute)
+	if s := heard(); !strings.Contains(s.Warning, "2 of its alerts") {
+		t.Errorf("nothing says how often they are repeated, and the warning is %q", s.Warning)
+	}
+	// What its alerts may go unmentioned for (25 h, as no rhythm is known) makes silence silence.
+	h.clock.add(24 * time.Hour)
 	if s := heard(); s.State != "healthy" {
 		t.Errorf("before the expiry: %+v", s)
 	}
-	h.clock.add(time.Hour)
-	if s := heard(); s.State != "silent" || !strings.Contains(s.Why, "not heard for 5h30m") {
+	h.clock.add(2 * time.Hour)
+	if s := heard(); s.State != "silent" || !strings.Contains(s.Why, "not heard for 26h0m") {
 		t.Errorf("after the expiry: %+v", s)
 	}
 	if page := get[Page[Source]](h, auth.Viewer, "/api/v1/sources?q=state:silent").Items; len(page) != 1 {

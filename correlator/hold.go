@@ -248,7 +248,7 @@ func (s *State) comeBack(g *group, c *canonical) bool {
 	}
 	why := fmt.Sprintf("the same alert came alone again, %d times by now", h.N+1)
 	if !old.ResolvedAt.IsZero() {
-		s.revive(old, why)
+		s.revive(old, why, c.Onset)
 	}
 	s.cameAlone(c)
 	// One alert: the old members' episodes and the new one's are of one record.

@@ -216,7 +216,7 @@ func (s *State) rejoin(c *canonical, ep *episode) {
 		s.unclear(g)
 	default:
 		ep.Fate, ep.Why = FateIncident, fmt.Sprintf("came back %s after %s resolved", event.Span(s.now.Sub(g.ResolvedAt)), g.ID)
-		s.revive(g, ep.Why)
+		s.revive(g, ep.Why, ep.Onset)
 	}
 	if view {
 		ep.Fate = ""

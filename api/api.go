@@ -49,6 +49,8 @@ type Options struct {
 	Reload func(ctx context.Context) ([]string, error)
 	// Ready returns why the server cannot serve yet or any more; nil: it always can.
 	Ready func() error
+	// Warnings are what people have to know of a server that is ready; nil: nothing ever.
+	Warnings func() []string
 	// Pages are the built web app; nil: this binary was built without.
 	Pages fs.FS
 	// Listen is the address that the server listens on; on loopback, metrics and
@@ -95,6 +97,9 @@ func New(o Options) (*API, error) {
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
+	}
+	if o.Warnings == nil {
+		o.Warnings = func() []string { return nil }
 	}
 	a := &API{o: o, log: o.Logger, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), loopback: isLoopback(o.Listen), begun: o.Now()}
 	config := huma.DefaultConfig("Watchbill", o.Version)

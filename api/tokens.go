@@ -11,6 +11,7 @@ import (
 	"github.com/watchbill/watchbill/api/auth"
 	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/internal/engine"
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -130,6 +131,9 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 	now := a.o.Now()
 	expiry := time.Duration(a.o.Engine.Rules().Correlation.Expiry)
 	for name, x := range heard {
+		if name == event.SelfSource { // silent is what it should be
+			continue
+		}
 		s := at(name)
 		s.State, s.Truncated, s.Clamped, s.Stale = "healthy", x.Truncated, x.Clamped, x.Stale
 		if !x.Heard.IsZero() {

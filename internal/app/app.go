@@ -55,6 +55,7 @@ type Options struct {
 type server struct {
 	o      Options
 	now    func() time.Time
+	clock  *steadyClock // behind now; nil where a test or a demonstration stages the time
 	log    *slog.Logger
 	cfg    config.Config
 	life   *lifecycle
@@ -80,7 +81,9 @@ type server struct {
 // Run serves until ctx ends, then stops in order. hup, where not nil, asks for a
 // reload with each value.
 func Run(ctx context.Context, o Options, hup <-chan os.Signal) (err error) {
-	s := newServer(o, time.Now)
+	clock := newSteadyClock()
+	s := newServer(o, clock.Now)
+	s.clock = clock
 	defer func() { err = errors.Join(err, s.life.stop()) }()
 	if err := s.open(ctx); err != nil {
 		return err
@@ -141,6 +144,10 @@ func (s *server) open(ctx context.Context) (err error) {
 	if s.journal, err = journal.Open(ctx, s.db, s.now); err != nil {
 		return err
 	}
+	if s.clock != nil {
+		_, last := s.journal.End()
+		s.clock.resume(last)
+	}
 	if s.engine, err = engine.Open(ctx, engine.Options{DB: s.db, Journal: s.journal, Rules: rules, Version: s.o.Version, Logger: s.log, Now: s.now}); err != nil {
 		return err
 	}
@@ -168,6 +175,7 @@ func (s *server) open(ctx context.Context) (err error) {
 	s.life.background("housekeeping", s.failed, s.housekeeping)
 	s.life.background("liveness", s.failed, s.watchLiveness)
 	s.life.background("coverage", s.failed, s.coverage)
+	s.life.background("self-watch", s.failed, s.watchSelf)
 	if err := s.watchSilences(s.cfg.Ingest.Alertmanagers); err != nil {
 		return err
 	}
@@ -238,6 +246,14 @@ func (s *server) serve(l net.Listener) {
 	})
 }
 
+// aged is the time by which things are old enough to be removed or declared gone.
+func (s *server) aged() time.Time {
+	if s.clock == nil {
+		return s.now()
+	}
+	return s.clock.Housekeeping()
+}
+
 // housekeeping trims what is older than its retention and ages the inventory.
 func (s *server) housekeeping(ctx context.Context) error {
 	often, rarely := time.NewTicker(10*time.Second), time.NewTicker(10*time.Minute)
@@ -248,19 +264,19 @@ func (s *server) housekeeping(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-often.C:
-			if err := s.inventory.Tick(ctx, s.now()); err != nil && ctx.Err() == nil {
+			if err := s.inventory.Tick(ctx, s.aged()); err != nil && ctx.Err() == nil {
 				s.log.Error("the inventory could not be aged", "err", err)
 			}
 			if err := s.coverNewItems(ctx); err != nil && ctx.Err() == nil {
 				s.log.Error("maintenance windows could not follow their queries", "err", err)
 			}
 		case <-rarely.C:
-			if n, err := s.engine.Trim(ctx, s.now().Add(-time.Duration(s.retention.Load()))); err != nil && ctx.Err() == nil {
+			if n, err := s.engine.Trim(ctx, s.aged().Add(-time.Duration(s.retention.Load()))); err != nil && ctx.Err() == nil {
 				s.log.Error("the journal could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("journal trimmed", "events", n)
 			}
-			if n, err := s.engine.TrimRecords(ctx, s.now().Add(-time.Duration(s.records.Load()))); err != nil && ctx.Err() == nil {
+			if n, err := s.engine.TrimRecords(ctx, s.aged().Add(-time.Duration(s.records.Load()))); err != nil && ctx.Err() == nil {
 				s.log.Error("old records could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("records trimmed", "rows", n)

@@ -195,14 +195,18 @@ func (e *Engine) loop(ctx context.Context, work chan<- stepped, failed chan erro
 	return nil
 }
 
+// lookAgain is how long the engine waits at most before it looks at the time again:
+// the clock may be set while it waits.
+const lookAgain = 10 * time.Second
+
 // idle waits for an event or the next deadline, for which it journals a tick.
 func (e *Engine) idle(ctx context.Context, after uint64) {
 	e.mu.Lock()
 	at, ok := e.state.NextDeadline()
 	e.mu.Unlock()
-	wait := time.Hour
+	wait := lookAgain
 	if ok {
-		wait = at.Sub(e.o.Journal.Now())
+		wait = min(wait, at.Sub(e.o.Journal.Now()))
 	}
 	if ok && wait <= 0 {
 		if _, err := e.o.Journal.Write(ctx, event.Event{Kind: event.KindTick, Body: json.RawMessage("{}")}); err != nil && ctx.Err() == nil {

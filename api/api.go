@@ -49,6 +49,8 @@ type Options struct {
 	Reload func(ctx context.Context) ([]string, error)
 	// Ready returns why the server cannot serve yet or any more; nil: it always can.
 	Ready func() error
+	// Room returns an error while nothing can be kept; nil: there is always room.
+	Room func() error
 	// Warnings are what people have to know of a server that is ready; nil: nothing ever.
 	Warnings func() []string
 	// Pages are the built web app; nil: this binary was built without.
@@ -97,6 +99,9 @@ func New(o Options) (*API, error) {
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
+	}
+	if o.Room == nil {
+		o.Room = func() error { return nil }
 	}
 	if o.Warnings == nil {
 		o.Warnings = func() []string { return nil }

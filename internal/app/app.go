@@ -140,7 +140,6 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}
-	s.space = &room{dir: s.o.StoragePath, now: s.now}
 	if s.journal, err = journal.Open(ctx, s.db, s.now); err != nil {
 		return err
 	}
@@ -179,6 +178,7 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err := s.watchSilences(s.cfg.Ingest.Alertmanagers); err != nil {
 		return err
 	}
+	s.space.opened()
 	s.serve(l)
 	s.welcome(started)
 	return nil
@@ -188,12 +188,20 @@ func (s *server) openStore(ctx context.Context) error {
 	if err := os.MkdirAll(s.o.StoragePath, 0o700); err != nil {
 		return fmt.Errorf("--storage.path=%s: %w", s.o.StoragePath, err)
 	}
-	db, err := badgerdb.Open(badgerdb.Options{Dir: filepath.Join(s.o.StoragePath, "db"), Logger: s.log})
+	s.space = &room{dir: s.o.StoragePath, log: s.log, watermark: watermarkOf(s.cfg)}
+	if err := s.space.begin(); err != nil {
+		return err
+	}
+	db, err := badgerdb.Open(badgerdb.Options{Dir: filepath.Join(s.o.StoragePath, "db"), Logger: s.log, Room: s.space.store})
 	if err != nil {
 		return fmt.Errorf("--storage.path=%s: %w", s.o.StoragePath, err)
 	}
 	s.db = db
-	s.life.onStop("store", db.Close)
+	s.life.onStop("store", func() error {
+		s.space.yield(reserveMost) // what is in memory becomes a table
+		return db.Close()
+	})
+	s.life.background("disk space", s.failed, func(ctx context.Context) error { return s.space.tend(ctx, db.Rest) })
 	return store.CheckSchema(ctx, db, SchemaVersion)
 }
 
@@ -264,6 +272,9 @@ func (s *server) housekeeping(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-often.C:
+			if s.space.store() != nil {
+				continue // nothing can be written
+			}
 			if err := s.inventory.Tick(ctx, s.aged()); err != nil && ctx.Err() == nil {
 				s.log.Error("the inventory could not be aged", "err", err)
 			}
@@ -271,6 +282,9 @@ func (s *server) housekeeping(ctx context.Context) error {
 				s.log.Error("maintenance windows could not follow their queries", "err", err)
 			}
 		case <-rarely.C:
+			if s.space.store() != nil {
+				continue
+			}
 			if n, err := s.engine.Trim(ctx, s.aged().Add(-time.Duration(s.retention.Load()))); err != nil && ctx.Err() == nil {
 				s.log.Error("the journal could not be trimmed", "err", err)
 			} else if n > 0 {
@@ -298,6 +312,9 @@ func (s *server) watchLiveness(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			if s.space.store() != nil {
+				continue
+			}
 			if err := s.inventory.Judge(ctx, s.now()); err != nil && ctx.Err() == nil {
 				s.log.Error("liveness could not be judged", "err", err)
 			}
@@ -347,11 +364,13 @@ func (s *server) load(ctx context.Context) (later []string, err error) {
 
 // limit puts the bounds of a configuration into force.
 func (s *server) limit(cfg config.Config) {
-	s.space.set(uint64(cfg.Storage.FreeSpaceWatermarkMiB) << 20)
+	s.space.set(watermarkOf(cfg))
 	s.collector.Limit(collector.Limits{MaxBody: cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(cfg.Ingest.MaxBacklog)})
 	s.retention.Store(int64(cfg.Storage.JournalRetention))
 	s.records.Store(int64(cfg.Storage.RecordRetention))
 }
+
+func watermarkOf(cfg config.Config) uint64 { return uint64(cfg.Storage.FreeSpaceWatermarkMiB) << 20 }
 
 // reloaded is the answer of a reload.
 type reloaded struct {

@@ -14,8 +14,8 @@ import (
 // defaultMeshListen is where members listen unless told otherwise.
 const defaultMeshListen = ":7471"
 
-// StartMesh makes the agent a member of its site's mesh.
-func StartMesh(c MeshConfig, agentID string, tree probe.Tree) (*cluster.Mesh, error) {
+// meshKey reads the site's key.
+func meshKey(c MeshConfig) ([]byte, error) {
 	text, err := os.ReadFile(c.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("mesh.key_file: %w", err)
@@ -23,6 +23,30 @@ func StartMesh(c MeshConfig, agentID string, tree probe.Tree) (*cluster.Mesh, er
 	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil {
 		return nil, fmt.Errorf("mesh.key_file %s: not base64: %w", c.KeyFile, err)
+	}
+	return key, nil
+}
+
+// Prover returns what proves an agent's membership of its site; nil without a mesh.
+func (c MeshConfig) Prover() (func(agentID string) (key, proof string), error) {
+	if c.Site == "" {
+		return nil, nil
+	}
+	secret, err := meshKey(c)
+	if err != nil {
+		return nil, err
+	}
+	return func(agentID string) (string, string) {
+		p := cluster.Prove(secret, c.Site, agentID)
+		return p.Key, p.Signature
+	}, nil
+}
+
+// StartMesh makes the agent a member of its site's mesh.
+func StartMesh(c MeshConfig, agentID string, tree probe.Tree) (*cluster.Mesh, error) {
+	key, err := meshKey(c)
+	if err != nil {
+		return nil, err
 	}
 	if c.Listen == "" {
 		c.Listen = defaultMeshListen

@@ -176,6 +176,9 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	collector := agent.NewCollector(tree, config.Collector(f.StateDir, !f.Once, capabilities))
 	defer collector.Close()
 	self.Site = config.Mesh.Site
+	if self.Prove, err = config.Mesh.Prover(); err != nil {
+		return err
+	}
 	a, err := agent.New(agent.Options{
 		StateDir: f.StateDir, Source: collector, Sender: server, JoinToken: f.joinToken, Self: self,
 		Logger: log, Random: rand.Float64, NewID: agent.NewAgentID, Schedule: config.OwnSchedule(), SpoolBytes: config.SpoolBytes,

@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
@@ -15,7 +16,7 @@ import (
 const defaultMeshListen = ":7471"
 
 // StartMesh makes the agent a member of its site's mesh.
-func StartMesh(c MeshConfig, agentID string, tree probe.Tree) (*cluster.Mesh, error) {
+func StartMesh(c MeshConfig, agentID string, tree probe.Tree, log *slog.Logger) (*cluster.Mesh, error) {
 	text, err := os.ReadFile(c.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("mesh.key_file: %w", err)
@@ -28,7 +29,7 @@ func StartMesh(c MeshConfig, agentID string, tree probe.Tree) (*cluster.Mesh, er
 		c.Listen = defaultMeshListen
 	}
 	return cluster.New(cluster.Options{
-		Name: agentID, Site: c.Site, Key: key, Bind: c.Listen, Address: c.Address, Join: c.Join,
+		Name: agentID, Site: c.Site, Key: key, Bind: c.Listen, Address: c.Address, Join: c.Join, Log: log,
 		Connections: func(address string) int {
 			peer, err := netip.ParseAddr(address)
 			if err != nil {

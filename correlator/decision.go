@@ -249,6 +249,8 @@ type IncidentQuiet struct {
 type IncidentReturned struct {
 	ID  string
 	Why string
+	// Onset is when what came back began; zero where that is not known.
+	Onset time.Time
 }
 
 // IncidentMerged says that all of From is now part of Into.

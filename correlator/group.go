@@ -98,6 +98,11 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	}
 	c.Active = true
 	s.books()
+	if why := s.silent(c); why != "" {
+		c.HoldWhy = why
+		ep.Fate, ep.Why = FateHeld, why
+		return
+	}
 	planned, whyPlanned, plannedOdds := s.planned(c)
 	v := s.sight(c)
 	var best fit
@@ -204,14 +209,14 @@ func (s *State) rejoin(c *canonical, ep *episode) {
 			s.quicken(g, 0.3)
 		}
 	case wasActive:
-		ep.Fate, ep.Why = FateIncident, "another replica's view of an alert of "+g.ID
+		ep.Fate, ep.Why = FateIncident, s.twinText(c, ep)+" of "+g.ID
 	case g.live():
 		ep.Fate, ep.Why = FateIncident, "came back while "+g.ID+" was open"
 		s.quicken(g, 0.3)
 		s.unclear(g)
 	default:
 		ep.Fate, ep.Why = FateIncident, fmt.Sprintf("came back %s after %s resolved", event.Span(s.now.Sub(g.ResolvedAt)), g.ID)
-		s.revive(g, ep.Why)
+		s.revive(g, ep.Why, ep.Onset)
 	}
 	if view {
 		ep.Fate = ""

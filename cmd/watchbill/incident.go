@@ -309,10 +309,10 @@ type (
 		noteFlags
 	}
 	incidentEdit struct {
-		Title       string `name:"title" json:"title,omitempty" placeholder:"TEXT" help:"What is wrong, in a few words."`
-		Description string `name:"description" json:"description,omitempty" placeholder:"TEXT" help:"More words."`
-		Impact      int    `name:"impact" json:"impact,omitempty" placeholder:"1-3" help:"1 high, 2 medium, 3 low; wants --reason."`
-		Urgency     int    `name:"urgency" json:"urgency,omitempty" placeholder:"1-3" help:"1 high, 2 medium, 3 low; wants --reason."`
+		Title       string  `name:"title" json:"title,omitempty" placeholder:"TEXT" help:"What is wrong, in a few words."`
+		Description *string `name:"description" json:"description,omitempty" placeholder:"TEXT" help:"More words; --description= takes them away."`
+		Impact      int     `name:"impact" json:"impact,omitempty" placeholder:"1-3" help:"1 high, 2 medium, 3 low; wants --reason."`
+		Urgency     int     `name:"urgency" json:"urgency,omitempty" placeholder:"1-3" help:"1 high, 2 medium, 3 low; wants --reason."`
 		reasonFlags
 	}
 	majorFlags struct {

@@ -45,6 +45,7 @@ type sight struct {
 	reaches      []reach
 	near         []neighbour
 	broad        bool
+	isolated     bool // see isolated
 	class        string
 	share        float64 // of the class among all alerts that are not of a given incident
 	habit        float64
@@ -54,7 +55,8 @@ type sight struct {
 }
 
 func (s *State) sight(c *canonical) *sight {
-	v := &sight{c: c, broad: broad(c), class: classOf(c), elsewhere: s.aloneRate() + failureRate, cluster: clusterOf(c)}
+	alone := s.isolated(c)
+	v := &sight{c: c, isolated: alone, broad: alone || broad(c), class: classOf(c), elsewhere: s.aloneRate() + failureRate, cluster: clusterOf(c)}
 	v.share = s.classShare(v.class)
 	if x, _ := s.habitual(c); x > 1 {
 		v.habit = -habitShare * math.Log(x)
@@ -67,6 +69,17 @@ func (s *State) sight(c *canonical) *sight {
 		v.clusterShare = float64(s.g.clusterSize[v.cluster]+1) / float64(s.size()+1)
 	}
 	return v
+}
+
+// linkedLeast is how many relations an item has on the mean where they are known at all.
+const linkedLeast = 0.5
+
+// isolated says that nothing is known of where an alert's item stands: it has no
+// relation, in an estate of which hardly any is known. That it is connected with
+// nothing else then speaks against no incident.
+func (s *State) isolated(c *canonical) bool {
+	return c.Binding != nil && len(s.g.needs[c.Binding.CI]) == 0 && len(s.g.needed[c.Binding.CI]) == 0 &&
+		float64(s.g.edges.Len()) < linkedLeast*float64(s.g.nodes.Len())
 }
 
 // fitness weighs an alert against a group.
@@ -90,6 +103,9 @@ func (s *State) fitness(v *sight, g *group) fit {
 		}
 	} else {
 		ratio = v.sharesCluster(g)
+		if v.isolated {
+			ratio = max(ratio, 1) // nothing is known, so nothing speaks against it
+		}
 	}
 	adjacent, beside := s.adjacency(v, g)
 	if ratio < adjacent {

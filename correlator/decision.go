@@ -131,8 +131,6 @@ type Verdict struct {
 	Check string `json:"check,omitempty"`
 	// Probability that the cause is among what the text names.
 	Probability float64 `json:"probability,omitempty"`
-
-	abstains bool // no suspect is worth telling
 }
 
 // SuspectChange is a change on the path of an incident.

@@ -112,7 +112,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		f := s.fitness(v, g)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > 0 || v.broad && f.place > -1 || s.holdOf(c) == 0) {
+		if t := f.total(); t >= attachOdds && (f.place > 0 || (v.broad || v.isolated) && f.place > -1 || s.holdOf(c) == 0) {
 			if s.keptApart(c, g, &kept) {
 				continue
 			}
@@ -490,6 +490,11 @@ func (s *State) reassess(id string, n news) {
 		return
 	}
 	a := s.assess(g)
+	if !g.live() && len(g.Members) == g.Assessed {
+		// What was held when it ended stays: items come and go after it.
+		a.Causes, a.Verdict = g.Last.Causes, g.Last.Verdict
+		a.Impact, a.Urgency, a.Derived = g.Last.Impact, g.Last.Urgency, g.Last.Derived
+	}
 	g.Assessed = len(g.Members)
 	s.groups.Touch(id) // what is told may be as before, what it is ranked by is not
 	if n.text == "" && equalAssessment(a, g.Last) {

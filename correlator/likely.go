@@ -82,13 +82,16 @@ const support = 2
 // last what is no more than a place.
 func (x *suspect) rank() int {
 	switch {
-	case sortOf(x.node.Class) == sortPlace || x.own != nil && x.own.guess:
+	case x.own != nil && !x.own.guess:
+		return 0
+	case x.own != nil || sortOf(x.node.Class) == sortPlace:
 		return 2
-	case x.own == nil:
-		return 1
 	}
-	return 0
+	return 1
 }
+
+// justAfter is the least difference between two probabilities that can be told.
+const justAfter = 0.001
 
 // holdBack lets nothing come before what alerts itself that is only a place which
 // holds it, or that has no alert and explains next to nothing: what was asked about
@@ -105,7 +108,7 @@ func holdBack(list []*suspect) {
 	}
 	for _, x := range list {
 		if x.rank() == 2 || x.rank() == 1 && x.others < support {
-			x.p = min(x.p, best)
+			x.p = min(x.p, max(0, quantise(best-justAfter)))
 		}
 	}
 }

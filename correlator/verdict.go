@@ -18,10 +18,8 @@ const (
 
 // verdict puts the probabilities into words.
 func (s *State) verdict(g *group, v *scene, list []*suspect, none float64) Verdict {
-	if len(list) == 0 || none >= sureNone {
-		out := s.unclearVerdict(g, v, list)
-		out.abstains = true
-		return out
+	if abstains(list, none) {
+		return s.unclearVerdict(g, v, list)
 	}
 	if list[0].p >= sureCause {
 		return Verdict{Grade: GradeCause, Text: "Cause: " + naming(list[0]), Probability: list[0].p}
@@ -36,6 +34,9 @@ func (s *State) verdict(g *group, v *scene, list []*suspect, none float64) Verdi
 	}
 	return s.unclearVerdict(g, v, list)
 }
+
+// abstains says that no suspect is worth telling.
+func abstains(list []*suspect, none float64) bool { return len(list) == 0 || none >= sureNone }
 
 func naming(x *suspect) string {
 	return strings.ReplaceAll(x.node.Class, "_", " ") + " " + x.node.Name

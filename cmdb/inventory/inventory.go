@@ -66,6 +66,7 @@ type Inventory struct {
 	settled   string
 	unsettled int
 
+	forgot  bool // edges of an older version that are refused now are gone
 	watch   *watch
 	line    line
 	seq     atomic.Uint64

@@ -49,11 +49,16 @@ func ownerKey(l report.Listener) string {
 }
 
 func connKey(c report.Connection) string {
-	if k := unitKey(c.Unit); k != "" {
+	if k := unitKey(c.Unit); k != "" && c.Container == "" {
 		return k
 	}
-	if c.Process != "" {
+	switch {
+	case c.Container != "":
+		return "container:" + c.Container + "/" + c.Process
+	case c.Process != "":
 		return "process:" + c.Process
+	case c.User != "":
+		return userKey + c.User
 	}
 	return ""
 }
@@ -127,8 +132,8 @@ func services(units []report.Service, listeners []report.Listener, conns []repor
 		names[c.ID] = cmp.Or(c.Name, shortID(c.ID))
 	}
 	for _, l := range listeners {
-		if !listens(l) {
-			continue
+		if !listens(l) || l.Forward != "" {
+			continue // what is passed on to elsewhere is served there
 		}
 		f := at(ownerKey(l))
 		if l.Namespace == "" && !slices.Contains(f.ports, l.Port) {
@@ -141,8 +146,8 @@ func services(units []report.Service, listeners []report.Listener, conns []repor
 		}
 	}
 	for _, c := range conns {
-		// Without a unit it may be anybody's shell: its edges are the machine's.
-		if k := unitKey(c.Unit); c.Direction == "outbound" && k != "" && !loopback(c.PeerAddress) {
+		// Without a unit it may be anybody's shell: that is no service.
+		if k := unitKey(c.Unit); c.Direction == "outbound" && k != "" && c.Container == "" && !ownTraffic(c) && !loopback(c.PeerAddress) {
 			f := at(k)
 			f.unit, f.process = cmp.Or(f.unit, c.Unit), cmp.Or(f.process, c.Process)
 		}

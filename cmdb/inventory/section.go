@@ -109,7 +109,7 @@ func decodeSection(name string, s report.Section) (*content, error) {
 		c.value, err = list(s.Data, func(x *report.Process) string { return named("name", x.Name) + short("unit", x.Unit) })
 	case report.SectionListeners:
 		c.value, err = list(s.Data, func(x *report.Listener) string {
-			return port("port", x.Port, 1) + address("address", x.Address) + short("process", x.Process) + short("unit", x.Unit) + short("product", x.Product)
+			return port("port", x.Port, 1) + address("address", x.Address) + short("process", x.Process) + short("unit", x.Unit) + short("user", x.User) + short("peer_mac", x.PeerMAC) + short("product", x.Product)
 		})
 	case report.SectionConnections:
 		c.value, err = list(s.Data, func(x *report.Connection) string {

@@ -87,6 +87,9 @@ func listenKeys(ls []report.Listener) map[string]report.Listener {
 // listens leaves out what no one can depend on: a UDP socket on a high port is a
 // client's, which the kernel shows no other way.
 func listens(l report.Listener) bool {
+	if l.Forward != "" {
+		return false // what is passed on to elsewhere is served there
+	}
 	return !strings.HasPrefix(l.Protocol, "udp") || l.Port < 32768
 }
 
@@ -132,8 +135,8 @@ func services(units []report.Service, listeners []report.Listener, conns []repor
 		names[c.ID] = cmp.Or(c.Name, shortID(c.ID))
 	}
 	for _, l := range listeners {
-		if !listens(l) || l.Forward != "" {
-			continue // what is passed on to elsewhere is served there
+		if !listens(l) {
+			continue
 		}
 		f := at(ownerKey(l))
 		if l.Namespace == "" && !slices.Contains(f.ports, l.Port) {

@@ -44,9 +44,8 @@ type Options struct {
 	Links Links
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
-	// Reload reads the configuration anew and returns the settings that were changed
-	// and need a restart; nil leaves the route out.
-	Reload func(ctx context.Context) ([]string, error)
+	// Reload reads the configuration anew; nil leaves the route out.
+	Reload func(ctx context.Context) (Reloading, error)
 	// Ready returns why the server cannot serve yet or any more; nil: it always can.
 	Ready func() error
 	// Pages are the built web app; nil: this binary was built without.

@@ -36,6 +36,7 @@ type episode struct {
 	Clamped     bool         `json:"clamped,omitempty"`
 	Body        string       `json:"body,omitempty"`  // of a suppressed alert: the group of Alertmanager's that carried it
 	View        bool         `json:"view,omitempty"`  // shown by another replica already: see repeats
+	Shown       bool         `json:"shown,omitempty"` // in an incident that was closed: it is released no second time
 	Joined      time.Time    `json:"joined,omitzero"` // when a view was made part of its incident
 	Due         time.Time    `json:"due,omitzero"`
 }
@@ -253,7 +254,7 @@ func (s *State) supersede(src string, a *event.Alert) {
 	for _, k := range slices.Clone(s.bySeries[src+"\x00"+a.Fingerprint]) {
 		old := s.episodes.Get(k)
 		if old.Labels.Equal(a.Labels) && a.StartsAt.After(old.Last) {
-			if c := s.alerts.Get(old.Canonical); c != nil && a.StartsAt.Sub(old.Last) > staleReturn {
+			if c := s.alerts.Get(old.Canonical); c != nil && a.StartsAt.Sub(old.Last) > lostReturn {
 				c.Lost = true
 				s.alerts.Touch(c.ID)
 			}
@@ -294,7 +295,7 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 	id := s.identity(a.Labels)
 	if c := s.alerts.Get(s.byIdentity[id]); c != nil && !c.Lost {
-		if g := s.groups.Get(c.Group); g != nil && (c.Active || ep.Onset.Sub(c.Ended) <= staleReturn) {
+		if g := s.groups.Get(c.Group); g != nil && !g.Closed && (c.Active || ep.Onset.Sub(c.Ended) <= s.flap()) {
 			if s.repeats(g, c, ep) {
 				ep.View, c.Views = true, true
 			}

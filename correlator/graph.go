@@ -3,6 +3,7 @@ package correlator
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ type node struct {
 	Criticality string            `json:"criticality,omitempty"`
 	Kind        string            `json:"kind,omitempty"`   // of a workload
 	Engine      string            `json:"engine,omitempty"` // of a database, cache, queue: the product
+	Product     string            `json:"product,omitempty"`
 }
 
 // edge is a relation, read "From Type To": From needs To.
@@ -286,11 +288,15 @@ func (g *graph) unlink(e edge) {
 	remove(g.needed, e.To, e, compareEdges)
 }
 
+// nodeFrom reads an item's fact. It reads the attributes of event.ItemAttributes.
 func nodeFrom(id string, c *event.CI) *node {
 	n := &node{ID: id, Class: c.Class, Name: c.Name, Labels: c.Labels}
 	text := func(k string) string { return textOf(c.Attributes[k]) }
-	n.Cluster, n.Namespace, n.Criticality, n.Engine = text("cluster"), text("namespace"), text("criticality"), strings.ToLower(text("engine"))
-	n.Kind = strings.ToLower(text("kind"))
+	n.Cluster, n.Namespace, n.Criticality = text("cluster"), text("namespace"), text("criticality")
+	n.Engine, n.Product, n.Kind = strings.ToLower(text("engine")), strings.ToLower(text("product")), strings.ToLower(text("kind"))
+	if n.Engine == "" && engineClass(n.Class) {
+		n.Engine = n.Product // as agents tell it
+	}
 	if n.Class == "cluster" && n.Cluster == "" {
 		n.Cluster = n.Name
 	}
@@ -306,13 +312,13 @@ func nodeFrom(id string, c *event.CI) *node {
 	if i := strings.LastIndexByte(c.Name, '/'); i >= 0 {
 		add(c.Name[i+1:])
 	}
-	for _, k := range []string{"hostname", "fqdn", "node", "url"} {
+	for _, k := range []string{"hostname", "fqdn", "node", "url", "cloud_instance"} {
 		add(text(k))
 	}
-	for _, k := range []string{"aliases", "addresses"} {
+	for _, k := range []string{"aliases", "addresses", "pod_ip"} {
 		for _, a := range listOf(c.Attributes[k]) {
 			add(a)
-			if k == "addresses" {
+			if k != "aliases" && !slices.Contains(n.Addresses, a) {
 				n.Addresses = append(n.Addresses, a)
 			}
 		}
@@ -331,6 +337,7 @@ func nodeFrom(id string, c *event.CI) *node {
 	return n
 }
 
+// textOf writes one attribute value as text.
 func textOf(v any) string {
 	switch x := v.(type) {
 	case nil:
@@ -344,27 +351,21 @@ func textOf(v any) string {
 	}
 }
 
+// listOf is an attribute's elements as text. What kind of list it is made no difference
+// to its writer and makes none here; a single value is a list of one.
 func listOf(v any) []string {
-	switch x := v.(type) {
-	case nil:
+	if v == nil {
 		return nil
-	case []any:
-		out := make([]string, 0, len(x))
-		for _, e := range x {
-			out = append(out, textOf(e))
-		}
-		return out
-	case []string:
-		return x
-	case []int:
-		out := make([]string, 0, len(x))
-		for _, e := range x {
-			out = append(out, strconv.Itoa(e))
-		}
-		return out
-	default:
-		return []string{textOf(x)}
 	}
+	list := reflect.ValueOf(v)
+	if list.Kind() != reflect.Slice {
+		return []string{textOf(v)}
+	}
+	out := make([]string, list.Len())
+	for i := range out {
+		out[i] = textOf(list.Index(i).Interface())
+	}
+	return out
 }
 
 // tight says whether an edge type carries failures: a site or a cluster contains

@@ -34,9 +34,10 @@ type group struct {
 	ResolvedAt time.Time      `json:"resolved,omitzero"`
 	Recovered  bool           `json:"recovered,omitempty"`
 	Closed     bool           `json:"closed,omitempty"` // by a person, or out of its reopen window: takes nothing any more
-	Flood      bool           `json:"flood,omitempty"`  // what many lone alerts share
-	Beat       string         `json:"beat,omitempty"`   // the silent heartbeat that opened it
-	Apart      []string       `json:"apart,omitempty"`  // incidents that it was parted from: it merges with none of them
+	ClosedAt   time.Time      `json:"closed_at,omitzero"`
+	Flood      bool           `json:"flood,omitempty"` // what many lone alerts share
+	Beat       string         `json:"beat,omitempty"`  // the silent heartbeat that opened it
+	Apart      []string       `json:"apart,omitempty"` // incidents that it was parted from: it merges with none of them
 	Last       Assessment     `json:"last"`
 	Assessed   int            `json:"assessed,omitempty"` // members at the last assessment
 	Alike      float64        `json:"alike,omitempty"`    // to SeenBefore
@@ -391,10 +392,10 @@ func (s *State) open(g *group, why string) *group {
 func (s *State) releaseRecords(c *canonical, why string) {
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.Fate == FateIncident || ep.FinalFate == FateIncident {
+		if ep == nil || ep.FinalFate == FateIncident || ep.Fate == FateIncident && ep.FinalFate == "" {
 			continue
 		}
-		waited := ep.Fate == FateHeld || ep.Fate == FateSuppressed
+		waited := !ep.Shown && (ep.Fate == FateHeld || ep.Fate == FateSuppressed)
 		switch {
 		case ep.View && !waited:
 			continue // its record says so
@@ -445,7 +446,7 @@ func (s *State) absorb(g, h *group, why string) {
 		s.mergeProfile(h.ID, g.ID)
 		s.schedule(dueSettle, h.ID, &h.SettleDue, time.Time{})
 		s.emit(IncidentMerged{h.ID, g.ID, why})
-		s.Closed(h.ID, s.now)
+		s.closeGroup(h)
 	} else {
 		s.schedule(dueHold, h.ID, &h.HoldDue, time.Time{})
 		s.groups.Delete(h.ID)

@@ -162,18 +162,11 @@ func (s *State) holdOver(id string) {
 		if s.joinLate(g, c) {
 			return
 		}
-		if s.comeBack(g, c) {
-			return
-		}
 		s.cameAlone(c)
 		if s.swept(g) {
 			return
 		}
-		opened := s.open(g, "still firing after its hold, without company")
-		if h := s.habits.Get(c.Identity); h != nil {
-			h.Incident = opened.ID
-			s.habits.Touch(c.Identity)
-		}
+		s.open(g, "still firing after its hold, without company")
 		return
 	}
 	s.open(g, "still firing after their hold")
@@ -233,28 +226,6 @@ func (s *State) joinLate(g *group, c *canonical) bool {
 	if into.Held {
 		s.maybeOpen(into, sentence(c.Evidence))
 	}
-	return true
-}
-
-// comeBack lets an alert that once opened an incident by itself return to it.
-func (s *State) comeBack(g *group, c *canonical) bool {
-	h := s.habits.Get(c.Identity)
-	if h == nil || h.Incident == "" {
-		return false
-	}
-	old := s.groups.Get(h.Incident)
-	if old == nil || old.Closed || old.Held || old.Sole != c.Identity {
-		return false
-	}
-	why := fmt.Sprintf("the same alert came alone again, %d times by now", h.N+1)
-	if !old.ResolvedAt.IsZero() {
-		s.revive(old, why)
-	}
-	s.cameAlone(c)
-	// One alert: the old members' episodes and the new one's are of one record.
-	c.Evidence = []Evidence{{"habit", why, 1}}
-	s.showOne(old, c)
-	s.absorb(old, g, why)
 	return true
 }
 

@@ -24,10 +24,7 @@ type habit struct {
 	N     int       `json:"n"` // times it came alone
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
-	// Incident is the last incident that it opened by itself: it comes back there
-	// instead of opening another.
-	Incident string    `json:"incident,omitempty"`
-	Due      time.Time `json:"due,omitzero"`
+	Due   time.Time `json:"due,omitzero"`
 }
 
 // ledger are totals.

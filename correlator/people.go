@@ -92,7 +92,7 @@ func (s *State) Merge(from, into, by string, now time.Time) []Decision {
 	}
 	f.Members = nil
 	s.schedule(dueSettle, from, &f.SettleDue, time.Time{})
-	s.Closed(from, now)
+	s.closeGroup(f)
 	s.mergeProfile(from, into)
 	s.unclear(g)
 	s.touchGroup(into, "")

@@ -148,29 +148,51 @@ func (d *Desk) ServicesOn(cis []string, items Items) []string {
 // Names says whether the rules name an item.
 func (d *Desk) Names(ci string, items Items) bool { return len(d.ServicesOn([]string{ci}, items)) > 0 }
 
+// Text says what is wrong with the reference, for people.
+func (u Unresolved) Text() string {
+	switch {
+	case len(u.Others) > 0:
+		return fmt.Sprintf("%s: %q names %d items (%s): give the id of one", u.Field, u.Ref, len(u.Others), strings.Join(u.Others[:min(len(u.Others), 5)], ", "))
+	case len(u.Near) > 0:
+		return fmt.Sprintf("%s: nothing is called %q yet; did you mean %s?", u.Field, u.Ref, strings.Join(u.Near, " or "))
+	}
+	return fmt.Sprintf("%s: nothing is called %q yet; it takes effect when something is", u.Field, u.Ref)
+}
+
 // Unresolved is a reference of the rules that leads to nothing, or to several items.
 type Unresolved struct {
+	Of     string   `json:"of"`    // the service or service level that names it
 	Field  string   `json:"field"` // its path in the rules
 	Ref    string   `json:"ref"`
 	Others []string `json:"others,omitempty"` // ids of the items that go by it, where there are several
 	Near   []string `json:"near,omitempty"`   // what may have been meant
 }
 
+// References are the items that services of the rules stand on, as they are named.
+func (r Rules) References() []Unresolved {
+	var out []Unresolved
+	for n := range r.Services {
+		for i, ref := range r.Services[n].CIs {
+			out = append(out, Unresolved{Of: r.Services[n].Name, Field: fmt.Sprintf("desk.services[%d].cis[%d]", n, i), Ref: ref})
+		}
+	}
+	return out
+}
+
 // Unresolved lists what the rules name and is not there: items of services, and
 // services of service levels that known does not know.
 func (d *Desk) Unresolved(items Items, known func(service string) bool) []Unresolved {
 	var out []Unresolved
-	for n := range d.Rules.Services {
-		for i, ref := range d.Rules.Services[n].CIs {
-			if id, others := items.Resolve(ref); id == "" {
-				out = append(out, Unresolved{Field: fmt.Sprintf("services[%d].cis[%d]", n, i), Ref: ref, Others: others})
-			}
+	for _, u := range d.Rules.References() {
+		if id, others := items.Resolve(u.Ref); id == "" {
+			u.Others = others
+			out = append(out, u)
 		}
 	}
 	for n := range d.Rules.SLAs {
 		for i, name := range d.Rules.SLAs[n].Services {
 			if d.services[name] == nil && !known(name) {
-				out = append(out, Unresolved{Field: fmt.Sprintf("slas[%d].services[%d]", n, i), Ref: name})
+				out = append(out, Unresolved{Of: d.Rules.SLAs[n].Name, Field: fmt.Sprintf("desk.slas[%d].services[%d]", n, i), Ref: name})
 			}
 		}
 	}

@@ -212,7 +212,9 @@ func (s *State) verb(x *incident, c *event.Command) error {
 	case itsm.Reopen:
 		s.corr.Reopened(c.ID, s.now)
 	case itsm.Close, itsm.Cancel:
-		s.corr.Closed(c.ID, s.now)
+		for _, d := range s.corr.Closed(c.ID, s.now) {
+			s.decide(d)
+		}
 	}
 	return nil
 }

@@ -118,7 +118,9 @@ func (s *State) incidentDue(id string) {
 	if x.Doc.State == itsm.Resolved {
 		c := x.Doc.AutoClose(s.now)
 		s.commit(id, c)
-		s.corr.Closed(id, s.now)
+		for _, d := range s.corr.Closed(id, s.now) {
+			s.decide(d)
+		}
 		return
 	}
 	s.incidents.Delete(id)

@@ -187,3 +187,12 @@ func (s *State) Unresolved() []itsm.Unresolved {
 	}
 	return out
 }
+
+// Resolve says which item a reference names; where none does, near is what may have been
+// meant.
+func (s *State) Resolve(ref string) (id string, others, near []string) {
+	if id, others = s.corr.Resolve(ref); id == "" && len(others) == 0 {
+		near = s.corr.Near(ref)
+	}
+	return id, others, near
+}

@@ -310,20 +310,25 @@ func (m *Mesh) tellWitnesses(word string) {
 	}
 }
 
-// excuse takes another member's word that it leaves and lives.
-func (m *Mesh) excuse(excused map[string]time.Time, text string) {
+// excuse takes another member's word that it leaves and lives: what was told of it
+// before is over.
+func (m *Mesh) excuse(excused map[string]time.Time, losses map[string]*loss, text string) {
 	now := m.options.Now()
 	for name, until := range excused {
 		if now.After(until) {
 			delete(excused, name)
 		}
 	}
-	switch word, name, _ := strings.Cut(text, " "); word {
+	word, name, _ := strings.Cut(text, " ")
+	switch word {
 	case metaMoving:
 		excused[name] = now.Add(moveGrace)
 	case metaAside:
 		excused[name] = now.Add(asideFor)
+	default:
+		return
 	}
+	delete(losses, name)
 }
 
 // begin makes a member and joins the targets and those that were configured.

@@ -244,7 +244,7 @@ func (m *Mesh) watch(ctx context.Context) {
 				}
 			}
 		case text := <-m.words:
-			m.excuse(excused, text)
+			m.excuse(excused, losses, text)
 		case name := <-m.rename:
 			if m.pending == nil {
 				m.restart(name, "", "this agent goes on under another id")
@@ -274,7 +274,7 @@ func (m *Mesh) watch(ctx context.Context) {
 				// It lives, and says itself that it is not to be watched.
 			default:
 				for len(m.words) > 0 {
-					m.excuse(excused, <-m.words)
+					m.excuse(excused, losses, <-m.words)
 				}
 				now := m.options.Now()
 				l := &loss{address: e.Node.Address(), since: now, excused: excused[name]}

@@ -73,6 +73,8 @@ type Self struct {
 	Capabilities []string
 	StartedAt    time.Time
 	Site         string // of its mesh, "" for none
+	// Prove shows that the agent with an id holds its site's key; nil without a mesh.
+	Prove func(agentID string) (key, proof string)
 }
 
 // DefaultSchedule samples sockets twice a minute (a closed connection stays
@@ -114,6 +116,8 @@ type Agent struct {
 	failures                                   int
 	changes                                    []report.Change // not yet in an envelope
 	quiet                                      bool            // the server's absence was logged
+
+	proof struct{ of, key, text string } // of membership, for the agent id it is of
 
 	voice atomic.Pointer[voice] // as what a herald may speak; nil before the first report was taken
 }
@@ -300,10 +304,18 @@ func (a *Agent) take(now time.Time, r report.Report, full bool) error {
 
 func (a *Agent) self() report.Agent {
 	s := a.options.Self
-	return report.Agent{
+	out := report.Agent{
 		ID: a.id.AgentID, Version: s.Version, BootID: s.BootID, Sequence: a.sequence, StartedAt: s.StartedAt.UTC(),
 		User: s.User, Capabilities: s.Capabilities, SpoolDropped: a.id.Dropped, Site: s.Site,
 	}
+	if s.Prove != nil {
+		if a.proof.of != out.ID { // it changes with the id only
+			a.proof.of = out.ID
+			a.proof.key, a.proof.text = s.Prove(out.ID)
+		}
+		out.SiteKey, out.SiteProof = a.proof.key, a.proof.text
+	}
+	return out
 }
 
 // sameMachine says whether two rounds can be of one machine. A disk that was copied, or

@@ -47,6 +47,9 @@ func (b *batch) changes(c, old *cmdb.CI, in incoming, was previous, diff package
 	}
 	for _, group := range foldChanges(in.env.Changes, &b.inv.stats) {
 		for _, x := range group {
+			if x.Type == report.ChangeRebooted && c.Attributes["container"] != true {
+				continue // told below, once it is sure that it is no copy of the machine that was started
+			}
 			told[x.Type] = true
 			ref := c.Ref()
 			if strings.HasPrefix(x.Type, "unit_") {
@@ -63,7 +66,7 @@ func (b *batch) changes(c, old *cmdb.CI, in incoming, was previous, diff package
 			tell(c.Ref(), x.Type, x.Summary, x.Version)
 		}
 	}
-	if rebooted && !told[report.ChangeRebooted] && c.Attributes["container"] != true {
+	if rebooted && c.Attributes["container"] != true {
 		tell(c.Ref(), report.ChangeRebooted, c.Name+" was booted again", c.Attributes.Text("kernel"))
 	}
 	if a, z := old.Attributes.Text("kernel"), c.Attributes.Text("kernel"); a != "" && z != "" && a != z && !told[report.ChangeKernel] {

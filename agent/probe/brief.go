@@ -46,7 +46,7 @@ const (
 	// huntFor, so that what cannot be found costs nothing in the long run.
 	huntShare  = 50
 	huntBetter = time.Millisecond
-	huntFor    = 30 * time.Second
+	huntFor    = 2 * time.Minute
 	huntMost   = 64 // at a time
 	// lookShare bounds what quick looks cost: a look of a millisecond is taken twice a second.
 	lookShare   = 500

@@ -50,11 +50,11 @@ func (a *API) operationRoutes() {
 	handle(a, op(http.MethodGet, "/-/healthy", "healthy", "operations", "The process runs"),
 		func(context.Context, *struct{}) (*reply[State], error) { return &reply[State]{State{"healthy"}}, nil })
 	handle(a, op(http.MethodGet, "/-/ready", "ready", "operations", "The server can serve: 200, or 503 with the reason"),
-		func(context.Context, *struct{}) (*reply[State], error) {
+		func(context.Context, *struct{}) (*reply[Readiness], error) {
 			if err := a.o.Ready(); err != nil {
 				return nil, fault.Unavailablef("not ready: %v", err)
 			}
-			return &reply[State]{State{"ready"}}, nil
+			return &reply[Readiness]{Readiness{"ready", a.o.Warnings()}}, nil
 		})
 	if a.o.Reload != nil {
 		handle(a, describedAs(op(http.MethodPost, "/-/reload", "reload", "operations", "Read the configuration anew"), "400 with every mistake where it does not load; the old one stays in force then."),
@@ -95,6 +95,12 @@ type Reloading struct {
 // State is one word.
 type State struct {
 	Status string `json:"status"`
+}
+
+// Readiness says that the server serves, and what a person should mend nevertheless.
+type Readiness struct {
+	Status   string   `json:"status" enum:"ready"`
+	Warnings []string `json:"warnings,omitempty" doc:"What is wrong although it serves, such as a clock that was set back"`
 }
 
 func binary(o huma.Operation, mime, text string) huma.Operation {

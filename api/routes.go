@@ -20,6 +20,7 @@ func from(r auth.Role) access { return access{role: r} }
 var routes = map[string]access{
 	// Machines.
 	"POST /api/v1/ingest/alertmanager": from(auth.Ingest),
+	"POST /api/v1/ingest/grafana":      from(auth.Ingest),
 	"POST /api/v1/ingest/changes":      from(auth.Ingest),
 	"POST /api/v1/agent/enroll":        from(auth.Agent),
 	"POST /api/v1/agent/reports":       from(auth.Agent),

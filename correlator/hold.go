@@ -33,6 +33,18 @@ func (s *State) holdOf(c *canonical) time.Duration {
 	return hold
 }
 
+// silent says why an alert opens nothing and joins nothing: its rule tells other
+// programs of something, and no people. A rule of ours may decide otherwise.
+func (s *State) silent(c *canonical) string {
+	if c.Severity != None {
+		return ""
+	}
+	if _, r := s.ruledHold(c); r != nil {
+		return ""
+	}
+	return fmt.Sprintf("held: its severity %q says that it calls nobody; it opens no incident", c.Labels.Get(s.cfg.SeverityLabel))
+}
+
 // holdDeadline is when a held group opens without further evidence; zero is never:
 // it stays held, and is shown so, until it ends or finds company.
 func (s *State) holdDeadline(g *group) time.Time {

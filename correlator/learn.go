@@ -29,7 +29,8 @@ type habit struct {
 
 // ledger are totals.
 type ledger struct {
-	Since   time.Time `json:"since"` // first alert heard
+	Since   time.Time `json:"since"`       // first alert heard
+	Up      time.Time `json:"up,omitzero"` // last start of the server
 	Alone   float64   `json:"alone"`
 	Grouped float64   `json:"grouped"`
 	Order   uint64    `json:"order"` // of joins

@@ -60,6 +60,17 @@ func (s *State) heardOf(c *canonical) time.Time {
 	return at
 }
 
+// twinText says what an episode is beside another of the same alert that fires: as
+// another replica shows it, or told with another beginning.
+func (s *State) twinText(c *canonical, ep *episode) string {
+	for _, k := range c.Episodes {
+		if o := s.episodes.Get(k); o != nil && o != ep && o.Labels.Equal(ep.Labels) {
+			return "another beginning of an alert"
+		}
+	}
+	return "another replica's view of an alert"
+}
+
 // weighAnew judges what still fires of an incident that is closed as if it had come
 // just now: a person's word ends a record, not what is wrong.
 func (s *State) weighAnew(g *group, why string) {

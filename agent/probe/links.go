@@ -408,7 +408,7 @@ func namespaceIDs(t Tree) map[int32]bool {
 		binary.NativeEndian.PutUint16(request[4:], 8)
 		binary.NativeEndian.PutUint16(request[6:], unix.NETNSA_PID)
 		binary.NativeEndian.PutUint32(request[8:], uint32(pid))
-		_ = ask(unix.NETLINK_ROUTE, unix.RTM_GETNSID, request, func(_ uint16, payload []byte) error {
+		_ = single(unix.NETLINK_ROUTE, unix.RTM_GETNSID, request, func(_ uint16, payload []byte) error {
 			if len(payload) < 4 {
 				return nil
 			}

@@ -21,8 +21,8 @@ func dump(protocol int, kind uint16, request []byte, visit func(kind uint16, pay
 	return exchange(protocol, kind, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, request, visit)
 }
 
-// ask is dump for a single answer, which the kernel ends with an acknowledgement.
-func ask(protocol int, kind uint16, request []byte, visit func(kind uint16, payload []byte) error) error {
+// single is dump for a single answer, which the kernel ends with an acknowledgement.
+func single(protocol int, kind uint16, request []byte, visit func(kind uint16, payload []byte) error) error {
 	return exchange(protocol, kind, unix.NLM_F_REQUEST|unix.NLM_F_ACK, request, visit)
 }
 

@@ -50,11 +50,12 @@ type (
 		Ident    cmdb.Identifiers `json:"identifiers"`
 		AgentID  string           `json:"agent_id"`
 		Site     string           `json:"site"`
+		SiteKey  string           `json:"site_key"`
 		Lost     cluster.Verdict  `json:"lost"`
 		LostAt   time.Time        `json:"lost_at"`
 		Run      string           `json:"run"`
 		Shared   []string         `json:"shared"`
-		Booted   bool             `json:"booted"`
+		Booted   time.Time        `json:"booted"`
 		Sections [sectionCount]struct {
 			Hash uint64 `json:"h"`
 		} `json:"sections"`

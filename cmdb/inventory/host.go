@@ -39,14 +39,16 @@ type hostDoc struct {
 	Shared []string `json:"shared,omitempty"`
 	// Contest is the task about this machine's identity, "" for none.
 	Contest string `json:"contest,omitempty"`
-	// Booted says that its run is new and was heard once: a reboot, unless the run
-	// before is heard again.
-	Booted bool `json:"booted,omitempty"`
+	// Booted is when a new run was heard first, zero once that is told as a reboot:
+	// it is one unless the run before is heard again.
+	Booted time.Time `json:"booted,omitzero"`
 	// Site is the mesh that its agent is a member of. Lost is what the mesh knows of
 	// a host that is not fine, since LostAt.
-	Site   string          `json:"site,omitempty"`
-	Lost   cluster.Verdict `json:"lost,omitempty"`
-	LostAt time.Time       `json:"lost_at,omitzero"`
+	Site string `json:"site,omitempty"`
+	// SiteKey is the site's key that its agent proved to hold, "" for none.
+	SiteKey string          `json:"site_key,omitempty"`
+	Lost    cluster.Verdict `json:"lost,omitempty"`
+	LostAt  time.Time       `json:"lost_at,omitzero"`
 }
 
 // forward is a port that a machine passes on: DNAT, a load balancer in its kernel.
@@ -67,7 +69,8 @@ type mark struct {
 // hostState is the resident part.
 type hostState struct {
 	run    string
-	booted bool
+	booted time.Time
+	proved string   // key of the site that it is a member of
 	shared []string // keys
 	// confirmed is the newest report that said nothing new; it is not stored.
 	confirmed uint64
@@ -92,7 +95,7 @@ func prefixesOf(list []string) []netip.Prefix {
 
 func (d *hostDoc) state(old *hostState) *hostState {
 	h := &hostState{
-		run: strings.Clone(d.Run), packages: uint32(d.Packages), booted: d.Booted, shared: d.Shared,
+		run: strings.Clone(d.Run), packages: uint32(d.Packages), booted: d.Booted, shared: d.Shared, proved: strings.Clone(d.SiteKey),
 		local: prefixesOf(d.Local), forwards: d.Forwards,
 	}
 	if old != nil {

@@ -88,6 +88,10 @@ type Agent struct {
 	SpoolDropped uint64 `json:"spool_dropped,omitempty"`
 	// Site names the mesh that this agent is a member of, "" for none.
 	Site string `json:"site,omitempty"`
+	// SiteKey and SiteProof show that it holds the site's key (internal/cluster,
+	// Proof): only then is it heard as a witness.
+	SiteKey   string `json:"site_key,omitempty"`
+	SiteProof string `json:"site_proof,omitempty"`
 }
 
 // Host says which machine this is: names and every identifier that may tell it from others.

@@ -123,17 +123,23 @@ func (j *Journal) Append(tx store.Tx, events ...event.Event) ([]event.Event, err
 	return j.append(tx, pos, at, events)
 }
 
-// AppendAt is Append with the events' own times, for importing a recording; a
-// time before the journal's end is lifted to it.
+// AppendAt is Append with the events' own times, for importing a recording: a time
+// before the journal's end is lifted to it, and one that is still to come is now. A
+// journal ahead of the clock would hold every later event in that time.
 func (j *Journal) AppendAt(tx store.Tx, events ...event.Event) ([]event.Event, error) {
 	var out []event.Event
+	now := event.Instant(j.now())
 	for _, e := range events {
 		pos, at, err := j.end(tx)
 		if err != nil {
 			return nil, err
 		}
-		if e.At.After(at) {
-			at = event.Instant(e.At)
+		own := event.Instant(e.At)
+		if own.After(now) {
+			own = now
+		}
+		if own.After(at) {
+			at = own
 		}
 		one, err := j.append(tx, pos, at, []event.Event{e})
 		if err != nil {

@@ -167,7 +167,7 @@ func (b *batch) assertAll(o uint32, want map[edge]string, linger bool) error {
 		if _, keep := want[e]; keep {
 			continue
 		}
-		if err := b.retract(relationID(m, e.from, e.kind, e.to), source, linger && !b.inv.refused(o, e)); err != nil {
+		if err := b.retract(relationID(m, e.from, e.kind, e.to), source, linger && !b.inv.refused(o, e) && !b.explained(o, e, want)); err != nil {
 			return err
 		}
 		for _, end := range []uint32{e.from, e.to} {
@@ -187,6 +187,21 @@ func (b *batch) assertAll(o uint32, want map[edge]string, linger bool) error {
 		}
 	})
 	return nil
+}
+
+// explained says that an edge of unknown programs of machine o is one of a known
+// program now: whose closed socket it was has been found out.
+func (b *batch) explained(o uint32, e edge, want map[edge]string) bool {
+	m := b.inv.mem
+	if x := &m.entries[e.from]; x.key != clientKey || x.parent != o+1 {
+		return false
+	}
+	for w := range want {
+		if w.to == e.to && w.kind == e.kind && w.from != e.from && m.entries[w.from].parent == o+1 {
+			return true
+		}
+	}
+	return false
 }
 
 // dropLonely removes what exists only as an end of edges, once no edge leads to it

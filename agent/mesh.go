@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
@@ -43,7 +44,7 @@ func (c MeshConfig) Prover() (func(agentID string) (key, proof string), error) {
 }
 
 // StartMesh makes the agent a member of its site's mesh.
-func StartMesh(c MeshConfig, agentID string, tree probe.Tree) (*cluster.Mesh, error) {
+func StartMesh(c MeshConfig, agentID string, tree probe.Tree, log *slog.Logger) (*cluster.Mesh, error) {
 	key, err := meshKey(c)
 	if err != nil {
 		return nil, err
@@ -52,7 +53,7 @@ func StartMesh(c MeshConfig, agentID string, tree probe.Tree) (*cluster.Mesh, er
 		c.Listen = defaultMeshListen
 	}
 	return cluster.New(cluster.Options{
-		Name: agentID, Site: c.Site, Key: key, Bind: c.Listen, Address: c.Address, Join: c.Join,
+		Name: agentID, Site: c.Site, Key: key, Bind: c.Listen, Address: c.Address, Join: c.Join, Log: log,
 		Connections: func(address string) int {
 			peer, err := netip.ParseAddr(address)
 			if err != nil {

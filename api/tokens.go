@@ -11,6 +11,7 @@ import (
 	"github.com/watchbill/watchbill/api/auth"
 	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/internal/engine"
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -107,6 +108,7 @@ type Source struct {
 	Source    string     `json:"source" doc:"Its name in alerts"`
 	State     string     `json:"state" enum:"never,healthy,silent" doc:"never heard since it exists, heard of late, or silent: for longer than an alert may go unmentioned, or its watchdog is missing, or its alerts are stale"`
 	Why       string     `json:"why,omitempty" doc:"What speaks for silent"`
+	Warning   string     `json:"warning,omitempty" doc:"What is not known of it, and the mend"`
 	LastHeard *time.Time `json:"last_heard_at,omitempty"`
 	Truncated uint64     `json:"truncated_alerts" doc:"Alerts that it left out of its bodies so far (max_alerts): they were never received"`
 	Clamped   uint64     `json:"clamped_alerts" doc:"Alerts whose starts_at lay in the future or too far back so far: a clock may be wrong"`
@@ -138,8 +140,10 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 		}
 	}
 	now := a.o.Now()
-	expiry := time.Duration(a.o.Engine.Rules().Correlation.Expiry)
 	for name, x := range heard {
+		if name == event.SelfSource { // silent is what it should be
+			continue
+		}
 		s := at(name)
 		s.State, s.Truncated, s.Clamped, s.Stale = "healthy", x.Truncated, x.Clamped, x.Stale
 		if !x.Heard.IsZero() {
@@ -147,7 +151,7 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 		}
 		// As the engine sees it: what makes its alerts stale makes it silent.
 		var why []string
-		if silent := now.Sub(x.Heard); silent > expiry {
+		if silent := now.Sub(x.Heard); x.Quiet > 0 && silent > x.Quiet {
 			why = append(why, fmt.Sprintf("not heard for %s", silent.Truncate(time.Second)))
 		}
 		for _, w := range x.Missing {
@@ -155,6 +159,9 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 		}
 		if x.Stale > 0 {
 			why = append(why, fmt.Sprintf("%d of its alerts are stale", x.Stale))
+		}
+		if x.Unknown > 0 {
+			s.Warning = fmt.Sprintf("nothing says how often it repeats %d of its alerts: if an end is lost, they stand open for up to %s; name its Alertmanager under ingest.alertmanagers, or set correlation.expiry above repeat_interval + group_interval", x.Unknown, event.Span(x.Quiet))
 		}
 		if len(why) > 0 {
 			s.State, s.Why = "silent", strings.Join(why, "; ")

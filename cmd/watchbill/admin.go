@@ -17,6 +17,7 @@ import (
 
 	"github.com/watchbill/watchbill/api"
 	"github.com/watchbill/watchbill/internal/app"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 type tokenCmd struct {
@@ -322,14 +323,57 @@ func (c *restoreCmd) Run(io streams) error {
 }
 
 type checkCmd struct {
-	File string `arg:"" help:"The configuration file."`
+	File   string `arg:"" help:"The configuration file."`
+	Online bool   `help:"Ask the server (--server.url) whether the items that the file names are there."`
+	remote
 }
 
 // Run implements kong's command.
 func (c *checkCmd) Run(io streams) error {
-	if _, err := app.Load(c.File); err != nil {
+	loaded, err := app.Load(c.File)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(io.out, "%s: fine\n", c.File)
+	refs := loaded.Rules.Desk.References()
+	var warnings []string
+	if c.Online && len(refs) > 0 {
+		if warnings, err = c.missing(refs); err != nil {
+			return err
+		}
+	} else if len(refs) > 0 {
+		warnings = []string{fmt.Sprintf("%d items that services stand on were not looked up: --online asks the server for them", len(refs))}
+	}
+	for _, w := range warnings {
+		if _, err := fmt.Fprintf(io.out, "%s: warning: %s\n", c.File, w); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(io.out, "%s: fine\n", c.File)
 	return err
+}
+
+// missing asks the server which of the references lead to no item.
+func (c *checkCmd) missing(refs []itsm.Unresolved) ([]string, error) {
+	server, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	var ask api.References
+	for _, r := range refs {
+		ask.Refs = append(ask.Refs, r.Ref)
+	}
+	ctx, stop := interrupted()
+	defer stop()
+	var got api.Resolved
+	if err := server.call(ctx, http.MethodPost, "/api/v1/references", ask, &got); err != nil {
+		return nil, err
+	}
+	var out []string
+	for n, m := range got.Items {
+		if m.ID == "" {
+			refs[n].Others, refs[n].Near = m.Others, m.Near
+			out = append(out, refs[n].Text())
+		}
+	}
+	return out, nil
 }

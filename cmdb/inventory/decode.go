@@ -43,6 +43,7 @@ type (
 		To      string    `json:"to"`
 		Sources []string  `json:"sources"`
 		Unseen  time.Time `json:"unseen_since"`
+		Weight  float64   `json:"weight"`
 	}
 	loadedHost struct {
 		CI      string           `json:"ci"`

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -160,7 +161,7 @@ func (inv *Inventory) loadRelations(r store.Reader) error {
 		kind := m.kind(x.Type)
 		m.link(from, kind, to)
 		if !x.Unseen.IsZero() {
-			inv.unseen[relationID(m, from, kind, to)] = x.Unseen
+			inv.unseen[relationID(m, from, kind, to)] = fading{x.Unseen, cmp.Or(x.Weight, 1)}
 		}
 		for _, s := range x.Sources {
 			if id, ok := strings.CutPrefix(s, "agent:"); ok {

@@ -225,7 +225,12 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	}
 	c := old.Clone()
 	b.alive(c)
-	was, err := b.before(id, in)
+	// Another version of the agent finds other things: they were there before.
+	steady := func(section string) bool {
+		fresh := in.fresh[section]
+		return fresh != nil && slices.Equal(oldDoc.Sections[fresh.number].Problems, fresh.probs) && old.Attributes.Text("agent_version") == in.env.Agent.Version
+	}
+	was, err := b.before(id, in, steady)
 	if err != nil {
 		return reply, err
 	}
@@ -234,7 +239,7 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	}
 	var diff packageDiff
 	if p := in.fresh[report.SectionPackages]; p != nil {
-		if diff, err = b.storePackages(id, &doc, p); err != nil {
+		if diff, err = b.storePackages(id, &doc, p, steady(report.SectionPackages)); err != nil {
 			return reply, err
 		}
 		c.Attributes["packages"] = float64(doc.Packages)

@@ -20,15 +20,18 @@ type previous struct {
 	hasListeners bool
 }
 
-func (b *batch) before(id string, in incoming) (p previous, err error) {
+// before reads what is compared. steady says that a section was found in the same way,
+// and as whole, as the time before: what was hidden and shows has not come, and what is
+// hidden now has not gone.
+func (b *batch) before(id string, in incoming, steady func(section string) bool) (p previous, err error) {
 	h := b.inv.mem.at(id).host
-	if in.fresh[report.SectionServices] != nil && h.hashes[sectionNumber(report.SectionServices)] != 0 {
+	if steady(report.SectionServices) && h.hashes[sectionNumber(report.SectionServices)] != 0 {
 		p.hasServices = true
 		if p.services, err = section[[]report.Service](b, id, report.SectionServices, nil); err != nil {
 			return p, err
 		}
 	}
-	if in.fresh[report.SectionListeners] != nil && h.hashes[sectionNumber(report.SectionListeners)] != 0 {
+	if steady(report.SectionListeners) && h.hashes[sectionNumber(report.SectionListeners)] != 0 {
 		p.hasListeners = true
 		p.listeners, err = section[[]report.Listener](b, id, report.SectionListeners, nil)
 	}

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb"
@@ -13,7 +14,7 @@ import (
 // not decide it alone.
 type Task struct {
 	ID   string `json:"id"`
-	Kind string `json:"kind"` // "clone", "contested", "conflict", "proposal", "agent_gone"
+	Kind string `json:"kind"` // "clone", "contested", "conflict", "proposal", "agent_gone", "reference"
 	// CI is the item concerned, Others those it may be confused with.
 	CI     string   `json:"ci,omitempty"`
 	Others []string `json:"others,omitempty"`
@@ -44,6 +45,8 @@ const (
 	TaskSiteKey = "site_key"
 	// TaskAgentGone: an agent does not run any more on a host that is up.
 	TaskAgentGone = "agent_gone"
+	// TaskReference: the configuration names an item that is not there.
+	TaskReference = "reference"
 )
 
 // ask opens a task or counts it again. The key makes one of all observations of
@@ -66,6 +69,65 @@ func (b *batch) ask(key string, t Task) error {
 	t.Last = b.now
 	set(b, b.tasks, key, &t)
 	return nil
+}
+
+// KeepTasks makes the open tasks of a kind those that stand now, by their ids: what is
+// not among them any more closes by itself, with why.
+func (inv *Inventory) KeepTasks(ctx context.Context, kind string, stand []Task, why string) error {
+	stands := map[string]bool{}
+	for _, t := range stand {
+		stands[t.ID] = true
+	}
+	open := map[string]bool{}
+	var over []string
+	at := ""
+	for {
+		page, next, err := inv.Tasks(ctx, false, at, 0)
+		if err != nil {
+			return err
+		}
+		for _, t := range page {
+			if t.Kind == kind {
+				if open[t.ID] = true; !stands[t.ID] {
+					over = append(over, t.ID)
+				}
+			}
+		}
+		if at = next; at == "" {
+			break
+		}
+	}
+	if len(over) == 0 && len(stand) == len(open) {
+		return nil
+	}
+	return inv.do(ctx, func(b *batch) error {
+		for _, id := range over {
+			t, err := read(b, b.tasks, inv.cols.task, id)
+			if err != nil || t == nil || t.Done != "" {
+				return err
+			}
+			done := *t
+			done.Done, done.DoneAt = "the server: "+why, b.now
+			set(b, b.tasks, id, &done)
+		}
+		for _, t := range stand {
+			if open[t.ID] {
+				continue
+			}
+			old, err := read(b, b.tasks, inv.cols.task, t.ID)
+			if err != nil {
+				return err
+			}
+			if old != nil && strings.HasPrefix(old.Done, "the server: ") { // of another time
+				set(b, b.tasks, t.ID, nil)
+			}
+			t.Kind = kind
+			if err := b.ask(t.ID, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Tasks lists open tasks, or all, by id.

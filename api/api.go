@@ -75,6 +75,7 @@ type API struct {
 	o        Options
 	log      *slog.Logger
 	mux      *http.ServeMux
+	bodies   memory // of agents
 	huma     huma.API
 	origin   *http.CrossOriginProtection
 	loopback bool

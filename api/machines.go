@@ -24,7 +24,7 @@ import (
 // Bounds of what machines send, unpacked.
 const (
 	enrollMost = 1 << 20
-	reportMost = 64 << 20
+	reportMost = 32 << 20
 	importMost = 1 << 30
 )
 
@@ -45,20 +45,23 @@ func (a *API) unpacked(x *Raw, most int64) (io.ReadCloser, error) {
 }
 
 // decodeBody reads one JSON document. Unknown fields are fine: an agent may be newer.
-func (a *API) decodeBody(x *Raw, most int64, into any) error {
+// It takes the memory for it out of the budget of whom sends it, and returns how to
+// give that back when into is done with.
+func (a *API) decodeBody(x *Raw, whom string, most int64, into any) (release func(), err error) {
 	b, err := a.unpacked(x, most)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d := json.NewDecoder(b)
-	if err := d.Decode(into); err != nil {
+	r := &metered{Reader: b, memory: &a.bodies, whom: whom}
+	if err := json.NewDecoder(r).Decode(into); err != nil {
+		r.Close()
 		var tooLong *http.MaxBytesError
-		if errors.As(err, &tooLong) {
-			return err
+		if errors.As(err, &tooLong) || fault.KindOf(err) == fault.Unavailable {
+			return nil, err
 		}
-		return fault.JSON("body", err)
+		return nil, fault.JSON("body", err)
 	}
-	return nil
+	return func() { r.Close() }, nil
 }
 
 func (a *API) agentRoutes() {
@@ -73,9 +76,11 @@ func (a *API) agentRoutes() {
 			return nil, &auth.Denied{Reason: auth.Forbidden, Message: "this credential is bound to an item already: join with a join token"}
 		}
 		var req report.EnrollRequest
-		if err := a.decodeBody(in, enrollMost, &req); err != nil {
+		release, err := a.decodeBody(in, who.Token, enrollMost, &req)
+		if err != nil {
 			return nil, err
 		}
+		defer release()
 		if err := a.o.Auth.Admit(ctx, who.Token, callOf(ctx).remote, req.Agent.Site); err != nil {
 			return nil, err
 		}
@@ -115,9 +120,11 @@ func (a *API) agentRoutes() {
 			return nil, &auth.Denied{Reason: auth.Forbidden, Message: "a join token cannot report: trade it for a credential at /api/v1/agent/enroll first"}
 		}
 		var env report.Envelope
-		if err := a.decodeBody(in, reportMost, &env); err != nil {
+		release, err := a.decodeBody(in, ci, reportMost, &env)
+		if err != nil {
 			return nil, err
 		}
+		defer release()
 		if s := callOf(ctx).who.Site; s != "" && env.Agent.Site != s {
 			env.Agent.Site, env.Peers = "", nil // of a mesh that its join token was not for
 		}

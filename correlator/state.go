@@ -108,7 +108,7 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 	case *event.Notification:
 		s.notification(e.Source, b)
 	case *event.CI:
-		s.g.ci(b)
+		s.g.ci(b, e.At)
 	case *event.Relation:
 		s.g.relation(b)
 	case *event.Change:

@@ -68,14 +68,13 @@ type graph struct {
 	namespaces  map[string]string   // cluster/namespace → its item
 
 	// answers to questions about the topology as it is now
-	reachCache     [][]reach // by complaints times the index, and the complaint
-	nearCache      []nearby
-	wayCache       map[route]string
-	fresh          uint64    // the epoch that the caches are of
-	massCache      []float64 // by index; 0 is not known
-	priorCache     []float64 // logarithms, by index; 0 is not known
-	dependentCache map[string]dependentsOf
-	epoch          uint64 // raised by every change
+	reachCache [][]reach // by complaints times the index, and the complaint
+	nearCache  []nearby
+	wayCache   map[route]string
+	fresh      uint64    // the epoch that the caches are of
+	massCache  []float64 // by index; 0 is not known
+	priorCache []float64 // logarithms, by index; 0 is not known
+	epoch      uint64    // raised by every change
 }
 
 func newGraph() *graph {
@@ -85,16 +84,13 @@ func newGraph() *graph {
 		short: map[string][]string{}, base: map[string][]string{}, byClass: map[string][]string{},
 		index: map[string]int32{}, classCount: map[string]int{}, clusterSize: map[string]int{}, clusterApps: map[string]int{}, platforms: map[string][]string{},
 		clusters: map[string]string{}, namespaces: map[string]string{},
-		dependentCache: map[string]dependentsOf{}, wayCache: map[route]string{},
+		wayCache: map[route]string{},
 	}
 }
 
 // moved forgets what was derived from the topology before it changed.
 func (g *graph) moved() {
 	g.epoch++
-	if len(g.dependentCache) > 0 {
-		clear(g.dependentCache)
-	}
 }
 
 // refresh empties the caches by index if the topology changed since they were filled.
@@ -440,60 +436,12 @@ func tight(e edge, g *graph) bool {
 	return true
 }
 
-// ballMax bounds how many items a search visits: a hub says little about cause,
-// and an unbounded search would make one alert's cost grow with the estate.
-const ballMax = 2000
-
 // name is how a person reads an item.
 func (g *graph) name(id string) string {
 	if n := g.nodes.Get(id); n != nil {
 		return n.Name
 	}
 	return id
-}
-
-// dependents counts what needs id, directly or not, within hops; services by criticality.
-func (g *graph) dependents(id string, hops int) (n int, critical string) {
-	if d, ok := g.dependentCache[id]; ok {
-		return d.n, d.critical
-	}
-	n, critical = g.countDependents(id, hops)
-	g.dependentCache[id] = dependentsOf{n, critical}
-	return n, critical
-}
-
-// dependentsOf is an answer of dependents, kept until the topology changes.
-type dependentsOf struct {
-	n        int
-	critical string
-}
-
-func (g *graph) countDependents(id string, hops int) (n int, critical string) {
-	seen := map[string]bool{id: true}
-	front := []string{id}
-	for range hops {
-		var next []string
-		for _, f := range front {
-			for _, e := range g.needed[f] {
-				if tight(e, g) && !seen[e.From] && len(seen) < ballMax {
-					seen[e.From] = true
-					next = append(next, e.From)
-				}
-			}
-		}
-		front = next
-	}
-	worst := -1
-	rank := []string{"low", "medium", "high", "critical"}
-	for s := range seen {
-		if x := g.nodes.Get(s); x != nil {
-			worst = max(worst, slices.Index(rank, x.Criticality))
-		}
-	}
-	if worst >= 0 {
-		critical = rank[worst]
-	}
-	return len(seen) - 1, critical
 }
 
 func isLoopback(host string) bool {

@@ -46,6 +46,9 @@ type Relation struct {
 	Type    string `json:"type"`
 	To      Ref    `json:"to"`
 	Removed bool   `json:"removed,omitempty"`
+	// Weight is how much the edge still counts for, 0 to 1: less than 1 once no
+	// report shows it any more. 0 is 1.
+	Weight float64 `json:"weight,omitempty"`
 }
 
 // Change says that something changed on a configuration item.

@@ -427,7 +427,7 @@ func listOf(v any) []string {
 // too much for membership to say anything about a cause.
 func tight(e edge, g *graph) bool {
 	switch e.Type {
-	case "located_in":
+	case "located_in", "watches":
 		return false
 	case "member_of":
 		n := g.nodes.Get(e.To)

@@ -182,6 +182,8 @@ func carry(from *node, relation string, to *node, mode uint8) (uint8, float64) {
 		return final, 0
 	case "exposes":
 		return mode, 0.95
+	case "watches": // what measures it does not need it
+		return final, 0
 	case "member_of":
 		switch to.Class {
 		case "workload":

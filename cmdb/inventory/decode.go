@@ -59,7 +59,9 @@ type (
 		Sections [sectionCount]struct {
 			Hash uint64 `json:"h"`
 		} `json:"sections"`
-		Packages int `json:"packages"`
+		Packages int       `json:"packages"`
+		Local    []string  `json:"local"`
+		Forwards []forward `json:"forwards"`
 	}
 )
 

@@ -69,6 +69,7 @@ type Inventory struct {
 	// engine again, because it reads more of them now.
 	retell bool
 
+	forgot  bool // edges of an older version that are refused now are gone
 	watch   *watch
 	line    line
 	seq     atomic.Uint64

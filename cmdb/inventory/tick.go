@@ -28,6 +28,12 @@ func (inv *Inventory) Tick(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	if !inv.forgot {
+		if err := inv.do(ctx, (*batch).forget); err != nil {
+			return err
+		}
+		inv.forgot = true
+	}
 	if err := inv.settleContests(ctx, now); err != nil {
 		return err
 	}

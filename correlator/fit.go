@@ -163,6 +163,8 @@ func broad(c *canonical) bool {
 	switch {
 	case b == nil || b.Class == "cluster":
 		return true
+	case b.Place && (b.Class == "site" || b.Class == "rack"):
+		return true
 	case b.Class == "namespace":
 		// The namespace of a scrape job is where the watched thing lives, all over
 		// the cluster; that of kube-state-metrics' objects is their own.

@@ -112,7 +112,7 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 	case *event.Notification:
 		s.notification(e.Source, b)
 	case *event.CI:
-		s.g.ci(b)
+		s.g.ci(b, e.At)
 		s.arrived(b.Key())
 	case *event.Relation:
 		s.g.relation(b)

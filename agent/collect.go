@@ -175,6 +175,15 @@ func (c *Collector) mendable(list []report.Problem) []report.Problem {
 // running looks at processes and what they hold open.
 func (c *Collector) running(now time.Time, r *report.Report, look func(string, func() []report.Problem), err error) {
 	procs := c.last
+	plain := look
+	if hidden := c.procs.Hidden(); hidden != "" && err == nil {
+		// What a process holds is hidden with it.
+		look = func(section string, probe func() []report.Problem) {
+			plain(section, func() []report.Problem {
+				return append(probe(), report.Problem{Reason: section + ": " + hidden, Privilege: "CAP_SYS_PTRACE"})
+			})
+		}
+	}
 	if err != nil {
 		broken := []report.Problem{{Reason: "processes: " + err.Error()}}
 		for _, section := range []string{report.SectionProcesses, report.SectionListeners, report.SectionConnections, report.SectionContainers} {
@@ -200,8 +209,8 @@ func (c *Collector) running(now time.Time, r *report.Report, look func(string, f
 		return p
 	})
 	if c.off[report.SectionListeners] && c.off[report.SectionConnections] {
-		look(report.SectionListeners, nil)
-		look(report.SectionConnections, nil)
+		plain(report.SectionListeners, nil)
+		plain(report.SectionConnections, nil)
 		return
 	}
 	sample := c.network.Sample(procs, nil)

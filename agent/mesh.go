@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
@@ -14,8 +15,8 @@ import (
 // defaultMeshListen is where members listen unless told otherwise.
 const defaultMeshListen = ":7471"
 
-// StartMesh makes the agent a member of its site's mesh.
-func StartMesh(c MeshConfig, agentID string, tree probe.Tree) (*cluster.Mesh, error) {
+// meshKey reads the site's key.
+func meshKey(c MeshConfig) ([]byte, error) {
 	text, err := os.ReadFile(c.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("mesh.key_file: %w", err)
@@ -24,11 +25,35 @@ func StartMesh(c MeshConfig, agentID string, tree probe.Tree) (*cluster.Mesh, er
 	if err != nil {
 		return nil, fmt.Errorf("mesh.key_file %s: not base64: %w", c.KeyFile, err)
 	}
+	return key, nil
+}
+
+// Prover returns what proves an agent's membership of its site; nil without a mesh.
+func (c MeshConfig) Prover() (func(agentID string) (key, proof string), error) {
+	if c.Site == "" {
+		return nil, nil
+	}
+	secret, err := meshKey(c)
+	if err != nil {
+		return nil, err
+	}
+	return func(agentID string) (string, string) {
+		p := cluster.Prove(secret, c.Site, agentID)
+		return p.Key, p.Signature
+	}, nil
+}
+
+// StartMesh makes the agent a member of its site's mesh.
+func StartMesh(c MeshConfig, agentID string, tree probe.Tree, log *slog.Logger) (*cluster.Mesh, error) {
+	key, err := meshKey(c)
+	if err != nil {
+		return nil, err
+	}
 	if c.Listen == "" {
 		c.Listen = defaultMeshListen
 	}
 	return cluster.New(cluster.Options{
-		Name: agentID, Site: c.Site, Key: key, Bind: c.Listen, Address: c.Address, Join: c.Join,
+		Name: agentID, Site: c.Site, Key: key, Bind: c.Listen, Address: c.Address, Join: c.Join, Log: log,
 		Connections: func(address string) int {
 			peer, err := netip.ParseAddr(address)
 			if err != nil {

@@ -45,11 +45,14 @@ type Options struct {
 	Links Links
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
-	// Reload reads the configuration anew and returns the settings that were changed
-	// and need a restart; nil leaves the route out.
-	Reload func(ctx context.Context) ([]string, error)
+	// Reload reads the configuration anew; nil leaves the route out.
+	Reload func(ctx context.Context) (Reloading, error)
 	// Ready returns why the server cannot serve yet or any more; nil: it always can.
 	Ready func() error
+	// Room returns an error while nothing can be kept; nil: there is always room.
+	Room func() error
+	// Warnings are what people have to know of a server that is ready; nil: nothing ever.
+	Warnings func() []string
 	// Pages are the built web app; nil: this binary was built without.
 	Pages fs.FS
 	// Listen is the address that the server listens on; on loopback, metrics and
@@ -96,6 +99,12 @@ func New(o Options) (*API, error) {
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
+	}
+	if o.Room == nil {
+		o.Room = func() error { return nil }
+	}
+	if o.Warnings == nil {
+		o.Warnings = func() []string { return nil }
 	}
 	a := &API{o: o, log: o.Logger, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), loopback: isLoopback(o.Listen), begun: o.Now()}
 	config := huma.DefaultConfig("Watchbill", o.Version)

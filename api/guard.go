@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/internal/fault"
 )
 
 // call is what is known of one request.
@@ -80,6 +81,13 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		if err != nil {
 			a.writeProblem(tw, a.problem(r.Context(), err))
+			return
+		}
+	}
+	// Reloading is how a watermark is lowered, and the receivers count and tell what they refuse.
+	if unsafe(r.Method) && pattern != "POST /-/reload" && acc.role != auth.Ingest {
+		if err := a.o.Room(); err != nil {
+			a.writeProblem(tw, a.problem(r.Context(), fault.Unavailablef("%v: nothing can be kept; try again when there is room", err)))
 			return
 		}
 	}

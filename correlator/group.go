@@ -37,6 +37,7 @@ type group struct {
 	ClosedAt   time.Time      `json:"closed_at,omitzero"`
 	Flood      bool           `json:"flood,omitempty"` // what many lone alerts share
 	Beat       string         `json:"beat,omitempty"`  // the silent heartbeat that opened it
+	Lost       []string       `json:"lost,omitempty"`  // machines whose neighbours say that they are gone
 	Apart      []string       `json:"apart,omitempty"` // incidents that it was parted from: it merges with none of them
 	Last       Assessment     `json:"last"`
 	Assessed   int            `json:"assessed,omitempty"` // members at the last assessment
@@ -129,7 +130,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		ep.Fate, ep.Why = FateSuppressed, whyPlanned
 		return
 	}
-	if g, why := s.wreck(c); g != nil && best.g == nil && !s.keptApart(c, g, &kept) {
+	if g, why := s.wreck(c); g != nil && !s.keptApart(c, g, &kept) {
 		c.Evidence = []Evidence{{"topology", why, attachOdds}}
 		s.join(g, c)
 		s.unclear(g)
@@ -221,7 +222,7 @@ func (s *State) rejoin(c *canonical, ep *episode) {
 		s.unclear(g)
 	default:
 		ep.Fate, ep.Why = FateIncident, fmt.Sprintf("came back %s after %s resolved", event.Span(s.now.Sub(g.ResolvedAt)), g.ID)
-		s.revive(g, ep.Why)
+		s.revive(g, ep.Why, ep.Onset)
 	}
 	if view {
 		ep.Fate = ""
@@ -296,6 +297,9 @@ func (s *State) admit(g *group, c *canonical) {
 		g.Sole = several
 	}
 	g.Members = append(g.Members, c.ID)
+	for _, host := range s.lossOf(c) {
+		g.Lost = insert(g.Lost, host, strings.Compare)
+	}
 	g.count(c)
 	if n := time.Duration(len(g.Members)); n == 1 {
 		g.Middle = c.First
@@ -507,7 +511,7 @@ func (s *State) reassess(id string, n news) {
 func equalAssessment(a, b Assessment) bool {
 	return a.Title == b.Title && a.Severity == b.Severity && a.Onset.Equal(b.Onset) && a.Impact == b.Impact && a.Urgency == b.Urgency &&
 		a.Alerts == b.Alerts && a.Active == b.Active && a.SeenBefore == b.SeenBefore && a.Page == b.Page && slices.Equal(a.CIs, b.CIs) &&
-		slices.Equal(a.Causes, b.Causes) && len(a.Changes) == len(b.Changes)
+		slices.Equal(a.Causes, b.Causes) && a.Verdict == b.Verdict && len(a.Changes) == len(b.Changes)
 }
 
 func sentence(ev []Evidence) string {

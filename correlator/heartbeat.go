@@ -187,7 +187,7 @@ func (s *State) beatDue(key string) {
 	case g.live():
 		s.unclear(g)
 	default:
-		s.revive(g, "the heartbeat "+b.Name+" is silent again")
+		s.revive(g, "the heartbeat "+b.Name+" is silent again", s.now)
 	}
 }
 

@@ -10,14 +10,14 @@ import (
 // How an incident ends and comes back: its alerts clear, the hold-down passes, it is
 // resolved, and within the reopen window it may return.
 
-// revive reopens a resolved incident.
-func (s *State) revive(g *group, why string) {
+// revive reopens a resolved incident, because of what began at onset.
+func (s *State) revive(g *group, why string, onset time.Time) {
 	g.ResolvedAt, g.ClearedAt = time.Time{}, time.Time{}
 	s.overAt(g, time.Time{})
 	s.schedule(dueGroup, g.ID, &g.Due, time.Time{})
 	s.relist(g)
 	s.groups.Touch(g.ID)
-	s.emit(IncidentReturned{g.ID, why})
+	s.emit(IncidentReturned{g.ID, why, onset})
 }
 
 // alertEnded follows the end of a canonical alert.
@@ -109,7 +109,7 @@ func (s *State) groupDue(id string) {
 		s.emit(IncidentQuiet{id, g.Recovered})
 	case !g.live() && !g.Closed && s.firing(g) > 0:
 		// A person resolved it, and nothing would ever tell of these alerts again.
-		s.revive(g, fmt.Sprintf("%d of its alerts still fire %s after it was resolved", s.firing(g), event.Span(s.now.Sub(g.ResolvedAt))))
+		s.revive(g, fmt.Sprintf("%d of its alerts still fire %s after it was resolved", s.firing(g), event.Span(s.now.Sub(g.ResolvedAt))), s.now)
 	case !g.live():
 		if n := s.firing(g); n > 0 {
 			s.weighAnew(g, fmt.Sprintf("still firing %s after %s was closed", event.Span(s.now.Sub(g.ClosedAt)), id))

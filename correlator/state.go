@@ -19,9 +19,10 @@ type Sequence func(kind string) string
 
 // State is everything the correlator knows. Not safe for concurrent use.
 type State struct {
-	cfg Config
-	seq Sequence
-	g   *graph
+	cfg   Config
+	seq   Sequence
+	g     *graph
+	model *model
 
 	sources  *paged.Table[source]
 	episodes *paged.Table[episode]
@@ -81,7 +82,7 @@ type source struct {
 // New makes an empty state.
 func New(cfg Config, seq Sequence) *State {
 	s := &State{
-		cfg: cfg, seq: seq, g: newGraph(),
+		cfg: cfg, seq: seq, g: newGraph(), model: builtin(),
 		sources: paged.NewTable[source]("source"), episodes: paged.NewTable[episode]("episode"),
 		alerts: paged.NewTable[canonical]("canonical"), groups: paged.NewTable[group]("group"),
 		profiles: paged.NewTable[profile]("profile"), windows: paged.NewTable[window]("window"),
@@ -115,6 +116,7 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 		s.notification(e.Source, b)
 	case *event.CI:
 		s.g.ci(b)
+		s.arrived(b.Key())
 	case *event.Relation:
 		s.g.relation(b)
 	case *event.Change:

@@ -148,7 +148,11 @@ func (n *Network) Sample(procs []*Proc, refresh func() []*Proc) NetworkSample {
 	wanted := make(map[uint32]bool)
 	for _, l := range listeners {
 		// Between two reports nobody asks who listens.
-		if have, known := n.listeners[l.Inode]; l.Inode != 0 && refresh == nil && alive(have) == nil && (!known || have.pid != 0 || n.round-have.tried >= retryAfter) {
+		have, known := n.listeners[l.Inode]
+		by := alive(have)
+		// What a service manager holds, its service takes over when it starts.
+		waiting := by != nil && by.manages() && n.round-have.tried >= retryAfter
+		if l.Inode != 0 && refresh == nil && (waiting || by == nil && (!known || have.pid != 0 || n.round-have.tried >= retryAfter)) {
 			wanted[l.Inode] = true
 		}
 	}
@@ -181,6 +185,16 @@ func (n *Network) Sample(procs []*Proc, refresh func() []*Proc) NetworkSample {
 	at := make(map[place]int)
 	kept := make(map[uint32]holder, len(listeners))
 	unresolved := 0
+	var sockets []activation
+	forWhom := func(l listenerAt, unit string) string {
+		if unit != "init.scope" {
+			return unit
+		}
+		if sockets == nil {
+			sockets = append(n.tree.activations(), activation{})
+		}
+		return firstOf(activated(sockets, protocolName(l.Protocol, l.Family), l.Local.Addr(), l.Local.Port()), unit)
+	}
 	for _, l := range listeners {
 		p := found[l.Inode]
 		if p == nil {
@@ -197,14 +211,19 @@ func (n *Network) Sample(procs []*Proc, refresh func() []*Proc) NetworkSample {
 			kept[l.Inode] = holder{tried: n.round}
 		}
 		if p != nil {
-			kept[l.Inode] = holder{p.PID, p.Start, n.round}
+			if have := kept[l.Inode]; have.pid != p.PID || have.start != p.Start || wanted[l.Inode] {
+				kept[l.Inode] = holder{p.PID, p.Start, n.round}
+			}
 			product := p.Product()
 			out.PID, out.Process, out.Unit, out.Container = p.PID, p.Program(), p.Home.Unit, p.Home.Container
 			out.Product, out.Version = product.Name, product.Version
+			if p.manages() {
+				out.Unit = forWhom(l, firstOf(p.Home.Unit, "init.scope"))
+			}
 		} else {
 			unresolved++
 			at := home(l.Cgroup)
-			out.Unit, out.Container = at.Unit, at.Container
+			out.Unit, out.Container = forWhom(l, at.Unit), at.Container
 		}
 		// Workers that share a port each have a socket of their own.
 		key := place{out.Protocol, out.Address, out.Namespace, out.Port}

@@ -88,6 +88,10 @@ type Agent struct {
 	SpoolDropped uint64 `json:"spool_dropped,omitempty"`
 	// Site names the mesh that this agent is a member of, "" for none.
 	Site string `json:"site,omitempty"`
+	// SiteKey and SiteProof show that it holds the site's key (internal/cluster,
+	// Proof): only then is it heard as a witness.
+	SiteKey   string `json:"site_key,omitempty"`
+	SiteProof string `json:"site_proof,omitempty"`
 }
 
 // Host says which machine this is: names and every identifier that may tell it from others.
@@ -99,6 +103,7 @@ type Host struct {
 	SerialNumber   string    `json:"serial_number,omitempty"`
 	ChassisSerial  string    `json:"chassis_serial,omitempty"`
 	BoardSerial    string    `json:"board_serial,omitempty"`
+	AssetTag       string    `json:"asset_tag,omitempty"` // the label on its case, where somebody wrote it into the firmware
 	Vendor         string    `json:"vendor,omitempty"`
 	Product        string    `json:"product,omitempty"`
 	Virtualization string    `json:"virtualization,omitempty"` // "none", "kvm", "vmware", "docker", "lxc", ...

@@ -55,6 +55,7 @@ type Options struct {
 type server struct {
 	o      Options
 	now    func() time.Time
+	clock  *steadyClock // behind now; nil where a test or a demonstration stages the time
 	log    *slog.Logger
 	cfg    config.Config
 	life   *lifecycle
@@ -80,7 +81,9 @@ type server struct {
 // Run serves until ctx ends, then stops in order. hup, where not nil, asks for a
 // reload with each value.
 func Run(ctx context.Context, o Options, hup <-chan os.Signal) (err error) {
-	s := newServer(o, time.Now)
+	clock := newSteadyClock()
+	s := newServer(o, clock.Now)
+	s.clock = clock
 	defer func() { err = errors.Join(err, s.life.stop()) }()
 	if err := s.open(ctx); err != nil {
 		return err
@@ -104,10 +107,15 @@ func (s *server) wait(ctx context.Context, hup <-chan os.Signal) error {
 		case <-hup:
 			if _, err := s.load(ctx); err != nil {
 				s.log.Error("the configuration was not reloaded: the old one stays in force", "err", err)
+			} else if warnings, err := s.missing(ctx); err == nil && len(warnings) > 0 {
+				s.log.Warn("the configuration names what is not there", "references", strings.Join(warnings, "; "))
 			}
 		case answer := <-s.reload:
-			later, err := s.load(ctx)
-			answer <- reloaded{later, err}
+			var x reloaded
+			if x.outcome.NeedsRestart, x.err = s.load(ctx); x.err == nil {
+				x.outcome.Warnings, x.err = s.missing(ctx)
+			}
+			answer <- x
 		}
 	}
 }
@@ -137,9 +145,12 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}
-	s.space = &room{dir: s.o.StoragePath, now: s.now}
 	if s.journal, err = journal.Open(ctx, s.db, s.now); err != nil {
 		return err
+	}
+	if s.clock != nil {
+		_, last := s.journal.End()
+		s.clock.resume(last)
 	}
 	if s.engine, err = engine.Open(ctx, engine.Options{DB: s.db, Journal: s.journal, Rules: rules, Version: s.o.Version, Logger: s.log, Now: s.now}); err != nil {
 		return err
@@ -168,9 +179,11 @@ func (s *server) open(ctx context.Context) (err error) {
 	s.life.background("housekeeping", s.failed, s.housekeeping)
 	s.life.background("liveness", s.failed, s.watchLiveness)
 	s.life.background("coverage", s.failed, s.coverage)
+	s.life.background("self-watch", s.failed, s.watchSelf)
 	if err := s.watchSilences(s.cfg.Ingest.Alertmanagers); err != nil {
 		return err
 	}
+	s.space.opened()
 	s.serve(l)
 	s.welcome(started)
 	return nil
@@ -180,12 +193,20 @@ func (s *server) openStore(ctx context.Context) error {
 	if err := os.MkdirAll(s.o.StoragePath, 0o700); err != nil {
 		return fmt.Errorf("--storage.path=%s: %w", s.o.StoragePath, err)
 	}
-	db, err := badgerdb.Open(badgerdb.Options{Dir: filepath.Join(s.o.StoragePath, "db"), Logger: s.log})
+	s.space = &room{dir: s.o.StoragePath, log: s.log, watermark: watermarkOf(s.cfg)}
+	if err := s.space.begin(); err != nil {
+		return err
+	}
+	db, err := badgerdb.Open(badgerdb.Options{Dir: filepath.Join(s.o.StoragePath, "db"), Logger: s.log, Room: s.space.store})
 	if err != nil {
 		return fmt.Errorf("--storage.path=%s: %w", s.o.StoragePath, err)
 	}
 	s.db = db
-	s.life.onStop("store", db.Close)
+	s.life.onStop("store", func() error {
+		s.space.yield(reserveMost) // what is in memory becomes a table
+		return db.Close()
+	})
+	s.life.background("disk space", s.failed, func(ctx context.Context) error { return s.space.tend(ctx, db.Rest) })
 	return store.CheckSchema(ctx, db, SchemaVersion)
 }
 
@@ -238,6 +259,14 @@ func (s *server) serve(l net.Listener) {
 	})
 }
 
+// aged is the time by which things are old enough to be removed or declared gone.
+func (s *server) aged() time.Time {
+	if s.clock == nil {
+		return s.now()
+	}
+	return s.clock.Housekeeping()
+}
+
 // housekeeping trims what is older than its retention and ages the inventory.
 func (s *server) housekeeping(ctx context.Context) error {
 	often, rarely := time.NewTicker(10*time.Second), time.NewTicker(10*time.Minute)
@@ -248,19 +277,28 @@ func (s *server) housekeeping(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-often.C:
-			if err := s.inventory.Tick(ctx, s.now()); err != nil && ctx.Err() == nil {
+			if s.space.store() != nil {
+				continue // nothing can be written
+			}
+			if err := s.inventory.Tick(ctx, s.aged()); err != nil && ctx.Err() == nil {
 				s.log.Error("the inventory could not be aged", "err", err)
 			}
 			if err := s.coverNewItems(ctx); err != nil && ctx.Err() == nil {
 				s.log.Error("maintenance windows could not follow their queries", "err", err)
 			}
+			if err := s.keepReferences(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("the tasks for what the configuration names could not be kept", "err", err)
+			}
 		case <-rarely.C:
-			if n, err := s.engine.Trim(ctx, s.now().Add(-time.Duration(s.retention.Load()))); err != nil && ctx.Err() == nil {
+			if s.space.store() != nil {
+				continue
+			}
+			if n, err := s.engine.Trim(ctx, s.aged().Add(-time.Duration(s.retention.Load()))); err != nil && ctx.Err() == nil {
 				s.log.Error("the journal could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("journal trimmed", "events", n)
 			}
-			if n, err := s.engine.TrimRecords(ctx, s.now().Add(-time.Duration(s.records.Load()))); err != nil && ctx.Err() == nil {
+			if n, err := s.engine.TrimRecords(ctx, s.aged().Add(-time.Duration(s.records.Load()))); err != nil && ctx.Err() == nil {
 				s.log.Error("old records could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("records trimmed", "rows", n)
@@ -282,6 +320,9 @@ func (s *server) watchLiveness(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			if s.space.store() != nil {
+				continue
+			}
 			if err := s.inventory.Judge(ctx, s.now()); err != nil && ctx.Err() == nil {
 				s.log.Error("liveness could not be judged", "err", err)
 			}
@@ -331,32 +372,36 @@ func (s *server) load(ctx context.Context) (later []string, err error) {
 
 // limit puts the bounds of a configuration into force.
 func (s *server) limit(cfg config.Config) {
-	s.space.set(uint64(cfg.Storage.FreeSpaceWatermarkMiB) << 20)
+	s.space.set(watermarkOf(cfg))
 	s.collector.Limit(collector.Limits{MaxBody: cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(cfg.Ingest.MaxBacklog)})
 	s.retention.Store(int64(cfg.Storage.JournalRetention))
 	s.records.Store(int64(cfg.Storage.RecordRetention))
 }
 
+func watermarkOf(cfg config.Config) uint64 { return uint64(cfg.Storage.FreeSpaceWatermarkMiB) << 20 }
+
 // reloaded is the answer of a reload.
 type reloaded struct {
-	later []string
-	err   error
+	outcome api.Reloading
+	err     error
 }
 
 // Reload asks the running server to load its configuration again, for POST /-/reload.
-// It returns the settings that need a restart.
-func (s *server) Reload(ctx context.Context) ([]string, error) {
+// It returns the settings that need a restart, and what the configuration names and is
+// not there.
+func (s *server) Reload(ctx context.Context) (api.Reloading, error) {
+	var none api.Reloading
 	answer := make(chan reloaded, 1)
 	select {
 	case s.reload <- answer:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return none, ctx.Err()
 	}
 	select {
 	case x := <-answer:
-		return x.later, x.err
+		return x.outcome, x.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return none, ctx.Err()
 	}
 }
 

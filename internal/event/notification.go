@@ -146,6 +146,33 @@ type Notification struct {
 // Received counts the alert objects of the body: the unit of conservation.
 func (n *Notification) Received() int { return len(n.Alerts) + len(n.Invalid) }
 
+// MarshalJSON writes the body that it was read from or, of one that was made here, the
+// body that reads as it: every notification has a form that a journal can keep.
+func (n *Notification) MarshalJSON() ([]byte, error) {
+	if n.Raw != nil {
+		return n.Raw, nil
+	}
+	type alert struct {
+		Status       Status    `json:"status"`
+		Labels       Labels    `json:"labels"`
+		Annotations  Labels    `json:"annotations"`
+		StartsAt     time.Time `json:"startsAt"`
+		EndsAt       time.Time `json:"endsAt"`
+		GeneratorURL string    `json:"generatorURL"`
+		Fingerprint  string    `json:"fingerprint,omitempty"`
+	}
+	list := make([]any, 0, n.Received())
+	for _, a := range n.Alerts {
+		list = append(list, alert(a))
+	}
+	for _, bad := range n.Invalid {
+		list = slices.Insert[[]any, any](list, min(max(bad.Index, 0), len(list)), bad.Raw)
+	}
+	return json.Marshal(map[string]any{
+		"version": "4", "receiver": n.Receiver, "externalURL": n.ExternalURL, "groupKey": n.GroupKey, "truncatedAlerts": n.Truncated, "alerts": list,
+	})
+}
+
 // Limits of one alert object: what lies beyond is a mistake or an attack, and
 // would be carried through every record that names the alert.
 const (

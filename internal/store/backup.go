@@ -23,8 +23,27 @@ const backupMagic = "watchbill backup 1\n"
 // restoringKey stands in a database as long as a restore into it is not complete.
 var restoringKey = []byte("m/restoring")
 
-// restoreBytes is how much one transaction of a restore holds.
-const restoreBytes = 1 << 20
+// A transaction of a restore holds at most this, and no more than half of what the
+// backend takes: index rows are a few bytes long, so that bytes alone bound nothing.
+const (
+	restoreBytes = 1 << 20
+	restorePairs = 4096
+)
+
+// pairOverhead is more than what a backend adds to a pair when it weighs a transaction.
+const pairOverhead = 64
+
+// chunkOf is what one transaction of a restore into a backend holds.
+func chunkOf(l Limit) Limit {
+	out := Limit{Pairs: restorePairs, Bytes: restoreBytes}
+	if l.Pairs > 0 {
+		out.Pairs = max(1, min(out.Pairs, l.Pairs/2))
+	}
+	if l.Bytes > 0 {
+		out.Bytes = max(1, min(out.Bytes, l.Bytes/2))
+	}
+	return out
+}
 
 // WriteBackup writes all pairs of r, one consistent state, for backends to build
 // Backup from.
@@ -82,8 +101,9 @@ func ReadBackup(ctx context.Context, db DB, r io.Reader) error {
 	}
 	in := bufio.NewReaderSize(s2.NewReader(r), 64<<10)
 	total := uint64(0)
+	most := chunkOf(db.Limit())
 	for {
-		chunk, done, err := readChunk(in)
+		chunk, done, err := readChunk(in, most)
 		if err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				err = errors.New("it ends in the middle")
@@ -97,29 +117,46 @@ func ReadBackup(ctx context.Context, db DB, r io.Reader) error {
 				return fault.Invalidf("backup", "holds %d entries and should hold %d: it is damaged", total, want)
 			}
 		}
-		err = db.Update(ctx, func(tx Tx) error {
-			for _, p := range chunk {
-				if err := tx.Put(p.Key, p.Value); err != nil {
-					return err
-				}
-			}
-			if done {
-				return tx.Delete(restoringKey)
-			}
-			return nil
-		})
+		if err := putChunk(ctx, db, chunk); err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+		if !done {
+			continue
+		}
+		err = db.Update(ctx, func(tx Tx) error { return tx.Delete(restoringKey) })
 		if err != nil {
 			return fmt.Errorf("restore: %w", err)
 		}
-		if done {
-			return nil
-		}
+		return nil
 	}
 }
 
+// putChunk writes pairs in as few transactions as the backend allows.
+func putChunk(ctx context.Context, db DB, chunk []Pair) error {
+	if len(chunk) == 0 {
+		return nil
+	}
+	err := db.Update(ctx, func(tx Tx) error {
+		for _, p := range chunk {
+			if err := tx.Put(p.Key, p.Value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, ErrTooLarge) && len(chunk) > 1 {
+		half := len(chunk) / 2
+		if err := putChunk(ctx, db, chunk[:half]); err != nil {
+			return err
+		}
+		return putChunk(ctx, db, chunk[half:])
+	}
+	return err
+}
+
 // readChunk reads pairs for one transaction; done says that the end mark came.
-func readChunk(in *bufio.Reader) (chunk []Pair, done bool, err error) {
-	for size := 0; size < restoreBytes; {
+func readChunk(in *bufio.Reader, most Limit) (chunk []Pair, done bool, err error) {
+	for size := int64(0); size < most.Bytes && int64(len(chunk)) < most.Pairs; {
 		key, err := readField(in, MaxKey)
 		if err != nil {
 			return nil, false, err
@@ -132,7 +169,7 @@ func readChunk(in *bufio.Reader) (chunk []Pair, done bool, err error) {
 			return nil, false, err
 		}
 		chunk = append(chunk, Pair{key, value})
-		size += len(key) + len(value)
+		size += int64(len(key)+len(value)) + pairOverhead
 	}
 	return chunk, false, nil
 }

@@ -32,6 +32,8 @@ type nowhere struct{ DB }
 
 func (nowhere) Update(_ context.Context, f func(Tx) error) error { return f(nothing{}) }
 
+func (nowhere) Limit() Limit { return Limit{} }
+
 type nothing struct{ Tx }
 
 func (nothing) Scan([]byte, []byte, bool) iter.Seq2[Pair, error] {

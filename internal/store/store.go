@@ -76,12 +76,20 @@ type DB interface {
 	// runs on a goroutine of the backend: it must not call Update, and a test must
 	// not end itself (t.Fatal) in it.
 	Update(ctx context.Context, f func(Tx) error) error
+	// Limit is what one Update may write: more is ErrTooLarge.
+	Limit() Limit
 	// Backup writes a consistent copy while the database is in use.
 	Backup(ctx context.Context, w io.Writer) error
 	// Restore loads a backup into an empty database; one that holds anything is
 	// fault.Conflict. A restore that failed leaves a database that CheckSchema refuses.
 	Restore(ctx context.Context, r io.Reader) error
 	Close() error
+}
+
+// Limit is what one transaction of a backend holds.
+type Limit struct {
+	Pairs int64 // writes; 0 means any number
+	Bytes int64 // of keys and values together, with what the backend adds to each; 0 means any
 }
 
 // PrefixEnd returns the end of the range of keys that begin with prefix: the

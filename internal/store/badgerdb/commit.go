@@ -74,9 +74,13 @@ func (db *DB) commitLoop() {
 // commitBatch folds first and what else is queued into one transaction. It
 // returns a closure that did not fit any more and must begin the next batch.
 func (db *DB) commitBatch(first *job) (leftover *job) {
+	if err := db.mayWrite(); err != nil {
+		first.done <- err
+		return nil
+	}
 	txn := db.b.NewTransaction(false)
 	defer txn.Discard()
-	b := &batch{base: reader{txn}}
+	b := &batch{base: reader{txn, &db.health}}
 	var joined []*job
 	var refused []refusal
 	for j := first; j != nil; j = db.next(len(joined) + len(refused)) {
@@ -141,6 +145,9 @@ func (db *DB) write(b *batch) error {
 	if len(b.writes) == 0 {
 		return nil
 	}
+	if err := db.takeValues(b); err != nil {
+		return err
+	}
 	txn := db.b.NewTransaction(true)
 	defer txn.Discard()
 	for _, w := range b.writes {
@@ -157,7 +164,59 @@ func (db *DB) write(b *batch) error {
 	if err := txn.Commit(); err != nil {
 		return fmt.Errorf("commit transaction: %w", err)
 	}
+	db.bearWitness()
 	return nil
+}
+
+// mayWrite refuses a batch while the disk has no room for it.
+func (db *DB) mayWrite() error {
+	if db.room != nil {
+		if err := db.room(); err != nil {
+			return noRoom(err)
+		}
+	}
+	if db.blocks == nil {
+		return nil
+	}
+	if err := db.blocks.follow(); err != nil {
+		return noRoom(err)
+	}
+	return nil
+}
+
+// recordOverhead is more than what Badger adds to a value in its value log.
+const recordOverhead = 64
+
+func (db *DB) takeValues(b *batch) error {
+	if db.blocks == nil {
+		return nil
+	}
+	big := int64(0)
+	for _, w := range b.writes {
+		if len(w.value) >= bigValue {
+			big += int64(len(w.key)+len(w.value)) + recordOverhead
+		}
+	}
+	if big == 0 {
+		return nil
+	}
+	if err := db.blocks.forValues(big); err != nil {
+		return noRoom(err)
+	}
+	return nil
+}
+
+// bearWitness notes the newest commit, which is synced, before anybody is told of it.
+func (db *DB) bearWitness() {
+	if db.witness == nil {
+		return
+	}
+	txn := db.b.NewTransaction(false) // only this goroutine commits: it sees the newest
+	defer txn.Discard()
+	if err := db.witness.set(txn.ReadTs()); err != nil && !db.witnessFailed {
+		db.witnessFailed = true
+		db.log.Warn("the mark of the newest commit could not be written: commits go on, and a loss at the end of a log would not be noticed", "err", err)
+	}
 }
 
 // protect turns a panic of one closure into its error: the others of the batch,

@@ -62,6 +62,7 @@ func Run(t *testing.T, b Backend) {
 		{"an entry that its document does not bear out is skipped", staleEntries},
 		{"a collection equals a map", collectionModel},
 		{"a backup taken while writing is one state and restores equal", backup},
+		{"a backup of any size and shape of rows restores", backupSizes},
 		{"a damaged or cut backup is refused and noticed", backupDamaged},
 		{"restore wants an empty database", restoreNonEmpty},
 		{"another schema version is refused", schema},

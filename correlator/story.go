@@ -85,7 +85,7 @@ func (s *State) continued(follows string) *group {
 func (s *State) resume(g *group, c *canonical, ep *episode) {
 	why := "the same alert of the same workload came again " + event.Span(s.now.Sub(g.ResolvedAt)) + " after " + g.ID + " resolved"
 	c.Evidence = []Evidence{{"habit", why, attachOdds}}
-	s.revive(g, why)
+	s.revive(g, why, c.Onset)
 	s.join(g, c)
 	s.touchGroup(g.ID, "")
 	ep.Fate, ep.Why = FateIncident, why

@@ -15,6 +15,7 @@ import (
 	"github.com/watchbill/watchbill/api/auth"
 	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/budget"
 	"github.com/watchbill/watchbill/internal/engine/replay"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
@@ -50,8 +51,11 @@ func (a *API) decodeBody(x *Raw, most int64, into any) error {
 	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(b)
+	d := json.NewDecoder(callOf(x.r.Context()).share.Reader(b, bodyWeight))
 	if err := d.Decode(into); err != nil {
+		if errors.Is(err, budget.ErrSpent) {
+			return fault.Unavailablef("%v: try again", err)
+		}
 		var tooLong *http.MaxBytesError
 		if errors.As(err, &tooLong) {
 			return err

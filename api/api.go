@@ -52,6 +52,8 @@ type Options struct {
 	Ready func() error
 	// Room returns an error while nothing can be kept; nil: there is always room.
 	Room func() error
+	// Verify reads everything that is stored; nil leaves the route out.
+	Verify func(context.Context) (Verified, error)
 	// Warnings are what people have to know of a server that is ready; nil: nothing ever.
 	Warnings func() []string
 	// Pages are the built web app; nil: this binary was built without.
@@ -84,7 +86,8 @@ type API struct {
 	bodies   *budget.Budget
 	sorts    *budget.Budget
 
-	randMu sync.Mutex
+	randMu    sync.Mutex
+	verifying sync.Mutex
 }
 
 // New makes the handler and begins to follow the engine's changes.

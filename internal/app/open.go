@@ -33,7 +33,7 @@ func (s *server) openAPI(ctx context.Context) (auth.Started, error) {
 	if err := s.metrics.Registry().Register(api.NewIngestMetrics(s.collector.Stats())); err != nil {
 		return started, fmt.Errorf("register the collector's metrics: %w", err)
 	}
-	if err := s.metrics.Registry().Register(s.storageMetrics()); err != nil {
+	if err := s.metrics.Registry().Register(api.NewStorageMetrics(s.storageStatus)); err != nil {
 		return started, fmt.Errorf("register the store's metrics: %w", err)
 	}
 	pages, _ := ui.Files()

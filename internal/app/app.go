@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -241,6 +243,34 @@ func (s *server) checkWeb() error {
 	return nil
 }
 
+// webErrors passes on what the web server says. What a single connection did wrong is
+// of use to debug only; that none can be accepted any more is told, once a minute.
+type webErrors struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	told time.Time
+}
+
+// tellAccept is how often the log repeats that connections cannot be accepted.
+const tellAccept = time.Minute
+
+// Write implements io.Writer for package log: one line each.
+func (w *webErrors) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	if !strings.Contains(text, "Accept error") {
+		w.log.Debug(text)
+		return len(line), nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := time.Now(); now.Sub(w.told) >= tellAccept || w.told.IsZero() {
+		w.told = now
+		w.log.Error("connections cannot be accepted; if the limit of open files is reached, raise it (LimitNOFILE)", "err", text)
+	}
+	return len(line), nil
+}
+
 // serve answers requests until the server stops. Streams end first, then what is
 // under way gets time to finish.
 func (s *server) serve(l net.Listener) {
@@ -248,7 +278,7 @@ func (s *server) serve(l net.Listener) {
 	srv := &http.Server{
 		Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return base },
-		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:    log.New(&webErrors{log: s.log}, "", 0),
 	}
 	none := false
 	flags := &web.FlagConfig{WebListenAddresses: &[]string{s.o.ListenAddress}, WebSystemdSocket: &none, WebConfigFile: &s.o.WebConfigFile}

@@ -150,6 +150,9 @@ const (
 	MaxLabels     = 256
 	MaxLabelBytes = 64 << 10 // all names and values of one alert's labels
 	maxAnnotation = 256 << 10
+	// maxTruncated bounds what one body adds to a counter: no Alertmanager has cut
+	// more, and a sum of such must not run over.
+	maxTruncated = 1 << 32
 )
 
 // MaxAlerts bounds the alert objects of one body: each costs a row and a decision,
@@ -213,6 +216,7 @@ func (s *scanner) notification(n *Notification) error {
 			err = text(&n.GroupKey, "groupKey")
 		case "truncatedAlerts":
 			n.Truncated, err = s.count("truncatedAlerts")
+			n.Truncated = min(n.Truncated, maxTruncated)
 		case "alerts":
 			if hasAlerts {
 				return fault.Invalidf("alerts", "the field stands twice")

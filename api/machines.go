@@ -15,6 +15,7 @@ import (
 	"github.com/watchbill/watchbill/api/auth"
 	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/budget"
 	"github.com/watchbill/watchbill/internal/engine/replay"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
@@ -45,23 +46,23 @@ func (a *API) unpacked(x *Raw, most int64) (io.ReadCloser, error) {
 }
 
 // decodeBody reads one JSON document. Unknown fields are fine: an agent may be newer.
-// It takes the memory for it out of the budget of whom sends it, and returns how to
-// give that back when into is done with.
-func (a *API) decodeBody(x *Raw, whom string, most int64, into any) (release func(), err error) {
+// What is unpacked is taken out of the caller's share of memory, until the call ends.
+func (a *API) decodeBody(x *Raw, most int64, into any) error {
 	b, err := a.unpacked(x, most)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	r := &metered{Reader: b, memory: &a.bodies, whom: whom}
-	if err := json.NewDecoder(r).Decode(into); err != nil {
-		r.Close()
-		var tooLong *http.MaxBytesError
-		if errors.As(err, &tooLong) || fault.KindOf(err) == fault.Unavailable {
-			return nil, err
+	if err := json.NewDecoder(callOf(x.r.Context()).share.Reader(b, bodyWeight)).Decode(into); err != nil {
+		if errors.Is(err, budget.ErrSpent) {
+			return fault.Unavailablef("%v: try again", err)
 		}
-		return nil, fault.JSON("body", err)
+		var tooLong *http.MaxBytesError
+		if errors.As(err, &tooLong) {
+			return err
+		}
+		return fault.JSON("body", err)
 	}
-	return func() { r.Close() }, nil
+	return nil
 }
 
 func (a *API) agentRoutes() {
@@ -76,11 +77,9 @@ func (a *API) agentRoutes() {
 			return nil, &auth.Denied{Reason: auth.Forbidden, Message: "this credential is bound to an item already: join with a join token"}
 		}
 		var req report.EnrollRequest
-		release, err := a.decodeBody(in, who.Token, enrollMost, &req)
-		if err != nil {
+		if err := a.decodeBody(in, enrollMost, &req); err != nil {
 			return nil, err
 		}
-		defer release()
 		if err := a.o.Auth.Admit(ctx, who.Token, callOf(ctx).remote, req.Agent.Site); err != nil {
 			return nil, err
 		}
@@ -120,11 +119,9 @@ func (a *API) agentRoutes() {
 			return nil, &auth.Denied{Reason: auth.Forbidden, Message: "a join token cannot report: trade it for a credential at /api/v1/agent/enroll first"}
 		}
 		var env report.Envelope
-		release, err := a.decodeBody(in, ci, reportMost, &env)
-		if err != nil {
+		if err := a.decodeBody(in, reportMost, &env); err != nil {
 			return nil, err
 		}
-		defer release()
 		if s := callOf(ctx).who.Site; s != "" && env.Agent.Site != s {
 			env.Agent.Site, env.Peers = "", nil // of a mesh that its join token was not for
 		}

@@ -25,9 +25,6 @@ func schemaName(t reflect.Type, hint string) string {
 	if strings.HasSuffix(t.PkgPath(), "/cmdb/report") && !strings.HasPrefix(name, "List") {
 		return "Report" + name
 	}
-	if name == "Verdict" && strings.HasSuffix(t.PkgPath(), "/cmdb") {
-		return "IdentityVerdict" // an incident has a verdict about its cause
-	}
 	return name
 }
 

@@ -29,8 +29,8 @@ test: ## install what the tests need (as root or with CI=true, else say what), t
 	scripts/test-tutorial
 
 scenarios: ## real faults in a small real estate of network namespaces; wants root, takes minutes
-	scripts/test-deps
-	WATCHBILL_SCENARIOS=1 go test -count=1 -v -timeout 10m ./test/scenarios
+	scripts/test-deps scenarios
+	WATCHBILL_SCENARIOS=1 go test -count=1 -v -timeout 60m ./test/scenarios ./test/estate
 
 # Each part has its own bound of time, so that all of it ends within two hours.
 chaos: ## faults in their long form: kills, damage, power cuts, full disks, clocks, backups of any size; as root for the disks

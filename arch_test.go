@@ -38,7 +38,8 @@ var house = []room{
 	{"cmdb/inventory", 3, nil, "it persists what cmdb decides and hands facts to the journal"},
 	{"internal/engine", 3, nil, "the one writer; receivers reach it through the journal only"},
 	{"agent", 3, nil, "it runs on other people's machines and must stay small"},
-	{"correlator", 2, []string{"cmdb"}, "it decides about alerts and may read what the inventory's model says"},
+	{"correlator", 2, []string{"cmdb", "cmdb/topology"}, "it decides about alerts and may read what the inventory's model says"},
+	{"cmdb/topology", 2, []string{"cmdb"}, "the one model of what fails with what reads the registry's roles and nothing else"},
 	{"cmdb", 2, nil, "the model of configuration items is decided on without the rest"},
 	{"itsm", 2, nil, "the desk decides about records without knowing how alerts are correlated"},
 	{"internal/store", 1, nil, "the seam to what keeps bytes knows no document"},
@@ -54,7 +55,7 @@ var house = []room{
 }
 
 // pure packages decide: the same input gives the same output, for ever.
-var pure = []string{"correlator", "cmdb", "itsm", "internal/engine/fold"}
+var pure = []string{"correlator", "cmdb", "cmdb/topology", "itsm", "internal/engine/fold"}
 
 // impure are the imports that make a decision depend on the machine or the moment.
 var impure = map[string]string{

@@ -29,6 +29,7 @@ import (
 // Ingest makes what senders post durable. *collector.Collector is one.
 type Ingest interface {
 	Alertmanager(ctx context.Context, source string, b collector.Body) (collector.Taken, error)
+	Grafana(ctx context.Context, source string, b collector.Body) (collector.Taken, error)
 	Changes(ctx context.Context, source string, b collector.Body) (collector.Noted, error)
 }
 
@@ -45,9 +46,8 @@ type Options struct {
 	Links Links
 	// Metrics serves /metrics; nil leaves the route out.
 	Metrics http.Handler
-	// Reload reads the configuration anew and returns the settings that were changed
-	// and need a restart; nil leaves the route out.
-	Reload func(ctx context.Context) ([]string, error)
+	// Reload reads the configuration anew; nil leaves the route out.
+	Reload func(ctx context.Context) (Reloading, error)
 	// Ready returns why the server cannot serve yet or any more; nil: it always can.
 	Ready func() error
 	// Room returns an error while nothing can be kept; nil: there is always room.

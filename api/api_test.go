@@ -110,7 +110,7 @@ func build(t *testing.T, change ...func(*Options)) *house {
 		Inventory: h.inv, Engine: h.engine, Journal: j, DB: db, Auth: h.auth, Ingest: c, Listen: "127.0.0.1:7470", URL: "http://127.0.0.1:7470", Version: "test",
 		Now: h.clock.now, Rand: rand.Reader, Logger: log,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "# none\n") }),
-		Reload:  func(context.Context) ([]string, error) { return nil, nil },
+		Reload:  func(context.Context) (Reloading, error) { return Reloading{}, nil },
 	}
 	for _, f := range change {
 		f(&o)

@@ -51,10 +51,11 @@ const (
 	bodyWeight = 2
 )
 
-// streamedBodies are worked on line by line, or have a budget of their own.
+// streamedBodies are worked on line by line, or taken as they are unpacked. What
+// senders of alerts post has a budget of its own.
 var streamedBodies = map[string]bool{
-	"POST /api/v1/ingest/alertmanager": true, "POST /api/v1/ingest/changes": true, "POST /api/v1/import": true,
-	"POST /api/v1/agent/reports": true, "POST /api/v1/agent/enroll": true, // taken as they are unpacked
+	"POST /api/v1/import":        true,
+	"POST /api/v1/agent/reports": true, "POST /api/v1/agent/enroll": true,
 }
 
 type callKey struct{}
@@ -123,7 +124,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.share = a.bodies.Share(c.caller())
 	defer c.share.Close()
-	if unsafe(r.Method) && !streamedBodies[pattern] && r.Body != nil {
+	if unsafe(r.Method) && acc.role != auth.Ingest && !streamedBodies[pattern] && r.Body != nil {
 		r.Body = &takenBody{r.Body, c.share.Reader(r.Body, bodyWeight)}
 	}
 	if acc.public && unsafe(r.Method) && r.Header.Get("Authorization") == "" {
@@ -162,14 +163,18 @@ func (a *API) headers(w http.ResponseWriter, c *call) {
 	}
 }
 
-// identify finds who calls: by bearer token, else by browser session. A cookie
+// identify finds who calls: by token, as bearer or as the password of basic
+// authentication, which is all that some senders can do, else by browser session. A cookie
 // comes along with requests that other sites make, so what it may change must
 // come from our own pages.
 func (a *API) identify(r *http.Request) (auth.Principal, error) {
 	if h := r.Header.Get("Authorization"); h != "" {
+		if _, password, ok := r.BasicAuth(); ok {
+			return a.o.Auth.Bearer(r.Context(), strings.TrimSpace(password))
+		}
 		scheme, secret, _ := strings.Cut(h, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
-			return auth.Principal{}, &auth.Denied{Reason: auth.Unauthenticated, Message: fmt.Sprintf("Authorization: want the scheme Bearer with a token, got %q", scheme)}
+			return auth.Principal{}, &auth.Denied{Reason: auth.Unauthenticated, Message: fmt.Sprintf("Authorization: want the scheme Bearer with a token, or Basic with the token as password, got %q", scheme)}
 		}
 		return a.o.Auth.Bearer(r.Context(), strings.TrimSpace(secret))
 	}

@@ -296,8 +296,8 @@ type NewIncident struct {
 	Urgency     int    `json:"urgency" minimum:"1" maximum:"3" doc:"1 high to 3 low"`
 	Assignee    string `json:"assignee,omitempty" maxLength:"100"`
 	Team        string `json:"team,omitempty" maxLength:"100"`
-	CI          string `json:"ci,omitempty" maxLength:"300" doc:"Id of the configuration item that it is about"`
-	Service     string `json:"service,omitempty" maxLength:"300" doc:"Id of the service that it concerns"`
+	CI          string `json:"ci,omitempty" maxLength:"300" doc:"The configuration item that it is about: id, class:name or name"`
+	Service     string `json:"service,omitempty" maxLength:"300" doc:"Name of the service that it concerns"`
 }
 
 // What the verbs take. Their names are part of the OpenAPI document.
@@ -309,9 +309,9 @@ type (
 		Note string `json:"note" minLength:"1" maxLength:"20000"`
 	}
 	assignArgs struct {
-		Assignee string `json:"assignee,omitempty" maxLength:"100"`
-		Team     string `json:"team,omitempty" maxLength:"100"`
-		Note     string `json:"note,omitempty" maxLength:"20000"`
+		Assignee *string `json:"assignee,omitempty" maxLength:"100" doc:"Absent: stays; empty: nobody. Who assigns it to himself acknowledges"`
+		Team     *string `json:"team,omitempty" maxLength:"100" doc:"Absent: stays; empty: none"`
+		Note     string  `json:"note,omitempty" maxLength:"20000"`
 	}
 	holdArgs struct {
 		Reason string `json:"reason" enum:"caller,problem,vendor,change" doc:"Whom or what it waits for"`
@@ -341,12 +341,12 @@ type (
 		Note   string            `json:"note,omitempty" maxLength:"20000"`
 	}
 	editArgs struct {
-		Title       string `json:"title,omitempty" maxLength:"500"`
-		Description string `json:"description,omitempty" maxLength:"20000"`
-		Impact      int    `json:"impact,omitempty" minimum:"1" maximum:"3"`
-		Urgency     int    `json:"urgency,omitempty" minimum:"1" maximum:"3"`
-		Reason      string `json:"reason,omitempty" maxLength:"2000" doc:"Why; needed to override the priority"`
-		Note        string `json:"note,omitempty" maxLength:"20000"`
+		Title       string  `json:"title,omitempty" maxLength:"500"`
+		Description *string `json:"description,omitempty" maxLength:"20000" doc:"Absent: stays; empty: none"`
+		Impact      int     `json:"impact,omitempty" minimum:"1" maximum:"3"`
+		Urgency     int     `json:"urgency,omitempty" minimum:"1" maximum:"3"`
+		Reason      string  `json:"reason,omitempty" maxLength:"2000" doc:"Why; needed to override the priority"`
+		Note        string  `json:"note,omitempty" maxLength:"20000"`
 	}
 )
 

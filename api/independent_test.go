@@ -69,11 +69,14 @@ type reader struct {
 	doc      itsm.Incident
 	now      snapshot
 	hold     string
+	assignee string
 	restored *time.Time
 	taken    bool // it got alerts although a person opened it
 	work     *time.Time
 	resolved time.Time
 	onset    time.Time
+	shown    time.Time // when this occurrence was there to act upon
+	began    time.Time // when this occurrence began; zero: with the onset
 	reopened int
 	handoffs int
 	out      []fact
@@ -117,7 +120,7 @@ func (r *reader) line(e fold.TimelineRow) {
 	at, text := e.At, e.Text
 	switch e.Kind {
 	case "opened":
-		r.now.state, r.now.opened = "new", at
+		r.now.state, r.now.opened, r.shown = "new", at, at
 		r.now.priority = int(strings.TrimPrefix(text, "opened with priority ")[0] - '0')
 		r.fact("incidents_opened_total", at, 1)
 		r.clock("incident_detection_seconds", r.onset, at, at)
@@ -137,6 +140,7 @@ func (r *reader) line(e fold.TimelineRow) {
 		}
 	case "assigned":
 		who, _, _ := strings.Cut(strings.TrimPrefix(text, "assigned to "), ": ")
+		hadTeam, had := r.now.team, r.assignee
 		r.now.team = ""
 		assignee := ""
 		for _, name := range strings.Split(who, ", ") {
@@ -146,7 +150,8 @@ func (r *reader) line(e fold.TimelineRow) {
 				assignee = name
 			}
 		}
-		if e.Actor != systemActor && r.doc.RespondedAt.Before(at) && assignee != e.Actor {
+		r.assignee = assignee
+		if e.Actor != systemActor && r.doc.RespondedAt.Before(at) && (assignee != had && assignee != e.Actor || r.now.team != hadTeam) {
 			r.handoffs++
 		}
 	case "acknowledged":
@@ -157,7 +162,7 @@ func (r *reader) line(e fold.TimelineRow) {
 		if r.work == nil {
 			r.work = &at
 		}
-		r.clock("incident_acknowledgement_seconds", r.now.opened, at, at)
+		r.clock("incident_acknowledgement_seconds", r.shown, at, at)
 	case "clear":
 		if text == "all alerts are clear" {
 			r.restored = &at
@@ -189,13 +194,17 @@ func (r *reader) state(e fold.TimelineRow) {
 			r.restored = &at
 		}
 		if r.restored != nil && (byHand || strings.Contains(text, "all alerts stayed clear")) {
-			r.clock("incident_recovery_seconds", r.onset, *r.restored, at)
-			r.clock("incident_response_seconds", r.now.opened, *r.restored, at)
+			begin := r.onset
+			if !r.began.IsZero() {
+				begin = r.began
+			}
+			r.clock("incident_recovery_seconds", begin, *r.restored, at)
+			r.clock("incident_response_seconds", r.shown, *r.restored, at)
 			if r.work != nil && !r.work.After(*r.restored) {
 				r.clock("incident_repair_seconds", *r.work, *r.restored, at)
 			}
 		}
-		r.clock("incident_resolution_seconds", r.now.opened, at, at)
+		r.clock("incident_resolution_seconds", r.shown, at, at)
 		if byHand && r.handoffs == 0 && r.doc.RespondedBy == e.Actor && (r.reopened == 0 || r.doc.RespondedAt.Equal(at)) {
 			r.fact("incidents_first_contact_resolved_total", at, 1)
 		}
@@ -206,7 +215,11 @@ func (r *reader) state(e fold.TimelineRow) {
 			name = "incidents_reopened_late_total"
 		}
 		r.fact(name, at, 1)
-		r.now.state, r.restored = "in_progress", nil
+		r.now.state, r.restored, r.work = "in_progress", nil, nil
+		r.now.acked, r.now.opened, r.shown, r.began = false, at, at, at
+		if _, began, ok := strings.Cut(text, "; began again on "); ok {
+			r.began = parsed(began)
+		}
 		r.reopened++
 	case text == "closed":
 		r.now.state = "closed"
@@ -452,10 +465,14 @@ type level struct {
 func (l *level) phase(points []situation) (phase string, used time.Duration) {
 	phase = "waiting"
 	for n, p := range points {
+		if phase == "stopped" && l.rule.Clock == "response" && p.state == "in_progress" && !p.acked {
+			used = 0 // it was reopened, and asks for an answer anew
+		}
 		over := p.state == "resolved" || p.state == "closed" || l.rule.Clock == "response" && p.acked || l.rule.Clock == "restoration" && p.restored
 		switch {
 		case over && phase != "waiting":
 			phase = "stopped"
+			continue
 		case over:
 		case p.state == "canceled":
 			if phase == "running" || phase == "paused" {

@@ -102,8 +102,8 @@ func instant(field, s string, zone *time.Location, otherwise time.Time) (time.Ti
 	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
 		return t, nil
 	}
-	if t, err := time.ParseInLocation("2006-01-02", s, zone); err == nil {
-		return t, nil
+	if t, err := time.Parse("2006-01-02", s); err == nil {
+		return itsm.Midnight(t.Year(), t.Month(), t.Day(), zone), nil
 	}
 	return time.Time{}, fault.Invalidf(field, "want a date such as 2026-11-01 or an RFC 3339 time, got %q", s)
 }

@@ -41,7 +41,7 @@ func (a *API) maintenanceRecord(ctx context.Context, id string) (*recorded[Maint
 // NewMaintenance plans a window.
 type NewMaintenance struct {
 	Summary  string     `json:"summary" minLength:"1" maxLength:"500" doc:"What is done"`
-	CIs      []string   `json:"cis,omitempty" maxItems:"5000" nullable:"false" doc:"Items that are worked on, by id or class:name"`
+	CIs      []string   `json:"cis,omitempty" maxItems:"5000" nullable:"false" doc:"Items that are worked on, by id, class:name or name"`
 	Services []string   `json:"services,omitempty" maxItems:"500" nullable:"false" doc:"Services that are worked on, by name"`
 	Query    string     `json:"query,omitempty" maxLength:"1000" doc:"Items that match this query are covered too, also those that come to match it before the window ends"`
 	StartsAt *time.Time `json:"starts_at,omitempty" doc:"Without it: now"`
@@ -54,7 +54,7 @@ type (
 		Reason string    `json:"reason,omitempty" maxLength:"2000"`
 	}
 	coverArgs struct {
-		CIs    []string `json:"cis" minItems:"1" maxItems:"5000" nullable:"false" doc:"Further items that are worked on, by id or class:name"`
+		CIs    []string `json:"cis" minItems:"1" maxItems:"5000" nullable:"false" doc:"Further items that are worked on, by id, class:name or name"`
 		Reason string   `json:"reason,omitempty" maxLength:"2000"`
 	}
 	whyArgs struct {
@@ -105,7 +105,7 @@ func (a *API) maintenanceRoutes() {
 		})
 	readable(a, k, "One window")
 	creatable(a, k, "Plan a window: alerts about what it covers open nothing meanwhile", func(ctx context.Context, b NewMaintenance) (any, error) {
-		args := itsm.MaintenanceArgs{Summary: b.Summary, CIs: b.CIs, Services: b.Services, Query: b.Query, EndsAt: b.EndsAt}
+		args := itsm.MaintenanceArgs{Summary: b.Summary, CIs: a.allMerged(b.CIs), Services: b.Services, Query: b.Query, EndsAt: b.EndsAt}
 		if b.StartsAt != nil {
 			args.StartsAt = *b.StartsAt
 		}
@@ -113,7 +113,7 @@ func (a *API) maintenanceRoutes() {
 			return args, nil
 		}
 		ids, err := a.covered(ctx, b.Query)
-		args.CIs = append(args.CIs, ids...)
+		args.Matched = ids
 		return args, err
 	})
 	for _, v := range []struct {

@@ -295,7 +295,8 @@ func (m *month) work() {
 			m.do("incident", "cancel", id, who, fields{"reason": "a test"})
 		}
 	case 13:
-		m.do("incident", "assign", id, who, fields{"assignee": people[m.rng.IntN(3)], "team": "linux"})
+		to := []fields{{"assignee": people[m.rng.IntN(3)], "team": "linux"}, {"assignee": people[m.rng.IntN(3)]}, {"assignee": who}, {"team": "db"}, {"team": "", "assignee": "cid"}, {"assignee": ""}}
+		m.do("incident", "assign", id, who, to[m.rng.IntN(len(to))])
 	case 14:
 		other := recent[m.rng.IntN(len(recent))]
 		if m.rng.IntN(3) == 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/itsm"
 )
@@ -58,11 +59,11 @@ func (a *API) operationRoutes() {
 	if a.o.Reload != nil {
 		handle(a, describedAs(op(http.MethodPost, "/-/reload", "reload", "operations", "Read the configuration anew"), "400 with every mistake where it does not load; the old one stays in force then."),
 			func(ctx context.Context, _ *struct{}) (*reply[Reloaded], error) {
-				later, err := a.o.Reload(ctx)
+				x, err := a.o.Reload(ctx)
 				if err != nil {
 					return nil, err
 				}
-				return &reply[Reloaded]{Reloaded{"reloaded", later}}, a.noteAct(ctx, "reload", "server", "", nil)
+				return &reply[Reloaded]{Reloaded{"reloaded", x}}, a.noteAct(ctx, "reload", "server", "", nil)
 			})
 	}
 	if a.o.Metrics != nil {
@@ -88,12 +89,19 @@ func (a *API) operationRoutes() {
 				return &reply[Verified]{v}, err
 			})
 	}
+	a.referenceRoutes()
 }
 
 // Reloaded says that the configuration is in force.
 type Reloaded struct {
-	Status       string   `json:"status" enum:"reloaded"`
+	Status string `json:"status" enum:"reloaded"`
+	Reloading
+}
+
+// Reloading is what a reload has to tell.
+type Reloading struct {
 	NeedsRestart []string `json:"needs_restart,omitempty" doc:"Settings that were changed and take effect with the next start only"`
+	Warnings     []string `json:"warnings,omitempty" doc:"What the configuration names and is not there: it takes effect when it is"`
 }
 
 // State is one word.
@@ -221,4 +229,22 @@ func BaseURL(listen string, tls bool, name string) string {
 		host = name
 	}
 	return scheme + net.JoinHostPort(host, port)
+}
+
+// References are what somebody wrote to name items.
+type References struct {
+	Refs []string `json:"refs" minItems:"1" maxItems:"5000" nullable:"false" doc:"Ids, class:name, names or aliases"`
+}
+
+// Resolved says what each reference names.
+type Resolved struct {
+	Items []engine.Meant `json:"items" nullable:"false"`
+}
+
+func (a *API) referenceRoutes() {
+	handle(a, describedAs(op(http.MethodPost, "/api/v1/references", "resolve-references", "inventory", "Say which items references name"),
+		"As configuration, maintenance, changes and verbs resolve them: with `id` where one item goes by it, `others` where several do, `near` where none does."),
+		func(_ context.Context, in *struct{ Body References }) (*reply[Resolved], error) {
+			return &reply[Resolved]{Resolved{a.o.Engine.Resolve(in.Body.Refs)}}, nil
+		})
 }

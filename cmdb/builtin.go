@@ -74,61 +74,66 @@ func required(names ...string) []Field {
 }
 
 var builtinClasses = []Class{
-	{Name: "host", Description: "a machine, physical or virtual, that runs an operating system", Fields: hostFields},
-	{Name: "virtual_machine", Description: "a virtual machine as its hypervisor knows it", Fields: hostFields},
-	{Name: "hypervisor", Description: "a machine that runs virtual machines", Fields: hostFields},
-	{Name: "container", Description: "a container on a host", Fields: []Field{{Name: "image", Type: Text}, {Name: "runtime", Type: Text}, {Name: "container_id", Type: Text}}},
-	{Name: "operating_system", Description: "an installed operating system", Fields: []Field{
+	{Name: "host", Role: RoleMachine, Description: "a machine, physical or virtual, that runs an operating system", Fields: hostFields},
+	{Name: "virtual_machine", Role: RoleMachine, Description: "a virtual machine as its hypervisor knows it", Fields: hostFields},
+	{Name: "hypervisor", Role: RoleMachine, Description: "a machine that runs virtual machines", Fields: hostFields},
+	{Name: "container", Role: RoleInstance, Description: "a container on a host", Fields: []Field{{Name: "image", Type: Text}, {Name: "runtime", Type: Text}, {Name: "container_id", Type: Text}}},
+	{Name: "operating_system", Role: RolePart, Description: "an installed operating system", Fields: []Field{
 		{Name: "version", Type: Text}, {Name: "codename", Type: Text}, {Name: "kernel", Type: Text}, {Name: "arch", Type: Text}, {Name: "family", Type: Text}, {Name: "installed", Type: Date}}},
-	{Name: "software", Description: "a product that is installed or licensed", Fields: append(required("owner"),
+	{Name: "software", Role: RolePart, Description: "a product that is installed or licensed", Fields: append(required("owner"),
 		Field{Name: "version", Type: Text}, Field{Name: "vendor", Type: Text}, Field{Name: "purl", Type: Text, Description: "package URL"},
 		Field{Name: "license", Type: Text}, Field{Name: "licenses_bought", Type: Number}, Field{Name: "license_end", Type: Date})},
-	{Name: "service", Description: "a program that others use", Fields: serviceFields},
-	{Name: "process", Description: "a running program", Fields: []Field{
+	{Name: "service", Role: RoleService, Description: "a program that others use", Fields: serviceFields},
+	{Name: "process", Role: RoleService, Description: "a running program", Fields: []Field{
 		{Name: "executable", Type: Text}, {Name: "user", Type: Text}, {Name: "unit", Type: Text}, {Name: "product", Type: Text}, {Name: "version", Type: Text}, {Name: "count", Type: Number, Counter: true}}},
-	{Name: "listener", Description: "an open port", Fields: []Field{
+	{Name: "listener", Role: RolePart, Description: "an open port", Fields: []Field{
 		{Name: "protocol", Type: Enum, Values: []string{"tcp", "tcp6", "udp", "udp6", "sctp"}}, {Name: "port", Type: Number}, {Name: "process", Type: Text}, {Name: "unit", Type: Text}}},
-	{Name: "database", Description: "a database server", Fields: serviceFields},
-	{Name: "cache", Description: "a cache server", Fields: serviceFields},
-	{Name: "queue", Description: "a message broker", Fields: serviceFields},
-	{Name: "loadbalancer", Description: "a proxy that spreads requests", Fields: serviceFields},
-	{Name: "storage", Description: "a storage system", Fields: serviceFields},
-	{Name: "certificate", Description: "an X.509 certificate", Fields: []Field{
+	{Name: "database", Role: RoleStore, Description: "a database server", Fields: serviceFields},
+	{Name: "cache", Role: RoleCache, Description: "a cache server", Fields: serviceFields},
+	{Name: "queue", Role: RoleStore, Description: "a message broker", Fields: serviceFields},
+	{Name: "loadbalancer", Role: RoleBalancer, Description: "a proxy that spreads requests", Fields: serviceFields},
+	{Name: "storage", Role: RoleStore, Description: "a storage system", Fields: serviceFields},
+	{Name: "certificate", Role: RolePart, Description: "an X.509 certificate", Fields: []Field{
 		{Name: "fingerprint", Type: Text}, {Name: "subject", Type: Text}, {Name: "issuer", Type: Text}, {Name: "serial", Type: Text},
 		{Name: "dns_names", Type: Texts}, {Name: "not_before", Type: Date}, {Name: "not_after", Type: Date, Required: true}, {Name: "owner", Type: Text, Required: true}}},
-	{Name: "interface", Description: "a network interface", Fields: []Field{
+	{Name: "interface", Role: RolePart, Description: "a network interface", Fields: []Field{
 		{Name: "mac", Type: Text}, {Name: "speed_mbps", Type: Number}, {Name: "mtu", Type: Number}, {Name: "vlan", Type: Number}, {Name: "state", Type: Text}}},
-	{Name: "disk", Description: "a disk", Fields: []Field{
+	{Name: "disk", Role: RolePart, Description: "a disk", Fields: []Field{
 		{Name: "serial_number", Type: Text}, {Name: "vendor", Type: Text}, {Name: "model", Type: Text}, {Name: "disk_bytes", Type: Number},
 		{Name: "kind", Type: Text, Description: "ssd, hdd, nvme, virtual, ..."}}},
-	{Name: "rack", Description: "a rack", Fields: append(required("location"), Field{Name: "height_units", Type: Number}, Field{Name: "serial_number", Type: Text})},
-	{Name: "site", Description: "a place with racks", Fields: []Field{{Name: "address", Type: Text}, {Name: "country", Type: Text, Description: "ISO 3166-1 code"}, {Name: "timezone", Type: Text}}},
-	{Name: "switch", Description: "a network switch", Fields: deviceFields},
-	{Name: "pdu", Description: "a power unit", Fields: append([]Field{{Name: "capacity_watts", Type: Number}}, deviceFields...)},
-	{Name: "cluster", Description: "machines that act as one", Fields: append(required("owner", "team"),
+	{Name: "rack", Role: RoleGroup, Description: "a rack", Fields: append(required("location"), Field{Name: "height_units", Type: Number}, Field{Name: "serial_number", Type: Text})},
+	{Name: "site", Role: RoleGroup, Description: "a place with racks", Fields: []Field{{Name: "address", Type: Text}, {Name: "country", Type: Text, Description: "ISO 3166-1 code"}, {Name: "timezone", Type: Text}}},
+	{Name: "switch", Role: RoleDevice, Description: "a network switch", Fields: deviceFields},
+	{Name: "pdu", Role: RoleDevice, Description: "a power unit", Fields: append([]Field{{Name: "capacity_watts", Type: Number}}, deviceFields...)},
+	{Name: "cluster", Role: RoleCluster, Description: "machines that act as one", Fields: append(required("owner", "team"),
 		Field{Name: "kind", Type: Text, Description: "kubernetes, postgresql, proxmox, ..."}, Field{Name: "version", Type: Text})},
-	{Name: "namespace", Description: "a part of a cluster", Fields: required("team")},
-	{Name: "workload", Description: "a deployment, stateful set, daemon set or scheduled job", Fields: append(required("team"),
+	{Name: "namespace", Role: RoleGroup, Description: "a part of a cluster", Fields: required("team")},
+	{Name: "workload", Role: RoleWorkload, Description: "a deployment, stateful set, daemon set or scheduled job", Fields: append(required("team"),
 		Field{Name: "kind", Type: Text, Description: "deployment, statefulset, daemonset, job, ..."}, Field{Name: "replicas", Type: Number}, Field{Name: "image", Type: Text})},
-	{Name: "pod", Description: "one instance of a workload", Fields: []Field{{Name: "image", Type: Text}, {Name: "state", Type: Text}, {Name: "pod_ip", Type: Addresses}}},
-	{Name: "external", Description: "an endpoint outside of what is inventoried", Fields: []Field{{Name: "prefix", Type: Text}}},
-	{Name: "application", Description: "an application that people know by name", Fields: append(required("owner", "team"), Field{Name: "criticality", Type: Enum, Values: Criticalities, Required: true})},
-	{Name: "business_service", Description: "what the organisation offers", Fields: append(required("owner", "team"), Field{Name: "criticality", Type: Enum, Values: Criticalities, Required: true})},
-	{Name: "person", Description: "a person", Fields: []Field{{Name: "email", Type: Text, Required: true}, {Name: "phone", Type: Text}}},
-	{Name: "team", Description: "people who run something together", Fields: []Field{{Name: "email", Type: Text}, {Name: "chat", Type: Text}, {Name: "manager", Type: Text}}},
-	{Name: "location", Description: "an address or room", Fields: []Field{{Name: "address", Type: Text}, {Name: "room", Type: Text}, {Name: "country", Type: Text}, {Name: "timezone", Type: Text}}},
+	{Name: "pod", Role: RoleInstance, Description: "one instance of a workload", Fields: []Field{{Name: "image", Type: Text}, {Name: "state", Type: Text}, {Name: "pod_ip", Type: Addresses}}},
+	{Name: "external", Role: RoleOutside, Description: "an endpoint outside of what is inventoried", Fields: []Field{{Name: "prefix", Type: Text}}},
+	{Name: "unmanaged_host", Role: RoleUnmanaged, Description: "a machine that talks here and has no agent", Fields: []Field{{Name: "macs", Type: Texts}, {Name: "serves", Type: Texts, Description: "ports that others call, as protocol/port"}}},
+	{Name: "client", Role: RoleClient, Description: "programs of a machine that call others and are no service", Fields: []Field{{Name: "process", Type: Text}, {Name: "unit", Type: Text}, {Name: "user", Type: Text}}},
+	{Name: "application", Role: RoleComposite, Description: "an application that people know by name", Fields: append(required("owner", "team"), Field{Name: "criticality", Type: Enum, Values: Criticalities, Required: true})},
+	{Name: "business_service", Role: RoleComposite, Description: "what the organisation offers", Fields: append(required("owner", "team"), Field{Name: "criticality", Type: Enum, Values: Criticalities, Required: true})},
+	{Name: "person", Role: RoleParty, Description: "a person", Fields: []Field{{Name: "email", Type: Text, Required: true}, {Name: "phone", Type: Text}}},
+	{Name: "team", Role: RoleParty, Description: "people who run something together", Fields: []Field{{Name: "email", Type: Text}, {Name: "chat", Type: Text}, {Name: "manager", Type: Text}}},
+	{Name: "location", Role: RoleGroup, Description: "an address or room", Fields: []Field{{Name: "address", Type: Text}, {Name: "room", Type: Text}, {Name: "country", Type: Text}, {Name: "timezone", Type: Text}}},
 }
 
+// The strengths are how surely the dependant shows a failure that nothing takes
+// over: a program never outlives its machine, a caller may not need each answer.
 var builtinRelations = []RelationType{
-	{"runs_on", "the machine or platform it runs on", true},
-	{"depends_on", "what it calls", true},
-	{"exposes", "the workload behind a service", true},
-	{"replicates", "the primary that a replica follows", true},
-	{"secured_by", "its certificate", true},
-	{"attached_to", "the switch it is plugged into", true},
-	{"powered_by", "its power unit", true},
-	{"member_of", "the group it belongs to", false},
-	{"located_in", "the place it stands in", false},
-	{"composed_of", "the parts of a service or an application", true},
-	{"owned_by", "the person or team that answers for it", false},
+	{Name: "runs_on", Description: "the machine or platform it runs on", Carries: true, Strength: 0.9, Redundancy: RedundancyAny},
+	{Name: "depends_on", Description: "what it calls", Carries: true, Strength: 0.8, Redundancy: RedundancyAlike, Call: true},
+	{Name: "watches", Description: "what it measures: a scrape is no need"},
+	{Name: "exposes", Description: "the workload behind a service", Carries: true, Strength: 0.95, Redundancy: RedundancyAny},
+	{Name: "replicates", Description: "the primary that a replica follows", Carries: true, Strength: 0.6, Redundancy: RedundancySoft, Replica: true},
+	{Name: "secured_by", Description: "its certificate", Carries: true, Strength: 0.85},
+	{Name: "attached_to", Description: "the switch it is plugged into", Carries: true, Strength: 0.8, Redundancy: RedundancyAny},
+	{Name: "powered_by", Description: "its power unit", Carries: true, Strength: 0.5, Redundancy: RedundancyAny},
+	{Name: "member_of", Description: "the group it belongs to", Membership: true},
+	{Name: "located_in", Description: "the place it stands in"},
+	{Name: "composed_of", Description: "the parts of a service or an application", Carries: true, Strength: 0.9, Redundancy: RedundancyAlike},
+	{Name: "owned_by", Description: "the person or team that answers for it"},
 }

@@ -128,8 +128,24 @@ type Relation struct {
 	FirstSeen time.Time `json:"first_seen"`
 	// Unseen is since when nobody says so any more; it expires some time later.
 	Unseen time.Time `json:"unseen_since,omitzero"`
+	// Weight is what it counts for by then: see Fade. 0 is 1.
+	Weight float64 `json:"weight,omitempty"`
 	// Evidence says how it is known, e.g. "10.0.0.5:5432/tcp".
 	Evidence string `json:"evidence,omitempty"`
+}
+
+// fadeSteps is in how many steps the weight of an edge that no longer shows falls:
+// each step is a fact for the engine, so few of them.
+const fadeSteps = 4
+
+// Fade is the weight of an edge that nobody has shown for unseen and that expires
+// after ttl: 1 at first, less in equal steps, never 0 before it expires.
+func Fade(unseen, ttl time.Duration) float64 {
+	if unseen <= 0 || ttl <= 0 {
+		return 1
+	}
+	step := min(int64(unseen)/max(1, int64(ttl)/fadeSteps), fadeSteps-1)
+	return float64(fadeSteps-step) / fadeSteps
 }
 
 // ID is the relation's key.

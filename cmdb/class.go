@@ -47,6 +47,8 @@ type Class struct {
 	Name        string  `json:"name"`
 	Description string  `json:"description,omitempty"`
 	Fields      []Field `json:"fields,omitempty"`
+	// Role is what its items are for others; "" is a service.
+	Role RoleName `json:"role,omitempty"`
 	// StaleAfter and GoneAfter bound the silence of an item that is reported; 0 takes the registry's.
 	StaleAfter time.Duration `json:"stale_after,omitempty"`
 	GoneAfter  time.Duration `json:"gone_after,omitempty"`
@@ -58,6 +60,18 @@ type RelationType struct {
 	Description string `json:"description"`
 	// Carries says that a failure of To reaches From. Membership and place do not carry.
 	Carries bool `json:"carries"`
+	// Strength is how surely a failure of To shows at From where nothing stands in, 0 to 1.
+	Strength float64 `json:"strength,omitempty"`
+	// Redundancy says which of several To can stand in for one another.
+	Redundancy Redundancy `json:"redundancy,omitempty"`
+	// Call says that From is a program that calls To: where From stands for many
+	// programs, only one of them is affected.
+	Call bool `json:"call,omitempty"`
+	// Membership says that From is one of what To is made up of: where To's role
+	// lives by its members, it fails with the last of them.
+	Membership bool `json:"membership,omitempty"`
+	// Replica says that From can take over from To, which it follows.
+	Replica bool `json:"replica,omitempty"`
 }
 
 // Registry is the classes and relation types in force. It is immutable.
@@ -107,6 +121,10 @@ func NewRegistryWith(staleAfter, goneAfter time.Duration, custom ...Class) (*Reg
 		for j, f := range c.Fields {
 			bad = append(bad, f.check(fmt.Sprintf("%s.fields[%d]", path, j))...)
 		}
+		if _, ok := roleByName[c.Role]; c.Role != "" && !ok {
+			bad = append(bad, fault.Invalidf(path+".role", "want one of %v, got %q", roleNames(), c.Role))
+			c.Role = ""
+		}
 		if c.StaleAfter < 0 || c.GoneAfter < 0 || (c.GoneAfter > 0 && c.GoneAfter < cmp.Or(c.StaleAfter, r.staleAfter)) {
 			bad = append(bad, fault.Invalidf(path+".gone_after", "must not be shorter than stale_after"))
 		}
@@ -137,7 +155,7 @@ func (r *Registry) add(c Class) {
 		}
 		r.classes[c.Name] = have
 	}
-	have.Description = cmp.Or(c.Description, have.Description)
+	have.Description, have.Role = cmp.Or(c.Description, have.Description), cmp.Or(c.Role, have.Role)
 	have.StaleAfter, have.GoneAfter = cmp.Or(c.StaleAfter, have.StaleAfter), cmp.Or(c.GoneAfter, have.GoneAfter)
 	for _, f := range c.Fields {
 		f.Description = cmp.Or(f.Description, have.fields[f.Name].Description)

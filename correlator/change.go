@@ -32,7 +32,7 @@ const (
 )
 
 func (s *State) change(e event.Event, c *event.Change) {
-	id := c.CI.Key()
+	id := s.meant(c.CI)
 	at := e.At
 	if !c.At.IsZero() && c.At.Before(at) {
 		at = event.Instant(c.At)

@@ -36,7 +36,9 @@ type episode struct {
 	Clamped     bool         `json:"clamped,omitempty"`
 	Body        string       `json:"body,omitempty"`  // of a suppressed alert: the group of Alertmanager's that carried it
 	View        bool         `json:"view,omitempty"`  // shown by another replica already: see repeats
+	Shown       bool         `json:"shown,omitempty"` // in an incident that was closed: it is released no second time
 	Joined      time.Time    `json:"joined,omitzero"` // when a view was made part of its incident
+	Mark        uint64       `json:"mark,omitempty"`  // of the body that mentioned it last: see bodyMark
 	Due         time.Time    `json:"due,omitzero"`
 }
 
@@ -79,6 +81,7 @@ func (s *State) notification(src string, n *event.Notification) {
 		s.emit(Quarantined{src, bad})
 	}
 	repeats := 0
+	s.mark = bodyMark(n)
 	for i := range n.Alerts {
 		if s.receive(src, &n.Alerts[i]) == FateDuplicate {
 			repeats++
@@ -93,29 +96,19 @@ func (s *State) notification(src string, n *event.Notification) {
 // heard notes that a source speaks. What went stale in its silence gets time to be
 // mentioned: a body is about one group of alerts and proves nothing about others.
 func (s *State) heard(src string, so *source) {
-	if so.Since.IsZero() || s.now.Sub(so.Heard) > s.expiry() {
+	if so.Since.IsZero() || s.now.Sub(so.Heard) > s.quiet(src) {
 		so.Since = s.now // no living source is silent for so long: the clocks stood still
 	}
 	so.Heard = s.now
 	for _, k := range so.Stale {
 		if ep := s.episodes.Get(k); ep != nil && ep.Status == AlertStale {
-			s.schedule(dueEpisode, k, &ep.Due, latest(s.expires(ep, so), s.now.Add(s.lastRepeat())))
+			s.schedule(dueEpisode, k, &ep.Due, latest(s.expires(ep, so), s.now.Add(lastRepeat(s.expiryOfEpisode(ep)))))
 			s.episodes.Touch(k)
 		}
 	}
 	so.Stale = nil
 	s.sources.Touch(src)
 }
-
-// expires is when an episode was unmentioned for the expiry while its source was heard.
-func (s *State) expires(ep *episode, so *source) time.Time {
-	return latest(ep.Base, so.Since).Add(s.expiry())
-}
-
-// lastRepeat is how long before an alert expires its source must have been heard for
-// that to prove anything: the expiry exceeds Alertmanager's repeat and group interval,
-// so by then it would have been mentioned.
-func (s *State) lastRepeat() time.Duration { return (s.expiry() / 10).Truncate(time.Millisecond) }
 
 func latest(a, b time.Time) time.Time {
 	if b.After(a) {
@@ -127,7 +120,7 @@ func latest(a, b time.Time) time.Time {
 // receive disposes of one alert object. Duplicates are counted by the caller;
 // every other fate is emitted here with the record.
 func (s *State) receive(src string, a *event.Alert) Fate {
-	if slices.Contains(s.cfg.Watchdogs, a.Labels.Get("alertname")) {
+	if s.isHeartbeat(src, a) {
 		return s.beat(src, a)
 	}
 	key := episodeKey(src, a)
@@ -171,6 +164,9 @@ func episodeKey(src string, a *event.Alert) string {
 
 // mention notes a repeat; the record learns of it now and then, not each time.
 func (s *State) mention(key string, ep *episode) {
+	if !ep.ended() {
+		s.said(key, ep, ep.Last)
+	}
 	ep.Last = s.now
 	ep.Base = s.now
 	ep.Receipts++
@@ -178,7 +174,7 @@ func (s *State) mention(key string, ep *episode) {
 	back := ep.Status == AlertStale
 	if back {
 		ep.Status = AlertFiring
-		s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
+		s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiryOfEpisode(ep)))
 	}
 	if back || s.now.Sub(ep.Written) >= rewriteEvery {
 		s.record(ep, "", false)
@@ -189,7 +185,7 @@ func (s *State) newEpisode(src, key string, a *event.Alert) *episode {
 	series := seriesOf(key)
 	ep := &episode{
 		ID: s.seq("alert"), Source: series[:len(src)], Fingerprint: series[len(src)+1:], StartsAt: a.StartsAt, Labels: a.Labels,
-		Status: AlertFiring, First: s.now, Last: s.now, Base: s.now, Receipts: 1, EndsAt: a.EndsAt,
+		Status: AlertFiring, First: s.now, Last: s.now, Base: s.now, Receipts: 1, EndsAt: a.EndsAt, Mark: s.mark,
 	}
 	ep.Onset, ep.Clamped = s.onset(a)
 	if so := s.sources.Get(src); ep.Clamped && so != nil {
@@ -218,7 +214,7 @@ func (s *State) fire(src, key string, a *event.Alert) Fate {
 	s.supersede(src, a)
 	ep := s.newEpisode(src, key, a)
 	s.list(key)
-	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
+	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiryOfEpisode(ep)))
 	c, isNew := s.canonicalFor(key, ep, a)
 	s.dispose(c, ep, isNew)
 	s.recordFull(ep, c, a)
@@ -238,7 +234,7 @@ func (s *State) refire(key string, ep *episode) Fate {
 	ep.Last, ep.Base = s.now, s.now
 	ep.Receipts++
 	s.list(key)
-	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
+	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiryOfEpisode(ep)))
 	s.episodes.Touch(key)
 	a := &event.Alert{Labels: ep.Labels}
 	c, isNew := s.canonicalFor(key, ep, a)
@@ -253,7 +249,7 @@ func (s *State) supersede(src string, a *event.Alert) {
 	for _, k := range slices.Clone(s.bySeries[src+"\x00"+a.Fingerprint]) {
 		old := s.episodes.Get(k)
 		if old.Labels.Equal(a.Labels) && a.StartsAt.After(old.Last) {
-			if c := s.alerts.Get(old.Canonical); c != nil && a.StartsAt.Sub(old.Last) > staleReturn {
+			if c := s.alerts.Get(old.Canonical); c != nil && a.StartsAt.Sub(old.Last) > lostReturn {
 				c.Lost = true
 				s.alerts.Touch(c.ID)
 			}
@@ -294,7 +290,7 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 	id := s.identity(a.Labels)
 	if c := s.alerts.Get(s.byIdentity[id]); c != nil && !c.Lost {
-		if g := s.groups.Get(c.Group); g != nil && (c.Active || ep.Onset.Sub(c.Ended) <= staleReturn) {
+		if g := s.groups.Get(c.Group); g != nil && !g.Closed && (c.Active || ep.Onset.Sub(c.Ended) <= s.flap()) {
 			if s.repeats(g, c, ep) {
 				ep.View, c.Views = true, true
 			}
@@ -400,8 +396,8 @@ func (s *State) episodeDue(key string) {
 		s.episodes.Touch(key)
 		return
 	}
-	if !so.Heard.Before(s.now.Add(-s.lastRepeat())) {
-		s.end(key, ep, AlertExpired, s.now, fmt.Sprintf("not mentioned for %s while its source was heard", event.Span(s.expiry())))
+	if expiry := s.expiryOfEpisode(ep); !so.Heard.Before(s.now.Add(-lastRepeat(expiry))) {
+		s.end(key, ep, AlertExpired, s.now, fmt.Sprintf("not mentioned for %s while its source was heard", event.Span(expiry)))
 		return
 	}
 	so.Stale = append(so.Stale, key)

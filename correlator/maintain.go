@@ -63,7 +63,7 @@ func (s *State) maintenance(_ event.Event, m *event.Maintenance) {
 		w.Group, w.Bodies = old.Group, old.Bodies
 	}
 	for _, c := range m.CIs {
-		w.CIs = append(w.CIs, c.Key())
+		w.CIs = append(w.CIs, s.meant(c))
 	}
 	s.windows.Put(key, w)
 	s.schedule(dueWindow, key, &w.Due, m.EndsAt)

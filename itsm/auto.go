@@ -96,18 +96,18 @@ func (i *Incident) AutoResolve(recovered bool, holdDown time.Duration, now time.
 }
 
 func (i *Incident) measureRestoration(c *Change) {
-	c.measure(MRecovery, seconds(i.Onset, *i.RestoredAt))
-	c.measure(MResponse, seconds(i.OpenedAt, *i.RestoredAt))
+	c.measure(MRecovery, seconds(i.Began(), *i.RestoredAt))
+	c.measure(MResponse, seconds(i.Shown(), *i.RestoredAt))
 	if i.WorkStartedAt != nil && !i.WorkStartedAt.After(*i.RestoredAt) {
 		c.measure(MRepair, seconds(*i.WorkStartedAt, *i.RestoredAt))
 	}
 }
 
-// AutoReopen takes back a resolution because an alert returned.
-func (i *Incident) AutoReopen(why string, now time.Time) Change {
+// AutoReopen takes back a resolution because an alert returned, which began at onset.
+func (i *Incident) AutoReopen(why string, onset, now time.Time) Change {
 	var c Change
 	if i.State == Resolved {
-		i.reopen(&c, System, why, now)
+		i.reopen(&c, System, why, onset, now)
 	}
 	return c
 }
@@ -193,7 +193,7 @@ func (i *Incident) Own(assignee, team, why string, now time.Time) Change {
 		return c
 	}
 	i.Assignee, i.Team = assignee, team
-	c.say(now, "assigned", System, "assigned to %s: %s", strings.Trim(assignee+", "+team, ", "), why)
+	c.say(now, "assigned", System, "assigned to %s: %s", ownerText(assignee, team), why)
 	return c
 }
 

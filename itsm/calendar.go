@@ -116,17 +116,50 @@ func (c *Calendar) always() bool {
 	return c == nil || len(c.rule.Open) == 0 && len(c.holidays) == 0 && len(c.rule.Except) == 0
 }
 
-// day returns the open spans of the local day that holds t, and its bounds. Days
+// Midnight is the first instant of a local date. Where the clocks skip midnight, that
+// is the instant at which they jump; a date that they skip whole begins where the
+// next one does.
+func Midnight(y int, m time.Month, d int, zone *time.Location) time.Time {
+	at := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	_, offset := at.Zone()
+	shown := time.Unix(at.Unix()+int64(offset), 0).UTC()
+	wanted := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	begin, end := at.ZoneBounds()
+	switch {
+	case shown.Before(wanted): // at lies before the jump
+		return end.In(zone)
+	case shown.After(wanted):
+		return begin.In(zone)
+	}
+	return at
+}
+
+// bounds are the local date that holds t and its first instants and the next one's.
+// Dates follow each other without gap: where the clocks go back over midnight, the
+// time shown twice belongs to whichever date has begun.
+func (c *Calendar) bounds(t time.Time) (from, to, date time.Time) {
+	y, m, d := t.In(c.zone).Date()
+	from, to = Midnight(y, m, d, c.zone), Midnight(y, m, d+1, c.zone)
+	for t.Before(from) {
+		d--
+		from, to = Midnight(y, m, d, c.zone), from
+	}
+	for !t.Before(to) {
+		d++
+		from, to = to, Midnight(y, m, d+1, c.zone)
+	}
+	return from, to, time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+// day returns the open spans of the local date that holds t, and its bounds. Days
 // are 23 or 25 hours long when the clocks change; the spans are real time.
 func (c *Calendar) day(t time.Time) (spans []spanOf, from, to time.Time) {
-	l := t.In(c.zone)
-	from = time.Date(l.Year(), l.Month(), l.Day(), 0, 0, 0, 0, c.zone)
-	to = time.Date(l.Year(), l.Month(), l.Day()+1, 0, 0, 0, 0, c.zone)
+	from, to, date := c.bounds(t)
 	key := from.Unix()
 	if s, ok := c.days[key]; ok {
 		return s, from, to
 	}
-	if !c.holidays[from.Format("2006-01-02")] && !c.holidays[from.Format("01-02")] {
+	if !c.holidays[date.Format("2006-01-02")] && !c.holidays[date.Format("01-02")] {
 		open := false
 		var began time.Time
 		for m := from; m.Before(to); m = m.Add(time.Minute) {

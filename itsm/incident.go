@@ -40,8 +40,18 @@ type Cause struct {
 	CI    string  `json:"ci"`
 	Class string  `json:"class"`
 	Name  string  `json:"name"`
-	Score float64 `json:"score"`
+	Score float64 `json:"score"` // the probability that it is the cause
 	Path  string  `json:"path"`
+}
+
+// Verdict says in words what is held of the cause: that it is one item ("cause"), one
+// of a few ("probable"), or that nothing known is likely enough to say so ("unclear").
+type Verdict struct {
+	Grade       string  `json:"grade"`
+	Text        string  `json:"text"`
+	Common      string  `json:"common,omitempty"`      // what all that alerts has in common, where no cause is named
+	Check       string  `json:"check,omitempty"`       // what to look at next
+	Probability float64 `json:"probability,omitempty"` // that the cause is among what the text names
 }
 
 // SuspectChange is a change on the path of an incident.
@@ -80,6 +90,7 @@ type Incident struct {
 	Roles map[string]string `json:"roles,omitempty"` // commander, communications, scribe, … → who
 
 	Causes     []Cause         `json:"causes"` // best first; empty: the correlator abstains
+	Verdict    *Verdict        `json:"verdict,omitempty"`
 	Changes    []SuspectChange `json:"changes,omitempty"`
 	CIs        []string        `json:"cis,omitempty"`
 	Services   []string        `json:"services,omitempty"`
@@ -114,10 +125,31 @@ type Incident struct {
 	Resolution     string     `json:"resolution,omitempty"`
 	ClosedAt       *time.Time `json:"closed_at,omitempty"`
 	Reopened       int        `json:"reopened,omitempty"`
-	Handoffs       int        `json:"handoffs,omitempty"` // holds, and assignments to others after the first response
-	Entries        int        `json:"entries"`            // timeline rows so far
+	// Again and AgainOnset are when it was reopened last, and when what brought it back
+	// began: the clocks of this occurrence run from there.
+	Again      *time.Time `json:"reopened_at,omitempty"`
+	AgainOnset *time.Time `json:"reopened_onset,omitempty"`
+	Handoffs   int        `json:"handoffs,omitempty"` // holds, and assignments to others after the first response
+	Entries    int        `json:"entries"`            // timeline rows so far
 
 	Clocks []Clock `json:"slas,omitempty"` // service levels
+}
+
+// Began is when the disturbance began, and Shown when the record was there to act upon:
+// of this occurrence, where the incident was reopened.
+func (i *Incident) Began() time.Time {
+	if i.AgainOnset != nil {
+		return *i.AgainOnset
+	}
+	return i.Onset
+}
+
+// Shown is when this occurrence was there to act upon.
+func (i *Incident) Shown() time.Time {
+	if i.Again != nil {
+		return *i.Again
+	}
+	return i.OpenedAt
 }
 
 // Live says whether the incident still needs somebody.
@@ -173,13 +205,14 @@ func (i *Incident) Allow(verb Verb, revision uint64) error {
 
 // Args are what a verb may carry. Unknown fields are refused by name.
 type Args struct {
-	Reason      string            `json:"reason,omitempty"`      // hold: caller, problem, vendor or change; others: why
-	Assignee    string            `json:"assignee,omitempty"`    // assign
-	Team        string            `json:"team,omitempty"`        // assign
+	Reason string `json:"reason,omitempty"` // hold: caller, problem, vendor or change; others: why
+	// Assignee and Team are for assign: what is absent stays, an empty one takes it away.
+	Assignee    *string           `json:"assignee,omitempty"`
+	Team        *string           `json:"team,omitempty"`
 	Note        string            `json:"note,omitempty"`        // notes, and with any verb
 	Resolution  string            `json:"resolution,omitempty"`  // resolve
 	Title       string            `json:"title,omitempty"`       // edit
-	Description string            `json:"description,omitempty"` // edit
+	Description *string           `json:"description,omitempty"` // edit; an empty one takes it away
 	Impact      int               `json:"impact,omitempty"`      // edit
 	Urgency     int               `json:"urgency,omitempty"`     // edit
 	Roles       map[string]string `json:"roles,omitempty"`       // major: role → who
@@ -218,7 +251,7 @@ type Measure struct {
 	// Result of a service level's clock: met, breached, canceled or withdrawn.
 	Result string `json:"result,omitempty"`
 	// Of is the service that an outage is about; From and Until are when it began
-	// and ended. Of a reopening, From is when the incident opened.
+	// and ended. Of a reopening, From is when the resolution was that it undid.
 	Of    string    `json:"of,omitempty"`
 	From  time.Time `json:"from,omitzero"`
 	Until time.Time `json:"until,omitzero"`
@@ -275,14 +308,7 @@ func (i *Incident) act(c *Change, verb Verb, a Args, actor string, now time.Time
 	case Acknowledge:
 		i.acknowledge(c, actor, now)
 	case Assign:
-		if a.Assignee == "" && a.Team == "" {
-			return fault.Invalidf("assignee", "name an assignee or a team")
-		}
-		if i.RespondedAt != nil && a.Assignee != actor {
-			i.Handoffs++
-		}
-		i.Assignee, i.Team = a.Assignee, a.Team
-		c.say(now, "assigned", actor, "assigned to %s", strings.Trim(a.Assignee+", "+a.Team, ", "))
+		return i.assign(c, a, actor, now)
 	case Hold:
 		r := HoldReason(a.Reason)
 		if !slices.Contains([]HoldReason{HoldCaller, HoldProblem, HoldVendor, HoldChange}, r) {
@@ -301,7 +327,7 @@ func (i *Incident) act(c *Change, verb Verb, a Args, actor string, now time.Time
 	case Close:
 		i.close(c, actor, now)
 	case Reopen:
-		i.reopen(c, actor, a.Reason, now)
+		i.reopen(c, actor, a.Reason, now, now)
 	case Cancel:
 		i.State, i.HoldReason = Canceled, ""
 		i.ClosedAt = &now
@@ -320,6 +346,38 @@ func (i *Incident) act(c *Change, verb Verb, a Args, actor string, now time.Time
 		c.say(now, "major", actor, "no longer a major incident%s", because(a.Reason))
 	}
 	return nil
+}
+
+// assign gives the incident to a person, a team, or both. Who takes it himself works
+// on it: that acknowledges.
+func (i *Incident) assign(c *Change, a Args, actor string, now time.Time) error {
+	if a.Assignee == nil && a.Team == nil {
+		return fault.Invalidf("assignee", "name an assignee or a team; an empty one takes it away")
+	}
+	who, team := i.Assignee, i.Team
+	if a.Assignee != nil {
+		who = *a.Assignee
+	}
+	if a.Team != nil {
+		team = *a.Team
+	}
+	if i.RespondedAt != nil && (who != i.Assignee && who != actor || team != i.Team) {
+		i.Handoffs++
+	}
+	i.Assignee, i.Team = who, team
+	c.say(now, "assigned", actor, "assigned to %s", ownerText(who, team))
+	if a.Assignee != nil && who == actor && i.Live() {
+		i.acknowledge(c, actor, now)
+	}
+	return nil
+}
+
+// ownerText is whom something is assigned to, in words.
+func ownerText(who, team string) string {
+	if who == "" && team == "" {
+		return "nobody"
+	}
+	return strings.Trim(who+", "+team, ", ")
 }
 
 // roles are who handles a major incident; any other name is a typing mistake.
@@ -377,8 +435,12 @@ func (i *Incident) acknowledge(c *Change, actor string, now time.Time) {
 		return
 	}
 	i.AcknowledgedAt, i.AcknowledgedBy = &now, actor
-	c.say(now, "acknowledged", actor, "acknowledged %s after it opened", event.Span(now.Sub(i.OpenedAt)))
-	c.measure(MAcknowledgement, seconds(i.OpenedAt, now))
+	since := "it opened"
+	if i.Again != nil {
+		since = "it was reopened"
+	}
+	c.say(now, "acknowledged", actor, "acknowledged %s after %s", event.Span(now.Sub(i.Shown())), since)
+	c.measure(MAcknowledgement, seconds(i.Shown(), now))
 	if i.WorkStartedAt == nil {
 		i.WorkStartedAt = &now
 	}
@@ -391,7 +453,7 @@ func (i *Incident) resolve(c *Change, actor, how string, now time.Time) {
 	i.State, i.HoldReason = Resolved, ""
 	i.ResolvedAt, i.ResolvedBy, i.Resolution = &now, actor, how
 	c.say(now, "state", actor, "resolved%s", because(how))
-	c.measure(MResolution, seconds(i.OpenedAt, now))
+	c.measure(MResolution, seconds(i.Shown(), now))
 }
 
 func (i *Incident) close(c *Change, actor string, now time.Time) {
@@ -399,19 +461,27 @@ func (i *Incident) close(c *Change, actor string, now time.Time) {
 	c.say(now, "state", actor, "closed")
 }
 
-func (i *Incident) reopen(c *Change, actor, why string, now time.Time) {
-	m := Measure{Name: MReopened, Value: 1, From: i.OpenedAt}
+// reopen takes a resolution back: nobody has acknowledged what came back at onset, and
+// its clocks begin anew. Who acknowledged before stands in the timeline.
+func (i *Incident) reopen(c *Change, actor, why string, onset, now time.Time) {
+	m := Measure{Name: MReopened, Value: 1, From: *i.ResolvedAt}
 	if now.Sub(*i.ResolvedAt) > reopenCounts {
 		m.Name = MReopenedLate
 	}
-	if i.AcknowledgedAt != nil {
-		m.Result = "acknowledged"
-	}
 	c.Measures = append(c.Measures, m)
+	if onset.IsZero() || onset.After(now) {
+		onset = now
+	}
 	i.State = InProgress
 	i.ResolvedAt, i.ResolvedBy, i.Resolution, i.RestoredAt = nil, "", "", nil
+	i.AcknowledgedAt, i.AcknowledgedBy, i.WorkStartedAt = nil, "", nil
+	i.Again, i.AgainOnset = &now, &onset
 	i.Reopened++
-	c.say(now, "state", actor, "reopened%s", because(why))
+	text := "reopened" + because(why)
+	if onset.Before(now) {
+		text += "; began again on " + onset.UTC().Format(time.RFC3339Nano)
+	}
+	c.say(now, "state", actor, "%s", text)
 }
 
 func (i *Incident) edit(c *Change, a Args, actor string, now time.Time) error {
@@ -421,7 +491,7 @@ func (i *Incident) edit(c *Change, a Args, actor string, now time.Time) error {
 	if err := scale("urgency", a.Urgency); err != nil {
 		return err
 	}
-	if a.Title == "" && a.Description == "" && a.Impact == 0 && a.Urgency == 0 {
+	if a.Title == "" && a.Description == nil && a.Impact == 0 && a.Urgency == 0 {
 		return fault.Invalidf("body", "give a title, a description, an impact or an urgency to change")
 	}
 	if (a.Impact != 0 || a.Urgency != 0) && strings.TrimSpace(a.Reason) == "" {
@@ -431,8 +501,8 @@ func (i *Incident) edit(c *Change, a Args, actor string, now time.Time) error {
 		i.Title, i.Titled = a.Title, true
 		c.say(now, "edited", actor, "title is now %q", a.Title)
 	}
-	if a.Description != "" && a.Description != i.Description {
-		i.Description = a.Description
+	if a.Description != nil && *a.Description != i.Description {
+		i.Description = *a.Description
 		c.say(now, "edited", actor, "the description was changed")
 	}
 	if a.Impact != 0 || a.Urgency != 0 {

@@ -252,7 +252,7 @@ func follow(open map[string]live, o Observation, q Query) {
 		open[o.Record] = live{opened: o.At, keys: keys}
 		return
 	case MReopened, MReopenedLate:
-		open[o.Record] = live{opened: o.From, keys: keys, acked: o.Result == "acknowledged"}
+		open[o.Record] = live{opened: o.At, keys: keys}
 		return
 	case MResolution, MCanceled, MMerged:
 		delete(open, o.Record)

@@ -26,9 +26,9 @@ type Maintenance struct {
 	ID      string      `json:"id"`
 	State   WindowState `json:"state"`
 	Summary string      `json:"summary"`
-	// What it covers: items by id or class:name, services by name. Query is what
-	// items are selected by: CIs hold those that it gave when the window was planned,
-	// and those that came to match it since.
+	// What it covers: items by id, services by name. Query is what items are selected
+	// by: CIs hold those that it gave when the window was planned, and those that came
+	// to match it since.
 	CIs        []string  `json:"cis,omitempty"`
 	Services   []string  `json:"services,omitempty"`
 	Query      string    `json:"query,omitempty"`
@@ -49,8 +49,10 @@ type Maintenance struct {
 
 // MaintenanceArgs plan a window, or move its times.
 type MaintenanceArgs struct {
-	Summary  string    `json:"summary,omitempty"`
-	CIs      []string  `json:"cis,omitempty"`
+	Summary string   `json:"summary,omitempty"`
+	CIs     []string `json:"cis,omitempty"` // references: ids, class:name, names
+	// Matched are ids that the inventory gave for Query: they are taken as they are.
+	Matched  []string  `json:"matched,omitempty"`
 	Services []string  `json:"services,omitempty"`
 	Query    string    `json:"query,omitempty"`
 	StartsAt time.Time `json:"starts_at,omitzero"` // zero: now

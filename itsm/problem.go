@@ -94,9 +94,10 @@ type ProblemArgs struct {
 	Workaround  string `json:"workaround,omitempty"`  // workaround, known_error
 	Fix         string `json:"fix,omitempty"`         // resolve: what was done
 	KnownError  *bool  `json:"known_error,omitempty"` // known_error: false takes it back
-	Assignee    string `json:"assignee,omitempty"`
-	Team        string `json:"team,omitempty"`
-	Revision    uint64 `json:"revision,omitempty"`
+	// Assignee and Team: what is absent stays, an empty one takes it away.
+	Assignee *string `json:"assignee,omitempty"`
+	Team     *string `json:"team,omitempty"`
+	Revision uint64  `json:"revision,omitempty"`
 	// software: what mends it, and where that is needed; without items on the
 	// suspected causes of its incidents.
 	Product   string   `json:"product,omitempty"`
@@ -171,11 +172,16 @@ func (p *Problem) act(c *Change, verb Verb, a ProblemArgs, actor string, verify 
 		}
 		p.workAround(c, a.Workaround, actor, now)
 	case Assign:
-		if a.Assignee == "" && a.Team == "" {
-			return fault.Invalidf("assignee", "name an assignee or a team")
+		if a.Assignee == nil && a.Team == nil {
+			return fault.Invalidf("assignee", "name an assignee or a team; an empty one takes it away")
 		}
-		p.Assignee, p.Team = a.Assignee, a.Team
-		c.say(now, "assigned", actor, "assigned to %s", strings.Trim(a.Assignee+", "+a.Team, ", "))
+		if a.Assignee != nil {
+			p.Assignee = *a.Assignee
+		}
+		if a.Team != nil {
+			p.Team = *a.Team
+		}
+		c.say(now, "assigned", actor, "assigned to %s", ownerText(p.Assignee, p.Team))
 	case Note:
 		if strings.TrimSpace(a.Note) == "" {
 			return fault.Invalidf("note", "is empty")

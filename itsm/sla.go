@@ -233,11 +233,13 @@ type Reading struct {
 // Read replays an incident's log up to now. Business time is counted first and
 // pauses are left out of it, so a pause over a weekend takes nothing twice. A
 // clock that stopped and starts again, because the incident was reopened, goes on:
-// it keeps its start, and the time between does not count.
+// it keeps its start, and the time between does not count. One that waits for an
+// answer begins anew.
 func (a *SLA) Read(points []Point, cal *Calendar, now time.Time) Reading {
 	r := Reading{Phase: Waiting}
 	target := time.Duration(a.Target)
 	for n, p := range points {
+		stopped := r.Phase == Stopped
 		switch {
 		case p.any(a.Stop):
 			if r.Phase != Waiting { // else nothing was owed
@@ -257,6 +259,9 @@ func (a *SLA) Read(points []Point, cal *Calendar, now time.Time) Reading {
 				r.Start = p.At
 			}
 			r.Phase = Running
+		}
+		if stopped && r.Phase == Running && a.Clock == ClockResponse {
+			r.Start, r.Elapsed = p.At, 0 // what came back asks for an answer of its own
 		}
 		if r.Phase != Running {
 			continue

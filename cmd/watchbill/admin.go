@@ -17,6 +17,7 @@ import (
 
 	"github.com/watchbill/watchbill/api"
 	"github.com/watchbill/watchbill/internal/app"
+	"github.com/watchbill/watchbill/itsm"
 )
 
 type tokenCmd struct {
@@ -54,6 +55,10 @@ type tokenCreateCmd struct {
 	User    string `name:"user" placeholder:"USER" help:"Whose acts it does."`
 	Source  string `name:"source" placeholder:"NAME" help:"Of role ingest: the alert source; the two of an Alertmanager pair share one."`
 	Expires string `name:"expires" placeholder:"SPAN" help:"How long it is good, e.g. 12h or 30d. Without it: until it is revoked."`
+	MaxUses int    `name:"max-uses" placeholder:"N" help:"Of role agent: how many hosts it lets in. Without it: any number."`
+
+	Networks []string `name:"network" placeholder:"CIDR" help:"Of role agent: a network that hosts must come from. Can be given several times."`
+	Site     string   `name:"site" placeholder:"NAME" help:"Of role agent: the only mesh site that its hosts may be members of."`
 	show
 	remote
 }
@@ -70,7 +75,8 @@ func (c *tokenCreateCmd) Run(io streams) error {
 	ctx, stop := interrupted()
 	defer stop()
 	var made api.MadeToken
-	if err := cl.call(ctx, http.MethodPost, "/api/v1/tokens", api.NewToken{Name: c.Name, Role: c.Role, User: c.User, Source: c.Source, ExpiresIn: c.Expires}, &made); err != nil {
+	if err := cl.call(ctx, http.MethodPost, "/api/v1/tokens", api.NewToken{Name: c.Name, Role: c.Role, User: c.User, Source: c.Source, ExpiresIn: c.Expires,
+		JoinLimits: api.JoinLimits{MaxUses: c.MaxUses, Networks: c.Networks, Site: c.Site}}, &made); err != nil {
 		return err
 	}
 	if c.json() {
@@ -423,14 +429,57 @@ func (c *restoreCmd) Run(io streams) error {
 }
 
 type checkCmd struct {
-	File string `arg:"" help:"The configuration file."`
+	File   string `arg:"" help:"The configuration file."`
+	Online bool   `help:"Ask the server (--server.url) whether the items that the file names are there."`
+	remote
 }
 
 // Run implements kong's command.
 func (c *checkCmd) Run(io streams) error {
-	if _, err := app.Load(c.File); err != nil {
+	loaded, err := app.Load(c.File)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(io.out, "%s: fine\n", c.File)
+	refs := loaded.Rules.Desk.References()
+	var warnings []string
+	if c.Online && len(refs) > 0 {
+		if warnings, err = c.missing(refs); err != nil {
+			return err
+		}
+	} else if len(refs) > 0 {
+		warnings = []string{fmt.Sprintf("%d items that services stand on were not looked up: --online asks the server for them", len(refs))}
+	}
+	for _, w := range warnings {
+		if _, err := fmt.Fprintf(io.out, "%s: warning: %s\n", c.File, w); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(io.out, "%s: fine\n", c.File)
 	return err
+}
+
+// missing asks the server which of the references lead to no item.
+func (c *checkCmd) missing(refs []itsm.Unresolved) ([]string, error) {
+	server, err := c.client()
+	if err != nil {
+		return nil, err
+	}
+	var ask api.References
+	for _, r := range refs {
+		ask.Refs = append(ask.Refs, r.Ref)
+	}
+	ctx, stop := interrupted()
+	defer stop()
+	var got api.Resolved
+	if err := server.call(ctx, http.MethodPost, "/api/v1/references", ask, &got); err != nil {
+		return nil, err
+	}
+	var out []string
+	for n, m := range got.Items {
+		if m.ID == "" {
+			refs[n].Others, refs[n].Near = m.Others, m.Near
+			out = append(out, refs[n].Text())
+		}
+	}
+	return out, nil
 }

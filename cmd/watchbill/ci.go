@@ -255,14 +255,14 @@ func (c *ciImpactCmd) Run(io streams) error {
 		for _, n := range x.Affected {
 			names[n.ID] = n.Class + " " + n.Name
 		}
-		t := newTable(io.out, "ITEM", "CRITICALITY", "HOPS", "THROUGH")
+		t := newTable(io.out, "ITEM", "STATE", "CRITICALITY", "HOPS", "THROUGH")
 		for _, n := range x.Affected {
-			t.row(cut(n.Class+" "+n.Name, 60), or(n.Criticality), fmt.Sprint(n.Hops), or(names[n.Via]))
+			t.row(cut(n.Class+" "+n.Name, 60), n.State, or(n.Criticality), fmt.Sprint(n.Hops), or(names[n.Via]))
 		}
 		if err := t.end(); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(io.out, "\n%d items fail with it.\n", x.Total)
+		_, err := fmt.Fprintf(io.out, "\n%d items fail with it, %d are degraded.\n", x.Total, x.Degraded)
 		return err
 	})
 }

@@ -113,14 +113,14 @@ type (
 		noteFlags
 	}
 	assignFlags struct {
-		Assignee string `name:"assignee" json:"assignee,omitempty" placeholder:"USER" help:"Who works on it."`
-		Team     string `name:"team" json:"team,omitempty" placeholder:"TEAM" help:"Which team works on it."`
+		Assignee *string `name:"assignee" json:"assignee,omitempty" placeholder:"USER" help:"Who works on it; --assignee= takes it away. Without it the assignee stays."`
+		Team     *string `name:"team" json:"team,omitempty" placeholder:"TEAM" help:"Which team works on it; --team= takes it away. Without it the team stays."`
 		noteFlags
 	}
 )
 
 func (a assignFlags) check() error {
-	if a.Assignee == "" && a.Team == "" {
+	if a.Assignee == nil && a.Team == nil {
 		return usagef("assign: give --assignee or --team")
 	}
 	return nil

@@ -365,10 +365,14 @@ func (b *batch) assert(from uint32, kind uint8, to uint32, source, evidence stri
 	}
 	r.Sources = append(slices.Clone(r.Sources), source)
 	slices.Sort(r.Sources)
-	r.Unseen, r.Evidence = time.Time{}, cmp.Or(evidence, r.Evidence)
+	faded := r.Weight != 0
+	r.Unseen, r.Weight, r.Evidence = time.Time{}, 0, cmp.Or(evidence, r.Evidence)
 	set(b, b.relations, id, r)
 	b.mark(r)
 	if known {
+		if faded {
+			b.tell(&event.Relation{From: b.inv.ref(r.From), Type: r.Type, To: b.inv.ref(r.To), Weight: 1})
+		}
 		return nil
 	}
 	b.inv.mu.Lock()
@@ -411,7 +415,7 @@ func (b *batch) mark(r *cmdb.Relation) {
 	if r.Unseen.IsZero() {
 		delete(b.inv.unseen, id)
 	} else {
-		b.inv.unseen[id] = r.Unseen
+		b.inv.unseen[id] = fading{r.Unseen, cmp.Or(r.Weight, 1)}
 	}
 	b.later(func() {
 		delete(b.inv.unseen, id)

@@ -57,7 +57,7 @@ type Inventory struct {
 	soft    *software
 	words   *interner
 	peers   map[uint32]*posting // address (interned) → hosts that have connections with it
-	unseen  map[string]time.Time
+	unseen  map[string]fading
 	unsaved map[uint32]struct{} // hosts whose last-seen time is newer than the stored one
 	overlay *batch
 	merged  map[string]string
@@ -65,12 +65,23 @@ type Inventory struct {
 	// the next one to settle, counting from 1; 0: all are.
 	settled   string
 	unsettled int
+	// retell is set while items that were settled by an earlier version are told to the
+	// engine again, because it reads more of them now.
+	retell bool
 
+	forgot  bool // edges of an older version that are refused now are gone
 	watch   *watch
 	line    line
 	seq     atomic.Uint64
 	stats   counters
 	readers readers
+}
+
+// fading is an edge that no report shows any more: since when, and the weight that
+// the engine was told of last.
+type fading struct {
+	since time.Time
+	told  float64
 }
 
 type collections struct {
@@ -99,7 +110,7 @@ type seenDoc struct {
 func New(ctx context.Context, o Options) (*Inventory, error) {
 	inv := &Inventory{
 		db: o.DB, journal: o.Journal, now: o.Now, newID: o.NewID, edgeTTL: o.EdgeTTL, svcTTL: o.ServiceTTL, log: o.Logger,
-		unseen: map[string]time.Time{}, peers: map[uint32]*posting{}, unsaved: map[uint32]struct{}{}, merged: map[string]string{},
+		unseen: map[string]fading{}, peers: map[uint32]*posting{}, unsaved: map[uint32]struct{}{}, merged: map[string]string{},
 		mem: newMemory(), soft: newSoftware(), words: newInterner(), watch: newWatch(o.Now()),
 	}
 	rules, err := o.Rules.withDefaults()

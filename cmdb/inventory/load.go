@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -15,7 +16,7 @@ import (
 // load reads the database into memory: what a start needs of it, decoded on all
 // processors, and what touches other parts of the memory at the same time.
 func (inv *Inventory) load(ctx context.Context) error {
-	if err := inv.beside(ctx, steps(inv.loadPackages), steps(inv.loadCIs, inv.loadHosts)); err != nil {
+	if err := inv.beside(ctx, steps(inv.loadPackages), steps(inv.loadCIs, inv.loadHosts, inv.loadRecorded)); err != nil {
 		return err
 	}
 	inv.mem.sort()
@@ -65,7 +66,6 @@ func (inv *Inventory) loadCIs(r store.Reader) error {
 	m := inv.mem
 	type orphan struct{ id, parent string }
 	var orphans []orphan
-	var told []string
 	err := decodeAll(inv, r, inv.cols.ci, func(d *loadedCI) {
 		if d.MergedInto != "" {
 			inv.merged[d.ID] = d.MergedInto
@@ -76,9 +76,6 @@ func (inv *Inventory) loadCIs(r store.Reader) error {
 		}
 		x := d.index()
 		m.keep(&x)
-		if d.Source != cmdb.SourceAgent {
-			told = append(told, d.ID)
-		}
 	})
 	if err != nil {
 		return err
@@ -90,13 +87,24 @@ func (inv *Inventory) loadCIs(r store.Reader) error {
 			m.entries[p].children = append(m.entries[p].children, o)
 		}
 	}
-	for _, id := range told {
-		row, err := inv.cols.ci.Get(r, id)
-		if err != nil {
-			inv.log.Error("what identifies an item cannot be read", "ci", id, "error", err)
+	return nil
+}
+
+// loadRecorded indexes what identifies the machines that people and imports told
+// of; those that report have said it themselves by then.
+func (inv *Inventory) loadRecorded(r store.Reader) error {
+	m := inv.mem
+	for o := range m.entries {
+		e := &m.entries[o]
+		if e.id == "" || e.host != nil || !e.told || !isMachine[m.classes[e.class]] {
 			continue
 		}
-		m.addKeys(m.byID[id], inv.recordedKeys(&row.Doc))
+		row, err := inv.cols.ci.Get(r, e.id)
+		if err != nil {
+			inv.log.Error("what identifies an item cannot be read", "ci", e.id, "error", err)
+			continue
+		}
+		m.addKeys(uint32(o), inv.recordedKeys(&row.Doc))
 	}
 	return nil
 }
@@ -104,14 +112,20 @@ func (inv *Inventory) loadCIs(r store.Reader) error {
 func (inv *Inventory) loadHosts(r store.Reader) error {
 	m := inv.mem
 	return decodeAll(inv, r, inv.cols.host, func(d *loadedHost) {
-		if m := inv.watch.join(d.CI, strings.Clone(d.AgentID), strings.Clone(d.Site)); m != nil && d.Lost != "" {
-			m.verdict, m.since = d.Lost, d.LostAt
+		if m := inv.watch.join(d.CI, strings.Clone(d.AgentID), strings.Clone(d.Site)); m != nil {
+			m.shown.Key = strings.Clone(d.SiteKey)
+			if d.Lost != "" {
+				m.verdict, m.since = d.Lost, d.LostAt
+			}
 		}
 		o, ok := m.byID[d.CI]
 		if !ok {
 			return
 		}
-		h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages)}
+		h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages), booted: d.Booted, shared: d.Shared, proved: strings.Clone(d.SiteKey), local: prefixesOf(d.Local)}
+		for _, f := range d.Forwards {
+			h.forwards = append(h.forwards, forward{f.Port, strings.Clone(f.To)})
+		}
 		for i := range d.Sections {
 			h.hashes[i] = d.Sections[i].Hash
 		}
@@ -121,7 +135,13 @@ func (inv *Inventory) loadHosts(r store.Reader) error {
 }
 
 func (inv *Inventory) loadSites(r store.Reader) error {
-	return decodeAll(inv, r, inv.cols.site, func(s *siteDoc) { inv.watch.site(s.Name).cut = s.Since })
+	return decodeAll(inv, r, inv.cols.site, func(s *siteDoc) {
+		x := inv.watch.site(s.Name)
+		x.cut, x.key = s.Since, s.Key
+		for _, m := range x.members {
+			m.proved = s.Key != "" && m.shown.Key == s.Key
+		}
+	})
 }
 
 func (inv *Inventory) loadSeen(r store.Reader) error {
@@ -143,7 +163,7 @@ func (inv *Inventory) loadRelations(r store.Reader) error {
 		kind := m.kind(x.Type)
 		m.link(from, kind, to)
 		if !x.Unseen.IsZero() {
-			inv.unseen[relationID(m, from, kind, to)] = x.Unseen
+			inv.unseen[relationID(m, from, kind, to)] = fading{x.Unseen, cmp.Or(x.Weight, 1)}
 		}
 		for _, s := range x.Sources {
 			if id, ok := strings.CutPrefix(s, "agent:"); ok {
@@ -268,13 +288,13 @@ func (inv *Inventory) applyConnections(ord uint32, list []report.Connection) {
 // recordedKeys are the identity keys of an item that people or imports told of;
 // a machine that reports has its own.
 func (inv *Inventory) recordedKeys(c *cmdb.CI) []string {
-	if c == nil || c.MergedInto != "" || (c.Class != "host" && c.Class != "virtual_machine" && c.Class != "hypervisor") {
+	if c == nil || c.MergedInto != "" || !isMachine[c.Class] {
 		return nil
 	}
 	if e := inv.mem.at(c.ID); e != nil && e.host != nil || c.Source == cmdb.SourceAgent {
 		return nil
 	}
-	return cmdb.IdentifiersFrom(c.Attributes).Keys()
+	return cmdb.IdentifiersFrom(c.Name, c.Attributes).Keys()
 }
 
 // known is resolve for callers that want an item: a missing one is fault.NotFound.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb"
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/store"
 )
 
@@ -27,14 +28,35 @@ func (inv *Inventory) Tick(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	if !inv.forgot {
+		if err := inv.do(ctx, (*batch).forget); err != nil {
+			return err
+		}
+		inv.forgot = true
+	}
+	if err := inv.settleContests(ctx, now); err != nil {
+		return err
+	}
 	return inv.do(ctx, func(b *batch) error {
-		var old []string
-		for id, since := range inv.unseen {
-			if now.Sub(since) > inv.edgeTTL {
+		var old, faded []string
+		for id, f := range inv.unseen {
+			switch quiet := now.Sub(f.since); {
+			case quiet > inv.edgeTTL:
 				old = append(old, id)
+			case cmdb.Fade(quiet, inv.edgeTTL) != f.told:
+				faded = append(faded, id)
 			}
 		}
 		slices.Sort(old)
+		slices.Sort(faded)
+		if len(faded) > expiryMax {
+			faded = faded[:expiryMax]
+		}
+		for _, id := range faded {
+			if err := b.fade(id, now); err != nil {
+				return err
+			}
+		}
 		if len(old) > expiryMax {
 			old = old[:expiryMax] // the rest goes with the next tick
 		}
@@ -63,6 +85,21 @@ func (inv *Inventory) Tick(ctx context.Context, now time.Time) error {
 }
 
 const expiryMax = 2000
+
+// fade brings the weight of an edge that no report shows any more to what now says,
+// and tells the engine.
+func (b *batch) fade(id string, now time.Time) error {
+	old, err := read(b, b.relations, b.inv.cols.relation, id)
+	if err != nil || old == nil {
+		return err
+	}
+	r := *old
+	r.Weight = cmdb.Fade(now.Sub(r.Unseen), b.inv.edgeTTL)
+	set(b, b.relations, id, &r)
+	b.mark(&r)
+	b.tell(&event.Relation{From: b.inv.ref(r.From), Type: r.Type, To: b.inv.ref(r.To), Weight: r.Weight})
+	return nil
+}
 
 // Gone items that nobody but an agent spoke of are forgotten after this long;
 // their history stays. An asset with an owner or a price is people's to retire.

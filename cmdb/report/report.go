@@ -88,6 +88,10 @@ type Agent struct {
 	SpoolDropped uint64 `json:"spool_dropped,omitempty"`
 	// Site names the mesh that this agent is a member of, "" for none.
 	Site string `json:"site,omitempty"`
+	// SiteKey and SiteProof show that it holds the site's key (internal/cluster,
+	// Proof): only then is it heard as a witness.
+	SiteKey   string `json:"site_key,omitempty"`
+	SiteProof string `json:"site_proof,omitempty"`
 }
 
 // Host says which machine this is: names and every identifier that may tell it from others.
@@ -99,6 +103,7 @@ type Host struct {
 	SerialNumber   string    `json:"serial_number,omitempty"`
 	ChassisSerial  string    `json:"chassis_serial,omitempty"`
 	BoardSerial    string    `json:"board_serial,omitempty"`
+	AssetTag       string    `json:"asset_tag,omitempty"` // the label on its case, where somebody wrote it into the firmware
 	Vendor         string    `json:"vendor,omitempty"`
 	Product        string    `json:"product,omitempty"`
 	Virtualization string    `json:"virtualization,omitempty"` // "none", "kvm", "vmware", "docker", "lxc", ...
@@ -156,7 +161,10 @@ type Interface struct {
 	Master       string   `json:"master,omitempty"`
 	VLAN         int      `json:"vlan,omitempty"`
 	Addresses    []string `json:"addresses"` // CIDR notation
-	Driver       string   `json:"driver,omitempty"`
+	// PeerHere says of a veth that its other end lies in a network namespace of this
+	// machine: what hangs on it is the machine's own container.
+	PeerHere bool   `json:"peer_here,omitempty"`
+	Driver   string `json:"driver,omitempty"`
 }
 
 // Route is one entry of the main routing table.
@@ -244,6 +252,9 @@ type Listener struct {
 	Version   string `json:"version,omitempty"`
 	Container string `json:"container,omitempty"`
 	Namespace string `json:"namespace,omitempty"` // network namespace, when not the host's
+	// Forward is where the host passes what comes to the port (DNAT, IPVS): "ADDRESS:PORT".
+	// No program listens then.
+	Forward string `json:"forward,omitempty"`
 }
 
 // Connection is an edge folded from sockets: ephemeral ports are dropped.
@@ -258,6 +269,8 @@ type Connection struct {
 	Unit         string    `json:"unit,omitempty"`
 	Container    string    `json:"container,omitempty"`
 	Namespace    string    `json:"namespace,omitempty"` // network namespace, when not the host's
+	PeerMAC      string    `json:"peer_mac,omitempty"`  // of a neighbour on the same link
+	User         string    `json:"user,omitempty"`      // outbound, where neither process nor unit can be told
 	Count        int       `json:"count"`               // sockets folded into it in the newest sample
 	Samples      int       `json:"samples,omitempty"`   // samples in which it was seen
 	Evidence     string    `json:"evidence,omitempty"`  // how the direction is known: "listener", "no_listener", "port_range", "shared_port"

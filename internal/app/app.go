@@ -112,10 +112,15 @@ func (s *server) wait(ctx context.Context, hup <-chan os.Signal) error {
 		case <-hup:
 			if _, err := s.load(ctx); err != nil {
 				s.log.Error("the configuration was not reloaded: the old one stays in force", "err", err)
+			} else if warnings, err := s.missing(ctx); err == nil && len(warnings) > 0 {
+				s.log.Warn("the configuration names what is not there", "references", strings.Join(warnings, "; "))
 			}
 		case answer := <-s.reload:
-			later, err := s.load(ctx)
-			answer <- reloaded{later, err}
+			var x reloaded
+			if x.outcome.NeedsRestart, x.err = s.load(ctx); x.err == nil {
+				x.outcome.Warnings, x.err = s.missing(ctx)
+			}
+			answer <- x
 		}
 	}
 }
@@ -327,6 +332,9 @@ func (s *server) housekeeping(ctx context.Context) error {
 			if err := s.coverNewItems(ctx); err != nil && ctx.Err() == nil {
 				s.log.Error("maintenance windows could not follow their queries", "err", err)
 			}
+			if err := s.keepReferences(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("the tasks for what the configuration names could not be kept", "err", err)
+			}
 		case <-rarely.C:
 			if s.space.store() != nil {
 				continue
@@ -421,24 +429,26 @@ func watermarkOf(cfg config.Config) uint64 { return uint64(cfg.Storage.FreeSpace
 
 // reloaded is the answer of a reload.
 type reloaded struct {
-	later []string
-	err   error
+	outcome api.Reloading
+	err     error
 }
 
 // Reload asks the running server to load its configuration again, for POST /-/reload.
-// It returns the settings that need a restart.
-func (s *server) Reload(ctx context.Context) ([]string, error) {
+// It returns the settings that need a restart, and what the configuration names and is
+// not there.
+func (s *server) Reload(ctx context.Context) (api.Reloading, error) {
+	var none api.Reloading
 	answer := make(chan reloaded, 1)
 	select {
 	case s.reload <- answer:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return none, ctx.Err()
 	}
 	select {
 	case x := <-answer:
-		return x.later, x.err
+		return x.outcome, x.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return none, ctx.Err()
 	}
 }
 

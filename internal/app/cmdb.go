@@ -26,7 +26,7 @@ func CMDBRules(c config.Config, dir string) (inventory.Rules, error) {
 	var bad fault.List
 	custom := make([]cmdb.Class, 0, len(c.CMDB.Classes))
 	for _, x := range c.CMDB.Classes {
-		k := cmdb.Class{Name: x.Name, Description: x.Description, StaleAfter: x.StaleAfter.Std(), GoneAfter: x.GoneAfter.Std()}
+		k := cmdb.Class{Name: x.Name, Description: x.Description, Role: cmdb.RoleName(x.Role), StaleAfter: x.StaleAfter.Std(), GoneAfter: x.GoneAfter.Std()}
 		for _, f := range x.Fields {
 			k.Fields = append(k.Fields, cmdb.Field{Name: f.Name, Type: cmdb.FieldType(f.Type), Values: f.Values, Required: f.Required, Counter: f.Counter, Description: f.Description})
 		}

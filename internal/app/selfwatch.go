@@ -142,7 +142,7 @@ func (s *server) storageStatus() api.StorageStatus {
 	free, watermark := s.space.left()
 	st := api.StorageStatus{
 		Damaged: len(s.db.Damage()), Free: free, Watermark: watermark, BackupFailures: s.backups.failed.Load(),
-		Checked: unix(s.scrubbed.Load()), Backup: unix(s.backups.last.Load()),
+		Checked: instant(s.scrubbed.Load()), Backup: instant(s.backups.last.Load()),
 	}
 	if c := s.backups.cfg.Load(); c != nil && c.Directory != "" {
 		st.BackupEvery = c.Every.Std()
@@ -154,8 +154,8 @@ func (s *server) storageStatus() api.StorageStatus {
 	return st
 }
 
-// unix is the time of a number of seconds; 0 is none.
-func unix(seconds int64) time.Time {
+// instant is the time of a number of seconds; 0 is none.
+func instant(seconds int64) time.Time {
 	if seconds == 0 {
 		return time.Time{}
 	}

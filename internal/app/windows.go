@@ -46,7 +46,7 @@ func (s *server) coverNewItemsOf(ctx context.Context, m itsm.Maintenance) error 
 	if len(more) == 0 {
 		return nil
 	}
-	args, err := json.Marshal(itsm.MaintenanceArgs{CIs: more, Reason: "they match " + m.Query + " now"})
+	args, err := json.Marshal(itsm.MaintenanceArgs{Matched: more, Reason: "they match " + m.Query + " now"})
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,10 @@ func (w *wire) plug(n int) *plug {
 	return p
 }
 
+func transport(p *plug) func() memberlist.Transport {
+	return func() memberlist.Transport { return p }
+}
+
 func (w *wire) at(address string) *plug {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,7 +124,7 @@ func manyMembers(t *testing.T, count int) {
 	told := make(chan cluster.Testimony, 100000)
 	start := time.Now()
 	for i := range count {
-		options := cluster.Options{Name: fmt.Sprintf("agent-%d", i), Site: "fra", Key: key, Transport: w.plug(i), Knock: func(ctx context.Context, _ string) bool {
+		options := cluster.Options{Name: fmt.Sprintf("agent-%d", i), Site: "fra", Key: key, Transport: transport(w.plug(i)), Knock: func(ctx context.Context, _ string) bool {
 			select { // a dead host lets its knockers wait
 			case <-time.After(2 * time.Second):
 			case <-ctx.Done():
@@ -377,7 +381,7 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 	w := &wire{members: make(map[string]*plug)}
 	start := func(n int, site string, secret []byte, join ...string) *cluster.Mesh {
 		t.Helper()
-		m, err := cluster.New(cluster.Options{Name: fmt.Sprint("agent-", n), Site: site, Key: secret, Transport: w.plug(n), Join: join})
+		m, err := cluster.New(cluster.Options{Name: fmt.Sprint("agent-", n), Site: site, Key: secret, Transport: transport(w.plug(n)), Join: join})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -404,7 +408,7 @@ func TestMembersFindEachOtherLater(t *testing.T) {
 		w := &wire{members: make(map[string]*plug)}
 		start := func(n int) *cluster.Mesh {
 			t.Helper()
-			m, err := cluster.New(cluster.Options{Name: fmt.Sprint("agent-", n), Site: "fra", Key: key, Transport: w.plug(n), Join: []string{"10.0.0.3:7471"},
+			m, err := cluster.New(cluster.Options{Name: fmt.Sprint("agent-", n), Site: "fra", Key: key, Transport: transport(w.plug(n)), Join: []string{"10.0.0.3:7471"},
 				Knock: func(context.Context, string) bool { return false }})
 			if err != nil {
 				t.Fatal(err)

@@ -27,8 +27,10 @@ type CMDBClass struct {
 	Name        string      `yaml:"name"`
 	Description string      `yaml:"description"`
 	Fields      []CMDBField `yaml:"fields"`
-	StaleAfter  Duration    `yaml:"stale_after"`
-	GoneAfter   Duration    `yaml:"gone_after"`
+	// Role is what its items are for others: machine, service, store, ...; its values are cmdb.RoleName's.
+	Role       string   `yaml:"role"`
+	StaleAfter Duration `yaml:"stale_after"`
+	GoneAfter  Duration `yaml:"gone_after"`
 }
 
 // CMDBField is one field of a class; its meaning is cmdb.Field's.

@@ -499,6 +499,33 @@ func (e *Engine) Rules() fold.Rules {
 	return e.state.Rules()
 }
 
+// Unresolved lists what the rules name and is not there.
+func (e *Engine) Unresolved() []itsm.Unresolved {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state.Unresolved()
+}
+
+// Meant is what a reference leads to.
+type Meant struct {
+	Ref    string   `json:"ref"`
+	ID     string   `json:"id,omitempty"`
+	Others []string `json:"others,omitempty"` // ids of the items that go by it, where there are several
+	Near   []string `json:"near,omitempty"`   // what may have been meant, where there is none
+}
+
+// Resolve says which items references name, as the engine resolves them.
+func (e *Engine) Resolve(refs []string) []Meant {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]Meant, len(refs))
+	for n, ref := range refs {
+		id, others, near := e.state.Resolve(ref)
+		out[n] = Meant{ref, id, others, near}
+	}
+	return out
+}
+
 // Status is what the engine's metrics show.
 type Status struct {
 	Position, Snapshot uint64

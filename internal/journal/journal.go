@@ -160,6 +160,9 @@ func (j *Journal) append(tx store.Tx, pos uint64, at time.Time, events []event.E
 		if len(e.Body) > MaxBody {
 			return nil, fault.Invalidf("body", "has %d bytes, the journal takes at most %d: cut it into smaller ones", len(e.Body), MaxBody)
 		}
+		// Whoever reads it from memory decides on the bytes, as one who reads it from the
+		// store does: what the writer decoded or built before is not passed on.
+		e = e.Undecoded()
 		e.Position, e.At = pos, at
 		if err := tx.Put(key(pos), encode(e)); err != nil {
 			return nil, fmt.Errorf("append to journal: %w", err)

@@ -163,16 +163,27 @@ func (s *State) create(c *event.Command) (string, any, error) {
 			return "", nil, fault.Invalidf(f.name, "want 1 (high) to 3 (low), got %d", f.v)
 		}
 	}
+	var cis []string
+	if a.CI != "" {
+		ci, err := s.item("ci", a.CI)
+		if err != nil {
+			return "", nil, err
+		}
+		cis = []string{ci}
+	}
+	if a.Service != "" {
+		if err := s.knownService("service", a.Service); err != nil {
+			return "", nil, err
+		}
+	}
 	id := s.nextID("incident")
 	doc, ch := itsm.Open(itsm.Opening{
 		ID: id, Title: a.Title, Description: a.Description, Impact: a.Impact, Urgency: a.Urgency,
 		Derivation: "given by " + c.Actor, OpenedBy: c.Actor, Onset: s.now, Why: "by hand",
 	}, s.now)
 	doc.Assignee, doc.Team = a.Assignee, a.Team
-	if a.CI != "" {
-		doc.CIs = []string{a.CI}
-	}
-	services := s.desk.ServicesOn(doc.CIs)
+	doc.CIs = cis
+	services := s.desk.ServicesOn(doc.CIs, s.corr)
 	if a.Service != "" {
 		services = merged(services, []string{a.Service})
 	}
@@ -201,7 +212,9 @@ func (s *State) verb(x *incident, c *event.Command) error {
 	case itsm.Reopen:
 		s.corr.Reopened(c.ID, s.now)
 	case itsm.Close, itsm.Cancel:
-		s.corr.Closed(c.ID, s.now)
+		for _, d := range s.corr.Closed(c.ID, s.now) {
+			s.decide(d)
+		}
 	}
 	return nil
 }

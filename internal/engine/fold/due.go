@@ -66,7 +66,10 @@ func (s *State) NextDeadline() (time.Time, bool) {
 // OnlyCalls says that nothing is due any more but to call people again, which goes on
 // for as long as nobody acknowledges.
 func (s *State) OnlyCalls() bool {
-	untold := func(id string) bool { return s.incidents.Get(id).Page.Told == "" } // of it there is a first page to come
+	untold := func(id string) bool { // of it there is something to come that nobody knows
+		p := &s.incidents.Get(id).Page
+		return p.Told == "" || len(p.Joined) > 0
+	}
 	calls := func(d paged.Deadline) bool {
 		switch d.Kind {
 		case duePage:
@@ -118,7 +121,9 @@ func (s *State) incidentDue(id string) {
 	if x.Doc.State == itsm.Resolved {
 		c := x.Doc.AutoClose(s.now)
 		s.commit(id, c)
-		s.corr.Closed(id, s.now)
+		for _, d := range s.corr.Closed(id, s.now) {
+			s.decide(d)
+		}
 		return
 	}
 	s.incidents.Delete(id)

@@ -104,6 +104,8 @@ type State struct {
 	pos uint64
 	out []Effect
 	seq int // rows made by this event, for their keys
+
+	measured []MeasureRow // of incidents, by this event
 }
 
 // New makes an empty state that follows rules until the journal brings others.
@@ -153,8 +155,8 @@ func (s *State) Gauges() (open map[[2]string]int, oldest time.Time, corr correla
 		i := &s.incidents.Get(k).Doc
 		if i.Live() {
 			open[[2]string{string(i.State), fmt.Sprint(i.Priority)}]++
-			if oldest.IsZero() || i.OpenedAt.Before(oldest) {
-				oldest = i.OpenedAt
+			if oldest.IsZero() || i.Shown().Before(oldest) {
+				oldest = i.Shown()
 			}
 		}
 	}
@@ -191,9 +193,11 @@ func (s *State) Step(e event.Event) []Effect {
 		s.command(b)
 	case *event.CI:
 		s.own(b)
+		s.arrived(b)
 	case *event.Change:
 		s.softwareChanged(b)
 	}
+	s.label()
 	if s.count.Hour.Received != before.Received || s.count.Hour.Released != before.Released || s.count.Hour.Episodes != before.Episodes {
 		h := s.count.Hour
 		h.Fates = maps.Clone(h.Fates)
@@ -225,18 +229,19 @@ func (s *State) configure(c *event.Config) {
 	}
 	s.emit(AuditRow{Position: s.pos, At: s.now, Actor: itsm.System, Verb: "configure", Kind: "rules", Before: s.RulesJSON(), After: mustJSON(r)})
 	s.rules = r
-	before := mustJSON(s.desk.Rules)
+	before := s.desk
 	s.desk, _ = itsm.NewDesk(r.Desk) // validated by ParseRules
 	s.corr.Configure(r.Correlation)
-	if string(mustJSON(r.Desk)) == string(before) {
+	if string(mustJSON(r.Desk)) == string(mustJSON(before.Rules)) {
 		return
 	}
 	s.reroute()
-	for _, id := range s.incidents.Keys() { // other service levels may hold now
-		if s.incidents.Get(id).Doc.Live() {
-			s.commit(id, itsm.Change{})
+	for _, id := range s.incidents.Keys() { // other services and service levels may hold now
+		if i := &s.incidents.Get(id).Doc; i.Live() {
+			s.commit(id, s.reserve(i, before.ServicesOn(i.CIs, s.corr)))
 		}
 	}
+	s.recover()
 }
 
 // turnHour begins the count of a new hour.
@@ -266,6 +271,7 @@ func (s *State) decide(d correlator.Decision) {
 			s.count.Hour.Released++
 		}
 		s.emit(PutAlert{d.Alert, d.Full})
+		s.joined(d.Alert)
 	case correlator.Counted:
 		s.fate(d.Fate, uint64(d.N))
 	case correlator.Quarantined:
@@ -315,7 +321,7 @@ func (s *State) decide(d correlator.Decision) {
 			return c
 		})
 	case correlator.IncidentReturned:
-		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.AutoReopen(d.Why, s.now) })
+		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.AutoReopen(d.Why, d.Onset, s.now) })
 	case correlator.IncidentMerged:
 		s.with(d.From, func(i *itsm.Incident) itsm.Change { return i.MergeInto(d.Into, itsm.System, d.Why, s.now) })
 		s.with(d.Into, func(i *itsm.Incident) itsm.Change {
@@ -340,7 +346,7 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 	}
 	i.Severity, i.Alerts, i.Active = string(a.Severity), a.Alerts, a.Active
 	i.CIs = a.CIs
-	services := merged(a.Services, s.desk.ServicesOn(a.CIs))
+	services := merged(a.Services, s.desk.ServicesOn(a.CIs, s.corr))
 	if i.OpenedBy != itsm.System { // what a person said of it stays
 		services = merged(services, i.Services)
 	}
@@ -357,6 +363,10 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 	i.Causes = make([]itsm.Cause, len(a.Causes))
 	for n, x := range a.Causes {
 		i.Causes[n] = itsm.Cause(x)
+	}
+	i.Verdict = nil
+	if v := a.Verdict; v.Text != "" {
+		i.Verdict = &itsm.Verdict{Grade: string(v.Grade), Text: v.Text, Common: v.Common, Check: v.Check, Probability: v.Probability}
 	}
 	i.Changes = nil
 	for _, x := range a.Changes {
@@ -409,7 +419,7 @@ func (s *State) commit(id string, c itsm.Change) {
 		}
 	}
 	for _, m := range c.Measures {
-		s.measure(MeasureRow{Record: id, Priority: i.Priority, Services: i.Services, Team: i.Team, Measure: m})
+		s.measured = append(s.measured, MeasureRow{Record: id, Priority: i.Priority, Services: i.Services, Team: i.Team, Measure: m})
 	}
 	switch i.State {
 	case itsm.Resolved:
@@ -424,6 +434,18 @@ func (s *State) commit(id string, c itsm.Change) {
 	s.emit(PutIncident{*i})
 }
 
+// label emits what was measured of incidents in this step, under what they are at its
+// end: an incident that opens and is reassessed in one step opened as what it is then.
+func (s *State) label() {
+	for _, m := range s.measured {
+		if x := s.incidents.Get(m.Record); x != nil {
+			m.Priority, m.Services, m.Team = x.Doc.Priority, x.Doc.Services, x.Doc.Team
+		}
+		s.measure(m)
+	}
+	s.measured = s.measured[:0]
+}
+
 func (s *State) measure(m MeasureRow) {
 	s.seq++
 	m.Position, m.Seq, m.At = s.pos, s.seq, s.now
@@ -433,4 +455,10 @@ func (s *State) measure(m MeasureRow) {
 func clip(raw []byte) string {
 	const most = 64 << 10
 	return strings.ToValidUTF8(string(raw[:min(len(raw), most)]), "\uFFFD")
+}
+
+// Suspects describes what may be the cause of an incident as it is now: for those who
+// fit or explain the weights that causes are found by.
+func (s *State) Suspects(incident string) (list []correlator.Suspect, none []float64, noneOf float64) {
+	return s.corr.Suspects(incident)
 }

@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -22,12 +23,17 @@ func (s *State) runMaintenance(c *event.Command) (string, any, error) {
 	if err := strict(c.Args, &a); err != nil {
 		return c.ID, nil, err
 	}
+	x := s.windows.Get(c.ID)
+	if x == nil && c.Verb != "create" {
+		return c.ID, nil, fault.NotFoundf("maintenance %q does not exist, or is over for long", c.ID)
+	}
+	cis, err := s.items("cis", a.CIs)
+	if err != nil {
+		return c.ID, nil, err
+	}
+	a.CIs = slices.Compact(slices.Sorted(slices.Values(append(cis, a.Matched...))))
 	if c.Verb == "create" {
 		return s.plan(a, c.Actor)
-	}
-	x := s.windows.Get(c.ID)
-	if x == nil {
-		return c.ID, nil, fault.NotFoundf("maintenance %q does not exist, or is over for long", c.ID)
 	}
 	ch, err := x.Doc.Apply(itsm.Verb(c.Verb), a, c.Actor, s.now)
 	if err != nil {
@@ -39,9 +45,9 @@ func (s *State) runMaintenance(c *event.Command) (string, any, error) {
 }
 
 func (s *State) plan(a itsm.MaintenanceArgs, actor string) (string, any, error) {
-	for _, name := range a.Services {
-		if s.desk.Service(name) == nil && len(s.itemsNamed("service", name)) == 0 {
-			return "", nil, fault.Invalidf("services", "there is no service %q", name)
+	for n, name := range a.Services {
+		if err := s.knownService(fmt.Sprintf("services[%d]", n), name); err != nil {
+			return "", nil, err
 		}
 	}
 	m, ch, err := itsm.Plan("", a, actor, s.now)
@@ -111,14 +117,15 @@ func (s *State) cover(m *itsm.Maintenance) {
 
 // covered are the items of a window and of its services.
 func (s *State) covered(m *itsm.Maintenance) []string {
-	out := slices.Clone(m.CIs)
-	for _, name := range m.Services {
-		out = append(out, s.itemsNamed("service", name)...)
-		if v := s.desk.Service(name); v != nil {
-			out = append(out, v.CIs...)
-		}
+	var out []string
+	for _, ref := range m.CIs { // earlier versions kept them as they were named
+		out = append(out, s.itemOr(ref))
 	}
-	return out
+	for _, name := range m.Services {
+		out = append(out, s.itemsOfService(name)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // suppressed counts an alert that a window kept back. The reason names the window.

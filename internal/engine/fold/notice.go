@@ -15,6 +15,8 @@ const (
 	TellAcknowledged = "incident.acknowledged"
 	TellPriority     = "incident.priority"
 	TellMajor        = "incident.major"
+	TellAssigned     = "incident.assigned"
+	TellJoined       = "incident.joined" // a grave alert joined what somebody works on
 	TellSLA          = "incident.sla"
 	TellResolved     = "incident.resolved"
 	TellReopened     = "incident.reopened"

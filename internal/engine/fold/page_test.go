@@ -26,7 +26,8 @@ type watch struct {
 	log  []itsm.Entry
 	line []fold.TimelineRow
 	each func(itsm.Measure) // nil: nobody looks
-	disk pages              // not nil: the state is saved and loaded after each step
+	docs map[string]itsm.Incident
+	disk pages // not nil: the state is saved and loaded after each step
 }
 
 func newWatch(t *testing.T, rules string) *watch {
@@ -38,7 +39,7 @@ func newWatch(t *testing.T, rules string) *watch {
 	if err := r.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	return &watch{t: t, s: fold.New(r), now: time.Date(2026, 10, 5, 9, 0, 0, 0, time.UTC)}
+	return &watch{t: t, s: fold.New(r), docs: map[string]itsm.Incident{}, now: time.Date(2026, 10, 5, 9, 0, 0, 0, time.UTC)}
 }
 
 func (w *watch) step(e event.Event) (a fold.Answer) {
@@ -61,6 +62,8 @@ func (w *watch) step(e event.Event) (a fold.Answer) {
 			}
 		case fold.Answer:
 			a = b
+		case fold.PutIncident:
+			w.docs[b.Incident.ID] = b.Incident
 		case fold.AuditRow:
 			w.rows = append(w.rows, b)
 		case fold.MeasureRow:
@@ -121,6 +124,30 @@ func (w *watch) do(record, verb, id string, args any) fold.Answer {
 		w.t.Fatal(err)
 	}
 	return w.step(e)
+}
+
+func (w *watch) body(b event.Body) fold.Answer {
+	w.t.Helper()
+	e, err := event.New(b)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.step(e)
+}
+
+// configure puts other rules of the desk into force.
+func (w *watch) configure(rules string) {
+	w.t.Helper()
+	r := fold.DefaultRules()
+	r.Desk.Notify.Enabled = true
+	if err := json.Unmarshal([]byte(rules), &r.Desk); err != nil {
+		w.t.Fatal(err)
+	}
+	raw, err := json.Marshal(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.body(&event.Config{Rules: raw})
 }
 
 func (w *watch) open(impact, urgency int) string {

@@ -124,8 +124,14 @@ func (s *State) runProblem(c *event.Command) (string, any, error) {
 	if err := strict(c.Args, &a); err != nil {
 		return c.ID, nil, err
 	}
-	if itsm.Verb(c.Verb) == itsm.BindSoftware && len(a.Items) == 0 {
-		a.Items = s.itemsOf(c.ID)
+	if itsm.Verb(c.Verb) == itsm.BindSoftware {
+		var err error
+		if a.Items, err = s.items("items", a.Items); err != nil {
+			return c.ID, nil, err
+		}
+		if len(a.Items) == 0 {
+			a.Items = s.itemsOf(c.ID)
+		}
 	}
 	p := &x.Doc
 	known, around := p.KnownError, p.Workaround

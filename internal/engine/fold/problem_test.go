@@ -140,6 +140,9 @@ func TestProblemFollowsInstalledVersions(t *testing.T) {
 		}
 		return p.State
 	}
+	for _, host := range []string{"a", "b"} {
+		w.body(&event.CI{Ref: event.Ref{Class: "host", Name: host}})
+	}
 	w.do("problem", "create", "", map[string]any{"title": "it leaks"})
 	if a := w.do("problem", "software", "PRB00000001", map[string]any{"product": "openssl", "ecosystem": "deb", "fixed_in": "3.0.10-1"}); a.Err == nil || a.Err.Field != "items" {
 		t.Errorf("bound to nothing: %v", a.Err)

@@ -17,8 +17,7 @@ type service struct {
 	Ended time.Time `json:"ended,omitzero"`
 }
 
-// owner is who a configuration item belongs to. Services are kept without one
-// too, because windows name them.
+// owner is who a configuration item belongs to.
 type owner struct {
 	Class string `json:"class"`
 	Name  string `json:"name"`
@@ -40,23 +39,11 @@ func (s *State) own(c *event.CI) {
 		return ""
 	}
 	o := owner{Class: c.Class, Name: c.Name, Who: text("owner"), Team: text("team", "owner_team", "support_group")}
-	if c.Removed || o.Who == "" && o.Team == "" && o.Class != "service" {
+	if c.Removed || o.Who == "" && o.Team == "" {
 		s.owners.Delete(c.Key())
 		return
 	}
 	s.owners.Put(c.Key(), &o)
-}
-
-// itemsNamed lists the items of a class that go by a name. It walks what has
-// owners, so it is for commands, not for alerts.
-func (s *State) itemsNamed(class, name string) []string {
-	var out []string
-	for _, id := range s.owners.Keys() {
-		if o := s.owners.Get(id); o.Class == class && o.Name == name {
-			out = append(out, id)
-		}
-	}
-	return out
 }
 
 // ownerOf finds who an incident is for: the owner of the best cause, of the

@@ -14,7 +14,7 @@ func (s *State) softwareChanged(b *event.Change) {
 	if b.Version == "" || b.Type == "package_removed" {
 		return
 	}
-	ci := b.CI.Key()
+	ci := s.itemOr(b.CI.Key())
 	for _, id := range s.problems.Keys() {
 		p := &s.problems.Get(id).Doc
 		if p.Software == nil || !isOf(b, p.Software.Product) {

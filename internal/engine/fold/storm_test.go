@@ -128,7 +128,7 @@ func TestStormsOfReceivers(t *testing.T) {
 				"09:00 incident.opened " + inc(1) + " @channel,b", "09:00 incident.opened " + inc(2) + " @channel,b",
 				"09:00 incident.opened " + inc(3) + " @a", "09:00 storm.begun @channel", "09:00 incident.opened " + inc(4) + " @a",
 				"09:05 incident.acknowledged " + inc(3) + " @a", "09:06 incident.resolved " + inc(3) + " @a", "09:10 storm.summary @channel",
-				"09:12 incident.acknowledged " + inc(4) + " @channel,a", "09:12 incident.reopened " + inc(3) + " @channel,a", "09:31 incident.resolved " + inc(3) + " @channel,a",
+				"09:12 incident.acknowledged " + inc(4) + " @channel,a", "09:12 incident.reopened " + inc(3) + " @a", "09:20 storm.summary @channel", "09:31 incident.resolved " + inc(3) + " @channel,a",
 			},
 			[]string{"too many pages to channel: this one goes into the summary there", "channel was told in a summary of 1 incidents"},
 		},
@@ -221,7 +221,7 @@ func TestStormsOfReceivers(t *testing.T) {
 				w.of("b", 1, 1)
 				w.must("resolve", inc(2), fix)
 			},
-			[]string{"09:00 incident.opened " + inc(1) + " @a", "09:05 incident.resolved " + inc(1) + " @mail,a", "09:05 incident.opened " + inc(2) + " @b", "09:05 incident.resolved " + inc(2) + " @log"},
+			[]string{"09:00 incident.opened " + inc(1) + " @a", "09:00 incident.assigned " + inc(1) + " @mail,a", "09:05 incident.resolved " + inc(1) + " @mail,a", "09:05 incident.opened " + inc(2) + " @b", "09:05 incident.resolved " + inc(2) + " @log"},
 			nil,
 		},
 		{

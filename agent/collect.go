@@ -72,6 +72,7 @@ func NewCollector(tree probe.Tree, options CollectorOptions) *Collector {
 		edges: newEdgeTable(edgeWindow), packages: newPackageStore(tree, options), forwards: make(map[probe.Forward]time.Time),
 	}
 	c.edges.mine = options.Own
+	c.edges.mine.Resolvers = tree.Resolvers()
 	if options.Lasting && tree.Live() && !off[report.SectionConnections] {
 		c.brief = probe.NewBrief(tree)
 	}

@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"sort"
 	"time"
 
@@ -120,7 +121,11 @@ var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 type Endpoints struct {
 	Mesh   uint16                        // the port of its mesh, 0 for none
 	Server func() (netip.AddrPort, bool) // where its reports went last; nil for nowhere
+	// Resolvers are the host's name servers: everything on it asks them, the agent too.
+	Resolvers []netip.Addr
 }
+
+const dnsPort = 53
 
 // own says that an edge is the agent's own traffic: its reports, its gossip, its
 // handshakes with the host's own listeners.
@@ -137,6 +142,8 @@ func (m Endpoints) own(e probe.OwnedEdge) bool {
 	case e.Local == e.Peer || e.Peer.IsLoopback(): // within the host a nameless client is a probe or somebody's test
 		return true
 	case m.Mesh != 0 && e.PeerPort == m.Mesh:
+		return true
+	case e.PeerPort == dnsPort && slices.Contains(m.Resolvers, e.Peer):
 		return true
 	}
 	if m.Server != nil {

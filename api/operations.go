@@ -77,6 +77,7 @@ func (a *API) operationRoutes() {
 		})
 	}
 	a.backupRoutes()
+	a.referenceRoutes()
 	if a.o.Verify != nil {
 		handle(a, describedAs(op(http.MethodPost, "/api/v1/verify", "verify", "operations", "Read all stored data and say whether it is whole"),
 			"Every table with its checksums, every row and index entry, the journal's positions, the marks. It reads as fast as the disk gives, one call at a time."),
@@ -89,7 +90,6 @@ func (a *API) operationRoutes() {
 				return &reply[Verified]{v}, err
 			})
 	}
-	a.referenceRoutes()
 }
 
 // Reloaded says that the configuration is in force.

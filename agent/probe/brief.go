@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type Brief struct {
 	folder *Folder
 	owned  map[Edge]OwnedEdge
 	known  map[callee]time.Time // whose owner was found, and when
+	hunted map[callee]*hunt     // whose owner is not known
 	deaf   bool                 // the kernel does not tell of ends
 	kept   int
 }
@@ -35,7 +37,17 @@ type callee struct {
 	peer     netip.AddrPort
 }
 
+// hunt is the search for the owner of what calls one place now and then.
+type hunt struct{ began, last time.Time }
+
 const (
+	// While an owner is hunted, looks may cost a fiftieth of a processor: connections of a
+	// program that opens one for each request live for a millisecond. It ends after
+	// huntFor, so that what cannot be found costs nothing in the long run.
+	huntShare  = 50
+	huntBetter = time.Millisecond
+	huntFor    = 2 * time.Minute
+	huntMost   = 64 // at a time
 	// lookShare bounds what quick looks cost: a look of a millisecond is taken twice a second.
 	lookShare   = 500
 	looksBetter = 100 * time.Millisecond // no more often
@@ -50,7 +62,7 @@ const (
 
 // NewBrief returns a watch over the connections of the agent's own network namespace.
 func NewBrief(t Tree) *Brief {
-	b := &Brief{tree: t, procs: NewProcesses(t), owned: make(map[Edge]OwnedEdge), known: make(map[callee]time.Time)}
+	b := &Brief{tree: t, procs: NewProcesses(t), owned: make(map[Edge]OwnedEdge), known: make(map[callee]time.Time), hunted: make(map[callee]*hunt)}
 	b.folder = b.fresh()
 	return b
 }
@@ -149,6 +161,31 @@ func (b *Brief) ended(payload []byte) {
 	s.State = stateEstablished // as it was
 	b.kept++
 	b.folder.Add(s)
+	now, to := time.Now(), callee{s.Protocol, s.Peer}
+	if at, ok := b.known[to]; ok && now.Sub(at) <= ownerKept || b.folder.listens(s.Protocol, s.Local) {
+		return
+	}
+	if h := b.hunted[to]; h != nil {
+		h.last = now
+	} else if len(b.hunted) < huntMost {
+		b.hunted[to] = &hunt{began: now, last: now}
+	}
+}
+
+// hunting says whether some owner is being looked for, and forgets hunts that are over.
+func (b *Brief) hunting(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	on := false
+	for to, h := range b.hunted {
+		switch {
+		case now.Sub(h.last) > ownerKept, now.Sub(h.began) > ownerKept:
+			delete(b.hunted, to)
+		case now.Sub(h.began) <= huntFor:
+			on = true
+		}
+	}
+	return on
 }
 
 // parseEnded reads what the kernel tells of a socket that ends. answered says that the
@@ -183,7 +220,7 @@ func (b *Brief) look(ctx context.Context) {
 	timer := time.NewTimer(looksBetter)
 	defer timer.Stop()
 	var walked time.Time
-	var cgroups map[uint64]string
+	cgroups := b.tree.Cgroups()
 	for {
 		select {
 		case <-ctx.Done():
@@ -193,19 +230,19 @@ func (b *Brief) look(ctx context.Context) {
 		began := time.Now()
 		news := b.news(began)
 		cost := time.Since(began)
+		if len(news) > 0 {
+			news = b.units(news, cgroups, began)
+		}
 		if len(news) > 0 && began.Sub(walked) >= walkRest {
 			walked = began
-			if cgroups == nil {
-				cgroups = b.tree.Cgroups()
-			}
-			b.own(news, cgroups, began)
-			if len(b.known) > briefMost {
-				b.mu.Lock()
-				clear(b.known)
-				b.mu.Unlock()
-			}
+			b.own(news, began)
+			cgroups = b.tree.Cgroups() // units come and go
 		}
-		timer.Reset(min(max(cost*lookShare, looksBetter), looksWorst))
+		rest := min(max(cost*lookShare, looksBetter), looksWorst)
+		if b.hunting(began) {
+			rest = min(max(cost*huntShare, huntBetter), rest)
+		}
+		timer.Reset(rest)
 	}
 }
 
@@ -215,19 +252,57 @@ func (b *Brief) news(now time.Time) []Socket {
 	var out []Socket
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	udp := false
+	for to := range b.hunted {
+		udp = udp || to.protocol == unix.IPPROTO_UDP
+	}
+	visit := func(s Socket) {
+		at, ok := b.known[callee{s.Protocol, s.Peer}]
+		if (!ok || now.Sub(at) > ownerKept) && (s.Inode != 0 || s.Cgroup > 1) && !b.folder.listens(s.Protocol, s.Local) {
+			out = append(out, s)
+		}
+	}
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		_ = sockDiag(family, unix.IPPROTO_TCP, states, func(s Socket) {
-			at, ok := b.known[callee{s.Protocol, s.Peer}]
-			if (!ok || now.Sub(at) > ownerKept) && (s.Inode != 0 || s.Cgroup > 1) && !b.folder.listens(s.Protocol, s.Local) {
-				out = append(out, s)
-			}
-		})
+		_ = sockDiag(family, unix.IPPROTO_TCP, states, visit)
+		if udp {
+			_ = sockDiag(family, unix.IPPROTO_UDP, 1<<stateEstablished, visit)
+		}
 	}
 	return out
 }
 
-// own finds out whose connections are and keeps it for the next sample.
-func (b *Brief) own(news []Socket, cgroups map[uint64]string, now time.Time) {
+// units takes those whose control group says the unit, without a look at any process,
+// and returns the others.
+func (b *Brief) units(news []Socket, cgroups map[uint64]string, now time.Time) []Socket {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var left []Socket
+	for _, s := range news {
+		home := HomeOf(cgroups[s.Cgroup])
+		if s.Cgroup <= 1 || home.Unit == "" && home.Container == "" {
+			left = append(left, s)
+			continue
+		}
+		b.keep(s, OwnedEdge{Unit: home.Unit, Container: home.Container}, now)
+	}
+	return left
+}
+
+// keep remembers the owner of a connection for the next sample.
+func (b *Brief) keep(s Socket, e OwnedEdge, now time.Time) {
+	e.Edge = Edge{Protocol: s.Protocol, Local: s.Local.Addr(), Peer: s.Peer.Addr(), PeerPort: s.Peer.Port()}
+	e.EdgeSample = EdgeSample{Evidence: EvidencePortRange}
+	to := callee{s.Protocol, s.Peer}
+	if len(b.known) > briefMost {
+		clear(b.known)
+	}
+	b.known[to] = now
+	delete(b.hunted, to)
+	b.owned[e.Edge] = e
+}
+
+// own finds out which processes hold connections and keeps it for the next sample.
+func (b *Brief) own(news []Socket, now time.Time) {
 	wanted := make(map[uint32]bool)
 	for _, s := range news {
 		if s.Inode != 0 {
@@ -242,17 +317,8 @@ func (b *Brief) own(news []Socket, cgroups map[uint64]string, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, s := range news {
-		e := OwnedEdge{Edge: Edge{Protocol: s.Protocol, Local: s.Local.Addr(), Peer: s.Peer.Addr(), PeerPort: s.Peer.Port()}, EdgeSample: EdgeSample{Evidence: EvidencePortRange}}
 		if p := found[s.Inode]; p != nil {
-			e.Process, e.Unit, e.Container = p.Program(), p.Home.Unit, p.Home.Container
-		} else {
-			home := HomeOf(cgroups[s.Cgroup])
-			e.Unit, e.Container = home.Unit, home.Container
+			b.keep(s, OwnedEdge{Process: p.Program(), Unit: p.Home.Unit, Container: p.Home.Container, Self: p.PID == os.Getpid()}, now)
 		}
-		if e.Process == "" && e.Unit == "" {
-			continue
-		}
-		b.known[callee{s.Protocol, s.Peer}] = now
-		b.owned[e.Edge] = e
 	}
 }

@@ -180,3 +180,18 @@ func Neighbours(t Tree) (map[netip.Addr]string, error) {
 	}
 	return out, nil
 }
+
+// Resolvers are the name servers that the host's programs ask by default.
+func (t Tree) Resolvers() []netip.Addr {
+	var out []netip.Addr
+	for line := range strings.Lines(t.text("/etc/resolv.conf")) {
+		f := strings.Fields(line)
+		if len(f) < 2 || f[0] != "nameserver" {
+			continue
+		}
+		if a, err := netip.ParseAddr(f[1]); err == nil {
+			out = append(out, a.WithZone(""))
+		}
+	}
+	return out
+}

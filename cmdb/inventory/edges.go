@@ -29,7 +29,7 @@ func (b *batch) reconcile(c, old *cmdb.CI, in incoming) error {
 		touched = touched || in.fresh[n] != nil
 	}
 	moved := !cmdb.Equal(old.Attributes["addresses"], c.Attributes["addresses"]) || old.Liveness != c.Liveness
-	if !touched && !moved && !in.rewired && old.Name == c.Name {
+	if !touched && !moved && !in.rewired && !in.resumed && old.Name == c.Name {
 		return nil
 	}
 	id := c.ID
@@ -53,6 +53,7 @@ func (b *batch) reconcile(c, old *cmdb.CI, in incoming) error {
 	if err != nil {
 		return err
 	}
+	listeners, containers, certs = atMost(listeners), atMost(containers), atMost(certs)
 	changed, err := b.children(c, services(units, listeners, conns, containers, certs), units)
 	if err != nil {
 		return err
@@ -88,10 +89,20 @@ func (b *batch) children(c *cmdb.CI, want []child, units []report.Service) (chan
 			states[k] = u.State
 		}
 	}
-	for _, w := range want {
+	b.room.next = len(want)
+	for i, w := range want {
 		id, known := have[w.key]
 		delete(have, w.key)
+		if i < b.room.from {
+			continue // brought to this by the part before
+		}
+		if b.room.left == 0 {
+			b.room.next = min(b.room.next, i)
+		}
 		if !known {
+			if !b.fits(c.ID) {
+				continue
+			}
 			s := &cmdb.CI{
 				ID: b.inv.newID(), Class: w.class, Name: w.base + "@" + c.Name, Parent: c.ID, Key: w.key, Source: cmdb.SourceAgent,
 				Attributes: cmdb.Attributes{}, FirstSeen: b.now, LastSeen: b.now, Liveness: cmdb.Seen,
@@ -119,6 +130,9 @@ func (b *batch) children(c *cmdb.CI, want []child, units []report.Service) (chan
 		}
 		b.sayHost(s, w.values, b.now)
 		if len(cmdb.DiffCIs(old, s)) > 0 || s.Liveness != old.Liveness || !s.Missing.Equal(old.Missing) {
+			if !b.fits(c.ID) {
+				continue
+			}
 			changed = changed || !cmdb.Equal(old.Attributes["ports"], s.Attributes["ports"])
 			b.putCI(old, s, cmdb.SourceAgent)
 		}
@@ -136,6 +150,9 @@ func (b *batch) children(c *cmdb.CI, want []child, units []report.Service) (chan
 			b.sayHost(s, values("state", st), b.now)
 		}
 		if !s.Missing.Equal(old.Missing) || len(cmdb.DiffCIs(old, s)) > 0 {
+			if !b.fits(c.ID) {
+				continue
+			}
 			b.putCI(old, s, cmdb.SourceAgent)
 		}
 	}
@@ -156,8 +173,14 @@ func (b *batch) assertAll(o uint32, want map[edge]string, linger bool) error {
 		return cmp.Or(cmp.Compare(m.entries[a.from].id, m.entries[b.from].id), cmp.Compare(a.kind, b.kind), cmp.Compare(m.entries[a.to].id, m.entries[b.to].id))
 	}
 	slices.SortFunc(after, order)
+	had := make(map[edge]bool, len(before))
+	for _, e := range before {
+		had[e] = true
+	}
+	id := m.entries[o].id
+	after = slices.DeleteFunc(after, func(e edge) bool { return !had[e] && !b.fits(id) })
 	for _, e := range after {
-		if !slices.Contains(before, e) {
+		if !had[e] {
 			if err := b.assert(e.from, e.kind, e.to, source, want[e]); err != nil {
 				return err
 			}
@@ -167,7 +190,11 @@ func (b *batch) assertAll(o uint32, want map[edge]string, linger bool) error {
 		if _, keep := want[e]; keep {
 			continue
 		}
-		if err := b.retract(relationID(m, e.from, e.kind, e.to), source, linger && !b.inv.refused(o, e)); err != nil {
+		if !b.fits(id) {
+			after = append(after, e) // it goes with the next part
+			continue
+		}
+		if err := b.retract(relationID(m, e.from, e.kind, e.to), source, linger && !b.inv.refused(o, e) && !b.explained(o, e, want)); err != nil {
 			return err
 		}
 		for _, end := range []uint32{e.from, e.to} {
@@ -187,6 +214,21 @@ func (b *batch) assertAll(o uint32, want map[edge]string, linger bool) error {
 		}
 	})
 	return nil
+}
+
+// explained says that an edge of unknown programs of machine o is one of a known
+// program now: whose closed socket it was has been found out.
+func (b *batch) explained(o uint32, e edge, want map[edge]string) bool {
+	m := b.inv.mem
+	if x := &m.entries[e.from]; x.key != clientKey || x.parent != o+1 {
+		return false
+	}
+	for w := range want {
+		if w.to == e.to && w.kind == e.kind && w.from != e.from && m.entries[w.from].parent == o+1 {
+			return true
+		}
+	}
+	return false
 }
 
 // dropLonely removes what exists only as an end of edges, once no edge leads to it

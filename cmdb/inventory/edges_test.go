@@ -291,3 +291,22 @@ func TestEdgesFadeBeforeTheyExpire(t *testing.T) {
 		t.Errorf("the engine was told of the weights %v, want %v", weights, want)
 	}
 }
+
+// TestOwnerFoundLaterExplainsTheUnknownClient: the edge of the unknown client goes at
+// once, it does not linger for a week beside the true one.
+func TestOwnerFoundLaterExplainsTheUnknownClient(t *testing.T) {
+	l := newLab(t)
+	db, app := l.box("db-1", 1), l.box("app-1", 2)
+	db.listen(5432, "postgres", "postgresql.service")
+	app.calls(db.address(), 5432, "", "")
+	db.enroll().send()
+	app.enroll().send()
+	l.edges("unknown-client@app-1 depends_on postgresql@db-1")
+	app.rep.Connections[0].Unit = "cron.service"
+	app.send()
+	l.edges("cron@app-1 depends_on postgresql@db-1")
+	l.want("class:client")
+	if n := len(l.unseen); n != 0 {
+		t.Errorf("%d edges wait for their expiry", n)
+	}
+}

@@ -39,6 +39,8 @@ type hostDoc struct {
 	Shared []string `json:"shared,omitempty"`
 	// Contest is the task about this machine's identity, "" for none.
 	Contest string `json:"contest,omitempty"`
+	// Unfinished says that a part of its items and edges is left to be written.
+	Unfinished bool `json:"unfinished,omitempty"`
 	// Booted is when a new run was heard first, zero once that is told as a reboot:
 	// it is one unless the run before is heard again.
 	Booted time.Time `json:"booted,omitzero"`
@@ -133,14 +135,26 @@ func (b *batch) putHost(old, doc *hostDoc) {
 	inv.mu.Lock()
 	was := inv.mem.entries[o].host
 	inv.mem.entries[o].host = doc.state(was)
+	at, unfinished := inv.left[doc.CI]
+	inv.leave(doc.CI, doc.Unfinished, 0)
 	inv.mem.dropKeys(o, before)
 	inv.mem.addKeys(o, after)
 	inv.mu.Unlock()
 	b.later(func() {
+		inv.leave(doc.CI, unfinished, at)
 		inv.mem.entries[o].host = was
 		inv.mem.dropKeys(o, after)
 		inv.mem.addKeys(o, before)
 	})
+}
+
+// leave notes whether a part of a machine is left to be written. The lock is held.
+func (inv *Inventory) leave(ci string, left bool, at int) {
+	if left {
+		inv.left[ci] = at
+	} else {
+		delete(inv.left, ci)
+	}
 }
 
 // keysOf are an item's identity keys as they stand in the index.

@@ -130,6 +130,7 @@ func (inv *Inventory) loadHosts(r store.Reader) error {
 			h.hashes[i] = d.Sections[i].Hash
 		}
 		m.entries[o].host = h
+		inv.leave(m.entries[o].id, d.Unfinished, 0)
 		m.addKeys(o, d.Ident.Keys())
 	})
 }

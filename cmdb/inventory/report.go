@@ -64,11 +64,15 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 		in.fresh[name] = c
 	}
 	var reply report.Reply
+	bounded(in.fresh)
 	err := inv.do(ctx, func(b *batch) error {
 		var err error
 		reply, err = b.report(id, in)
 		return err
 	})
+	if err == nil {
+		err = inv.finish(ctx)
+	}
 	if err != nil {
 		return report.Reply{}, fmt.Errorf("take report of %s: %w", id, err)
 	}
@@ -87,6 +91,7 @@ type incoming struct {
 	env      *report.Envelope
 	fresh    map[string]*content
 	rejected map[string]string
+	resumed  bool // nothing is new: a part of what came before is left
 	rewired  bool // the machine's own networks or what it passes on have changed
 }
 
@@ -258,7 +263,12 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	} else {
 		inv.touch(id, now)
 	}
+	b.begin()
+	in.resumed = oldDoc.Unfinished
 	if err := b.reconcile(c, old, in); err != nil {
+		return reply, err
+	}
+	if err := b.postpone(id); err != nil {
 		return reply, err
 	}
 	if err := b.changes(c, old, in, was, diff, reboot); err != nil {

@@ -184,7 +184,7 @@ type Disk struct {
 	Serial     string `json:"serial,omitempty"`
 	WWN        string `json:"wwn,omitempty"`
 	SizeBytes  uint64 `json:"size_bytes"`
-	Kind       string `json:"kind"` // "ssd", "hdd", "nvme", "virtual", "loop", "raid", "lvm", "crypt"
+	Kind       string `json:"kind"` // "ssd", "hdd", "nvme", "virtual", "raid", "lvm", "crypt"
 	Rotational bool   `json:"rotational"`
 }
 
@@ -200,7 +200,7 @@ type Filesystem struct {
 
 // Package is one installed piece of software.
 type Package struct {
-	Type     string `json:"type"` // "deb", "rpm", "apk", "pypi", "npm", "gem", "golang", "maven"
+	Type     string `json:"type"` // "deb", "rpm", "apk", "alpm", "opkg", "ebuild", "slackware", "brew", "snap", "pypi", "npm", "gem", "golang", "maven"
 	Name     string `json:"name"`
 	Version  string `json:"version"`
 	Arch     string `json:"arch,omitempty"`

@@ -178,12 +178,12 @@ func (n *Notification) MarshalJSON() ([]byte, error) {
 const (
 	MaxLabels     = 256
 	MaxLabelBytes = 64 << 10 // all names and values of one alert's labels
-	// maxTruncated bounds what one body adds to a counter: no Alertmanager has cut
-	// more, and a sum of such must not run over.
-	maxTruncated = 1 << 32
 	// Annotations are text for people: what is longer is cut, the alert is kept.
 	maxAnnotation  = 64 << 10  // of one of them
 	maxAnnotations = 256 << 10 // of all of one alert
+	// maxTruncated bounds what one body adds to a counter: no Alertmanager has cut
+	// more, and a sum of such must not run over.
+	maxTruncated = 1 << 32
 )
 
 // MaxAlerts bounds the alert objects of one body: each costs a row and a decision,

@@ -415,14 +415,6 @@ func TestDecodeProperties(t *testing.T) {
 	})
 }
 
-// Counters that strangers add to must not run over.
-func TestTruncatedAlertsAreBounded(t *testing.T) {
-	n, err := DecodeNotification([]byte(`{"version":"4","alerts":[],"truncatedAlerts":18446744073709551615}`))
-	if err != nil || n.Truncated != maxTruncated {
-		t.Errorf("%d, %v", n.Truncated, err)
-	}
-}
-
 // Text for people never costs the alert that it stands beside.
 func TestAnnotationsAreCutAndTheAlertIsKept(t *testing.T) {
 	one := func(annotations string) Alert {
@@ -471,5 +463,13 @@ func TestOtherSendersOfTheSameBody(t *testing.T) {
 		if len(n.Alerts) != 1 || n.Alerts[0].Fingerprint != "c6eadffa33fcdf37" || !n.Alerts[0].StartsAt.Equal(time.Date(2026, 11, 30, 18, 0, 0, 123e6, time.UTC)) {
 			t.Errorf("%s: %+v", head, n)
 		}
+	}
+}
+
+// Counters that strangers add to must not run over.
+func TestTruncatedAlertsAreBounded(t *testing.T) {
+	n, err := DecodeNotification([]byte(`{"version":"4","alerts":[],"truncatedAlerts":18446744073709551615}`))
+	if err != nil || n.Truncated != maxTruncated {
+		t.Errorf("%d, %v", n.Truncated, err)
 	}
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -228,6 +229,8 @@ func (d *differ) listeners(before, after []report.Listener) {
 		return ""
 	}
 	old := make(map[string]bool, len(before))
+	passedOn := func(l report.Listener) bool { return l.Forward != "" } // shows only while it is used
+	before, after = slices.DeleteFunc(slices.Clone(before), passedOn), slices.DeleteFunc(slices.Clone(after), passedOn)
 	for _, l := range before {
 		old[name(l)] = true
 	}

@@ -1,11 +1,14 @@
 package agent
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/watchbill/watchbill/agent/probe"
@@ -14,6 +17,22 @@ import (
 
 // defaultMeshListen is where members listen unless told otherwise.
 const defaultMeshListen = ":7471"
+
+// Port is where the mesh is listened for, 0 without a mesh.
+func (m MeshConfig) Port() uint16 {
+	if m.Site == "" {
+		return 0
+	}
+	_, port, err := net.SplitHostPort(cmp.Or(m.Listen, defaultMeshListen))
+	if err != nil {
+		return 0 // StartMesh says so
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return 0
+	}
+	return uint16(n)
+}
 
 // meshKey reads the site's key.
 func meshKey(c MeshConfig) ([]byte, error) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/internal/budget"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -25,6 +26,36 @@ type call struct {
 	remote string
 	who    auth.Principal
 	nonce  string // of this page's content security policy
+	share  *budget.Share
+}
+
+// caller names who takes a part of what is bounded: a credential, or an address where
+// there is none.
+func (c *call) caller() string {
+	switch {
+	case c.who.CI != "":
+		return "item " + c.who.CI
+	case c.who.Source != "":
+		return "source " + c.who.Source
+	case c.who.Actor != "":
+		return "actor " + c.who.Actor
+	}
+	return "address " + c.remote
+}
+
+// Bodies that are read whole take what becomes of them in memory before it does.
+const (
+	bodiesOfAll    = 160 << 20
+	bodiesOfCaller = 128 << 20
+	// bodyWeight is what a decoded body takes, as a multiple of its text.
+	bodyWeight = 2
+)
+
+// streamedBodies are worked on line by line, or taken as they are unpacked. What
+// senders of alerts post has a budget of its own.
+var streamedBodies = map[string]bool{
+	"POST /api/v1/import":        true,
+	"POST /api/v1/agent/reports": true, "POST /api/v1/agent/enroll": true,
 }
 
 type callKey struct{}
@@ -91,6 +122,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	c.share = a.bodies.Share(c.caller())
+	defer c.share.Close()
+	if unsafe(r.Method) && acc.role != auth.Ingest && !streamedBodies[pattern] && r.Body != nil {
+		r.Body = &takenBody{r.Body, c.share.Reader(r.Body, bodyWeight)}
+	}
 	if acc.public && unsafe(r.Method) && r.Header.Get("Authorization") == "" {
 		if err := a.sameOrigin(r); err != nil {
 			a.writeProblem(tw, a.problem(r.Context(), err))
@@ -98,6 +134,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	a.mux.ServeHTTP(tw, r)
+}
+
+// takenBody takes a part of the budget for what is read of it.
+type takenBody struct {
+	io.Closer
+	io.Reader
 }
 
 // headers that every answer carries. The pages load nothing from elsewhere; the

@@ -78,6 +78,18 @@ func (a *API) operationRoutes() {
 	}
 	a.backupRoutes()
 	a.referenceRoutes()
+	if a.o.Verify != nil {
+		handle(a, describedAs(op(http.MethodPost, "/api/v1/verify", "verify", "operations", "Read all stored data and say whether it is whole"),
+			"Every table with its checksums, every row and index entry, the journal's positions, the marks. It reads as fast as the disk gives, one call at a time."),
+			func(ctx context.Context, _ *struct{}) (*reply[Verified], error) {
+				if !a.verifying.TryLock() {
+					return nil, fault.Unavailablef("a check is under way: wait for it")
+				}
+				defer a.verifying.Unlock()
+				v, err := a.o.Verify(ctx)
+				return &reply[Verified]{v}, err
+			})
+	}
 }
 
 // Reloaded says that the configuration is in force.
@@ -95,6 +107,17 @@ type Reloading struct {
 // State is one word.
 type State struct {
 	Status string `json:"status"`
+}
+
+// Verified is what a check of stored data read, and what it found wrong.
+type Verified struct {
+	Tables    int      `json:"tables" doc:"Files of the store that were read with their checksums"`
+	Rows      int      `json:"rows"`
+	Bytes     int64    `json:"bytes"`
+	Documents int      `json:"documents"`
+	Entries   int      `json:"index_entries"`
+	Events    int      `json:"journal_events"`
+	Wrong     []string `json:"wrong" nullable:"false" doc:"What is damaged or does not belong together; empty: nothing is"`
 }
 
 // Readiness says that the server serves, and what a person should mend nevertheless.

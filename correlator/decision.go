@@ -77,6 +77,9 @@ type Binding struct {
 	// Everywhere says that the item runs on all machines of a cluster, so that it
 	// names no place.
 	Everywhere bool `json:"everywhere,omitempty"`
+	// Place says that the item is not what the alert is about but where that is: anything
+	// in it may be.
+	Place bool `json:"place,omitempty"`
 }
 
 // Evidence is one reason for a decision, as a sentence and as a number.

@@ -55,7 +55,8 @@ type sight struct {
 }
 
 func (s *State) sight(c *canonical) *sight {
-	v := &sight{c: c, isolated: s.isolated(c), broad: broad(c), class: classOf(c), elsewhere: s.aloneRate() + failureRate, cluster: clusterOf(c)}
+	alone := s.isolated(c)
+	v := &sight{c: c, isolated: alone, broad: broad(c), class: classOf(c), elsewhere: s.aloneRate() + failureRate, cluster: clusterOf(c)}
 	v.share = s.classShare(v.class)
 	if x, _ := s.habitual(c); x > 1 {
 		v.habit = -habitShare * math.Log(x)
@@ -104,7 +105,7 @@ func (s *State) fitness(v *sight, g *group) fit {
 		ratio = v.sharesCluster(g)
 	}
 	if v.isolated {
-		ratio = max(ratio, v.sharesCluster(g), 1) // nothing is known, so nothing speaks against it
+		ratio = max(ratio, 1, v.sharesCluster(g)) // nothing is known, so nothing speaks against it
 	}
 	adjacent, beside := s.adjacency(v, g)
 	if ratio < adjacent {
@@ -179,6 +180,8 @@ func broad(c *canonical) bool {
 	b := c.Binding
 	switch {
 	case b == nil || b.Class == "cluster":
+		return true
+	case b.Place && (b.Class == "site" || b.Class == "rack"):
 		return true
 	case b.Class == "namespace":
 		// The namespace of a scrape job is where the watched thing lives, all over

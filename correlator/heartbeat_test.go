@@ -113,4 +113,3 @@ func TestSeverityNoneCanBeMapped(t *testing.T) {
 		t.Errorf("opened %+v", o)
 	}
 }
-

@@ -9,8 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
-	"fmt"
-	"io/fs"
 	"net"
 	"path/filepath"
 	"sort"
@@ -78,9 +76,6 @@ func CertificateFiles(t Tree) ([]report.Certificate, []report.Problem) {
 			files++
 			data, err := t.read(name)
 			if err != nil {
-				if away.mount.point != "" && !errors.Is(err, fs.ErrNotExist) {
-					err = fmt.Errorf("%s leads to %s (%s): %w", name, away.mount.point, away.mount.kind, err)
-				}
 				p.denied(err, "CAP_DAC_READ_SEARCH", "certificates in "+dir)
 				continue
 			}

@@ -404,7 +404,7 @@ func (t Tree) list(name string) ([]os.DirEntry, error) {
 
 // readAside reads a file of another machine, on the thread for what may not answer.
 func (t Tree) readAside(name string, by mount) ([]byte, error) {
-	return ask(&t.guard.aside, by.point, askPatience, func() ([]byte, error) {
+	data, err := ask(&t.guard.aside, by.point, askPatience, func() ([]byte, error) {
 		fd, err := openRetry(t.Path(name), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY)
 		if err != nil {
 			return nil, err
@@ -423,6 +423,10 @@ func (t Tree) readAside(name string, by mount) ([]byte, error) {
 		}
 		return readBounded(f, name)
 	})
+	if waits(err) {
+		err = fmt.Errorf("it leads to %s (%s): %w", by.point, by.kind, err)
+	}
+	return data, err
 }
 
 // aside runs what may never return: one thing at a time, so that one thread at most

@@ -2,7 +2,7 @@
 // function from the host's files and kernel tables to one section of a report
 // and the problems it met. It owns parsing what the system says; it refuses to
 // decide what changed, when to look and whom to tell (package agent), to read
-// processes' environments or private keys, and to ask the network anything.
+// processes' environments (but for the word of a container's manager) or private keys, and to ask the network anything.
 package probe
 
 import (

@@ -184,7 +184,9 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	}
 	// The state directory is opened by agent.New, which says what is wrong with it.
 	watcher := agent.NewWatcher(tree, config.WatchFiles, f.StateDir, log)
-	collector := agent.NewCollector(tree, config.Collector(f.StateDir, !f.Once, capabilities))
+	options := config.Collector(f.StateDir, !f.Once, capabilities)
+	options.Own = agent.Endpoints{Mesh: config.Mesh.Port(), Server: server.Peer}
+	collector := agent.NewCollector(tree, options)
 	defer collector.Close()
 	self.Site = config.Mesh.Site
 	if self.Prove, err = config.Mesh.Prover(); err != nil {
@@ -212,6 +214,7 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 			log.Warn("changes cannot be seen at once, only with the next report", "error", err)
 		}
 	})
+	beside.Go(func() { collector.Watch(ctx) })
 	if config.Mesh.Site != "" {
 		mesh, err := agent.StartMesh(config.Mesh, a.ID(), tree, log)
 		if err != nil {

@@ -122,11 +122,15 @@ func (inv *Inventory) loadHosts(r store.Reader) error {
 		if !ok {
 			return
 		}
-		h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages), booted: d.Booted, shared: d.Shared, proved: strings.Clone(d.SiteKey)}
+		h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages), booted: d.Booted, shared: d.Shared, proved: strings.Clone(d.SiteKey), local: prefixesOf(d.Local)}
+		for _, f := range d.Forwards {
+			h.forwards = append(h.forwards, forward{f.Port, strings.Clone(f.To)})
+		}
 		for i := range d.Sections {
 			h.hashes[i] = d.Sections[i].Hash
 		}
 		m.entries[o].host = h
+		inv.leave(m.entries[o].id, d.Unfinished, 0)
 		m.addKeys(o, d.Ident.Keys())
 	})
 }

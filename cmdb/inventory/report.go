@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -63,11 +64,15 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 		in.fresh[name] = c
 	}
 	var reply report.Reply
+	bounded(in.fresh)
 	err := inv.do(ctx, func(b *batch) error {
 		var err error
 		reply, err = b.report(id, in)
 		return err
 	})
+	if err == nil {
+		err = inv.finish(ctx)
+	}
 	if err != nil {
 		return report.Reply{}, fmt.Errorf("take report of %s: %w", id, err)
 	}
@@ -86,6 +91,8 @@ type incoming struct {
 	env      *report.Envelope
 	fresh    map[string]*content
 	rejected map[string]string
+	resumed  bool // nothing is new: a part of what came before is left
+	rewired  bool // the machine's own networks or what it passes on have changed
 }
 
 // current says whether an envelope is of the run that reports for a machine. A copy
@@ -244,6 +251,9 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 			b.sayHost(c, values, now) // which section is newer is decided by sequence: an agent whose clock is slow must not lose to its own enrolment
 		}
 	}
+	if err := b.wiring(id, c, &doc, &in); err != nil {
+		return reply, err
+	}
 	if h := in.fresh[report.SectionHost]; h != nil {
 		b.rename(c, old, h.value.(report.Host))
 	}
@@ -253,7 +263,12 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	} else {
 		inv.touch(id, now)
 	}
+	b.begin()
+	in.resumed = oldDoc.Unfinished
 	if err := b.reconcile(c, old, in); err != nil {
+		return reply, err
+	}
+	if err := b.postpone(id); err != nil {
 		return reply, err
 	}
 	if err := b.changes(c, old, in, was, diff, reboot); err != nil {
@@ -261,6 +276,39 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	}
 	reply.Want = doc.wants(&in, reply.Rejected)
 	return reply, nil
+}
+
+// wiring takes what interfaces, routes and passed-on ports say together: which
+// addresses are the machine's own depends on where its default route leads.
+func (b *batch) wiring(id string, c *cmdb.CI, doc *hostDoc, in *incoming) error {
+	local, forwards := doc.Local, doc.Forwards
+	if in.fresh[report.SectionInterfaces] != nil || in.fresh[report.SectionRoutes] != nil {
+		ifs, err := section[[]report.Interface](b, id, report.SectionInterfaces, in.fresh)
+		if err != nil {
+			return err
+		}
+		routes, err := section[[]report.Route](b, id, report.SectionRoutes, in.fresh)
+		if err != nil {
+			return err
+		}
+		if ifs != nil {
+			b.sayHost(c, interfaceAttributes(ifs, routes), b.now)
+			local = localNetworks(ifs, routes)
+		}
+	}
+	if l := in.fresh[report.SectionListeners]; l != nil {
+		forwards = nil
+		for _, x := range l.value.([]report.Listener) {
+			if x.Forward != "" {
+				forwards = append(forwards, forward{uint16(x.Port), x.Forward})
+			}
+		}
+		slices.SortFunc(forwards, func(a, b forward) int { return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.To, b.To)) })
+		forwards = slices.Compact(forwards)
+	}
+	in.rewired = !slices.Equal(local, doc.Local) || !slices.Equal(forwards, doc.Forwards)
+	doc.Local, doc.Forwards = local, forwards
+	return nil
 }
 
 func (inv *Inventory) touch(id string, now time.Time) {

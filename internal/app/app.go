@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +31,7 @@ import (
 	"github.com/watchbill/watchbill/collector"
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine"
+	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/journal"
 	"github.com/watchbill/watchbill/internal/store"
 	"github.com/watchbill/watchbill/internal/store/badgerdb"
@@ -71,6 +74,8 @@ type server struct {
 	reload    chan chan reloaded
 	// How long the journal and records are kept, in nanoseconds.
 	retention, records atomic.Int64
+	scrubbed           atomic.Int64 // when all data was last read, Unix seconds
+	backups            backups
 	space              *room
 	metrics            *api.Metrics
 	tell               teller
@@ -179,6 +184,8 @@ func (s *server) open(ctx context.Context) (err error) {
 	s.life.background("housekeeping", s.failed, s.housekeeping)
 	s.life.background("liveness", s.failed, s.watchLiveness)
 	s.life.background("coverage", s.failed, s.coverage)
+	s.life.background("scrub", s.failed, s.scrub)
+	s.life.background("backups", s.failed, s.keepBackups)
 	s.life.background("self-watch", s.failed, s.watchSelf)
 	if err := s.watchSilences(s.cfg.Ingest.Alertmanagers); err != nil {
 		return err
@@ -192,6 +199,17 @@ func (s *server) open(ctx context.Context) (err error) {
 func (s *server) openStore(ctx context.Context) error {
 	if err := os.MkdirAll(s.o.StoragePath, 0o700); err != nil {
 		return fmt.Errorf("--storage.path=%s: %w", s.o.StoragePath, err)
+	}
+	lock, err := lockPath(s.o.StoragePath)
+	if err != nil {
+		return err
+	}
+	s.life.onStop("storage path", lock.Close)
+	if left := unfinished(s.o.StoragePath); len(left) > 0 {
+		if _, err := os.Stat(filepath.Join(s.o.StoragePath, "db")); errors.Is(err, os.ErrNotExist) {
+			return fault.Conflictf("a restore into --storage.path=%s was interrupted, and there is nothing else: run watchbill restore again, or remove %s to begin with an empty installation", s.o.StoragePath, left[0])
+		}
+		s.log.Warn("an interrupted restore has left a directory that is of no use: remove it", "directory", left[0])
 	}
 	s.space = &room{dir: s.o.StoragePath, log: s.log, watermark: watermarkOf(s.cfg)}
 	if err := s.space.begin(); err != nil {
@@ -230,6 +248,34 @@ func (s *server) checkWeb() error {
 	return nil
 }
 
+// webErrors passes on what the web server says. What a single connection did wrong is
+// of use to debug only; that none can be accepted any more is told, once a minute.
+type webErrors struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	told time.Time
+}
+
+// tellAccept is how often the log repeats that connections cannot be accepted.
+const tellAccept = time.Minute
+
+// Write implements io.Writer for package log: one line each.
+func (w *webErrors) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	if !strings.Contains(text, "Accept error") {
+		w.log.Debug(text)
+		return len(line), nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := time.Now(); now.Sub(w.told) >= tellAccept || w.told.IsZero() {
+		w.told = now
+		w.log.Error("connections cannot be accepted; if the limit of open files is reached, raise it (LimitNOFILE)", "err", text)
+	}
+	return len(line), nil
+}
+
 // serve answers requests until the server stops. Streams end first, then what is
 // under way gets time to finish.
 func (s *server) serve(l net.Listener) {
@@ -237,7 +283,7 @@ func (s *server) serve(l net.Listener) {
 	srv := &http.Server{
 		Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return base },
-		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:    log.New(&webErrors{log: s.log}, "", 0),
 	}
 	none := false
 	flags := &web.FlagConfig{WebListenAddresses: &[]string{s.o.ListenAddress}, WebSystemdSocket: &none, WebConfigFile: &s.o.WebConfigFile}
@@ -373,6 +419,7 @@ func (s *server) load(ctx context.Context) (later []string, err error) {
 // limit puts the bounds of a configuration into force.
 func (s *server) limit(cfg config.Config) {
 	s.space.set(watermarkOf(cfg))
+	s.backups.cfg.Store(&cfg.Backup)
 	s.collector.Limit(collector.Limits{MaxBody: cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(cfg.Ingest.MaxBacklog)})
 	s.retention.Store(int64(cfg.Storage.JournalRetention))
 	s.records.Store(int64(cfg.Storage.RecordRetention))

@@ -125,6 +125,14 @@ func (r *room) opened() {
 	r.opening = false
 }
 
+// left is what is free, and below what writers are refused.
+func (r *room) left() (free, watermark uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.look()
+	return r.free + r.held, r.watermark
+}
+
 // hold takes the reserve's blocks as far as the disk has room beyond the watermark, and
 // keeps what is held.
 func (r *room) hold() error {

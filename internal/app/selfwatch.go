@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/watchbill/watchbill/api"
 	"github.com/watchbill/watchbill/internal/event"
 )
 
@@ -134,4 +135,29 @@ func (w *selfWatcher) tell(ctx context.Context, a selfAlert, since, ended time.T
 		w.s.log.Warn("an alert about the server itself could not be journaled; it is tried again", "alert", a.name, "err", err)
 	}
 	return err == nil
+}
+
+// storageStatus is what the metrics show of the store, its copies and the clock.
+func (s *server) storageStatus() api.StorageStatus {
+	free, watermark := s.space.left()
+	st := api.StorageStatus{
+		Damaged: len(s.db.Damage()), Free: free, Watermark: watermark, BackupFailures: s.backups.failed.Load(),
+		Checked: instant(s.scrubbed.Load()), Backup: instant(s.backups.last.Load()),
+	}
+	if c := s.backups.cfg.Load(); c != nil && c.Directory != "" {
+		st.BackupEvery = c.Every.Std()
+	}
+	if s.clock != nil {
+		c := s.clock.state()
+		st.ClockOffset, st.ClockUnsettled, st.StepsForward, st.StepsBack = c.Offset, c.Unsettled, c.Forward, c.Back
+	}
+	return st
+}
+
+// instant is the time of a number of seconds; 0 is none.
+func instant(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
 }

@@ -50,10 +50,32 @@ const (
 	metaAside  = "aside"  // it lives, and does not take part for now
 )
 
-// meta is this member's word about itself, carried by memberlist.
-type meta struct{ word atomic.Pointer[string] }
+// meta is what members say of themselves and of those they lost, carried by memberlist.
+type meta struct {
+	word    atomic.Pointer[string] // this member's about itself
+	own     atomic.Pointer[string] // its name
+	lost    atomic.Pointer[string] // whom it holds dead, a name a line
+	refuted chan<- struct{}        // hears that another holds this one dead
+	words   chan<- string          // hears what others say of themselves before they leave
+}
+
+// lostMost is how many lost members are named: a site that is cut in two has more, and
+// each of them hears it from somebody.
+const lostMost = 500
 
 func (m *meta) say(word string) { m.word.Store(&word) }
+
+func (m *meta) misses(losses map[string]*loss) {
+	names := make([]string, 0, len(losses))
+	for name, l := range losses {
+		if l.excused.IsZero() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	text := strings.Join(names[:min(len(names), lostMost)], "\n")
+	m.lost.Store(&text)
+}
 
 func (m *meta) NodeMeta(limit int) []byte {
 	if word := m.word.Load(); word != nil && len(*word) <= limit {
@@ -61,21 +83,53 @@ func (m *meta) NodeMeta(limit int) []byte {
 	}
 	return nil
 }
-func (*meta) NotifyMsg([]byte)                {}
-func (*meta) GetBroadcasts(int, int) [][]byte { return nil }
-func (*meta) LocalState(bool) []byte          { return nil }
-func (*meta) MergeRemoteState([]byte, bool)   {}
 
-// rumours reads memberlist's log for the one thing that it tells nobody else: that it
-// had to refute its own death.
-type rumours chan<- struct{}
+// NotifyMsg hears another member's word, which came to this one alone.
+func (m *meta) NotifyMsg(text []byte) {
+	select {
+	case m.words <- string(text):
+	default: // so many move at once that the gossip must do
+	}
+}
+
+func (*meta) GetBroadcasts(int, int) [][]byte { return nil }
+
+// LocalState names the lost in each exchange of everything that is known.
+func (m *meta) LocalState(bool) []byte {
+	if lost := m.lost.Load(); lost != nil {
+		return []byte(*lost)
+	}
+	return nil
+}
+
+// MergeRemoteState looks for this member among another's lost. Who joins is right to be
+// missed until then.
+func (m *meta) MergeRemoteState(lost []byte, join bool) {
+	own := m.own.Load()
+	if join || own == nil {
+		return
+	}
+	for name := range strings.SplitSeq(string(lost), "\n") {
+		if name == *own {
+			m.hears()
+		}
+	}
+}
+
+func (m *meta) hears() {
+	select {
+	case m.refuted <- struct{}{}:
+	default: // one waits to be heard already
+	}
+}
+
+// rumours reads memberlist's log for what it tells nobody else: that it had to refute
+// its own death. That it was only suspected is nothing.
+type rumours struct{ *meta }
 
 func (r rumours) Write(line []byte) (int, error) {
 	if strings.Contains(string(line), "Refuting a dead message") {
-		select {
-		case r <- struct{}{}:
-		default: // one is waiting to be read already
-		}
+		r.hears()
 	}
 	return len(line), nil
 }
@@ -216,6 +270,7 @@ func (m *Mesh) again(name string, targets []string, why string) {
 func (m *Mesh) retire(word string) {
 	list := m.list()
 	if word != "" {
+		m.tellWitnesses(word)
 		m.meta.say(word)
 		_ = list.UpdateNode(movePatience)
 		_ = list.Leave(movePatience)
@@ -224,8 +279,61 @@ func (m *Mesh) retire(word string) {
 	m.meta.say("")
 }
 
+// tellWitnesses says a word to those who would tell of this member's loss: the gossip
+// about it may reach them later than that it has left.
+func (m *Mesh) tellWitnesses(word string) {
+	name := m.name()
+	witnesses := Witnesses(name, m.Members(), witnessCount)
+	told := make(chan struct{}, len(witnesses))
+	list := m.list()
+	waiting := 0
+	for _, node := range list.Members() {
+		if !slices.Contains(witnesses, node.Name) {
+			continue
+		}
+		waiting++
+		m.done.Add(1)
+		go func() {
+			defer m.done.Done()
+			_ = list.SendReliable(node, []byte(word+" "+name)) // the gossip says it too
+			told <- struct{}{}
+		}()
+	}
+	timer := time.NewTimer(movePatience)
+	defer timer.Stop()
+	for range waiting {
+		select {
+		case <-told:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+// excuse takes another member's word that it leaves and lives: what was told of it
+// before is over.
+func (m *Mesh) excuse(excused map[string]time.Time, losses map[string]*loss, text string) {
+	now := m.options.Now()
+	for name, until := range excused {
+		if now.After(until) {
+			delete(excused, name)
+		}
+	}
+	word, name, _ := strings.Cut(text, " ")
+	switch word {
+	case metaMoving:
+		excused[name] = now.Add(moveGrace)
+	case metaAside:
+		excused[name] = now.Add(asideFor)
+	default:
+		return
+	}
+	delete(losses, name)
+}
+
 // begin makes a member and joins the targets and those that were configured.
 func (m *Mesh) begin(name string, targets []string) error {
+	m.meta.own.Store(&name)
 	list, err := m.create(name, targets)
 	if err != nil {
 		return err

@@ -74,6 +74,7 @@ type Mesh struct {
 	events  chan memberlist.NodeEvent
 	alive   chan struct{}
 	refuted chan struct{}
+	words   chan string
 	rename  chan string
 	stop    context.CancelFunc
 	ended   <-chan struct{}
@@ -115,8 +116,9 @@ func New(options Options) (*Mesh, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	m := &Mesh{
 		options: options, testify: make(chan Testimony, 64), events: make(chan memberlist.NodeEvent, 4096),
-		alive: make(chan struct{}, 1), refuted: make(chan struct{}, 1), rename: make(chan string, 1), stop: stop, ended: ctx.Done(), watched: make(chan struct{}),
+		alive: make(chan struct{}, 1), refuted: make(chan struct{}, 1), words: make(chan string, 256), rename: make(chan string, 1), stop: stop, ended: ctx.Done(), watched: make(chan struct{}),
 	}
+	m.meta.refuted, m.meta.words = m.refuted, m.words
 	if err := m.begin(options.Name, nil); err != nil {
 		stop()
 		return nil, err
@@ -140,7 +142,7 @@ func (m *Mesh) create(name string, targets []string) (*memberlist.Memberlist, er
 	config.Label = label(options.Site)
 	config.Events = &memberlist.ChannelEventDelegate{Ch: m.events}
 	config.Delegate = &m.meta
-	config.LogOutput, config.Logger = nil, log.New(rumours(m.refuted), "", 0)
+	config.LogOutput, config.Logger = nil, log.New(rumours{&m.meta}, "", 0)
 	config.DeadNodeReclaimTime = reclaim
 	// Half the default's chatter: news then needs a second more to go round,
 	// which the suspicion time hides.
@@ -225,11 +227,13 @@ type loss struct {
 
 func (m *Mesh) watch(ctx context.Context) {
 	losses := make(map[string]*loss)
+	excused := make(map[string]time.Time)
 	ticker, again, address := time.NewTicker(look), time.NewTicker(reconnect), time.NewTicker(addressEvery)
 	defer ticker.Stop()
 	defer again.Stop()
 	defer address.Stop()
 	for {
+		m.meta.misses(losses)
 		select {
 		case <-ctx.Done():
 			return
@@ -239,6 +243,8 @@ func (m *Mesh) watch(ctx context.Context) {
 					clear(losses) // who does not take part has seen nothing
 				}
 			}
+		case text := <-m.words:
+			m.excuse(excused, losses, text)
 		case name := <-m.rename:
 			if m.pending == nil {
 				m.restart(name, "", "this agent goes on under another id")
@@ -257,6 +263,7 @@ func (m *Mesh) watch(ctx context.Context) {
 			switch {
 			case name == m.name() || e.Event == memberlist.NodeUpdate:
 			case e.Event == memberlist.NodeJoin:
+				// An excuse goes on: late news of the leave may still go round.
 				if l := losses[name]; l != nil {
 					delete(losses, name)
 					if !l.told.IsZero() || m.chosen(name) {
@@ -265,12 +272,17 @@ func (m *Mesh) watch(ctx context.Context) {
 				}
 			case string(e.Node.Meta) == metaAside || m.pending != nil:
 				// It lives, and says itself that it is not to be watched.
-			case string(e.Node.Meta) == metaMoving:
-				now := m.options.Now()
-				losses[name] = &loss{address: e.Node.Address(), since: now, excused: now.Add(moveGrace)}
 			default:
-				losses[name] = &loss{address: e.Node.Address(), since: m.options.Now()}
-				m.testifyOf(ctx, name, losses[name])
+				for len(m.words) > 0 {
+					m.excuse(excused, losses, <-m.words)
+				}
+				now := m.options.Now()
+				l := &loss{address: e.Node.Address(), since: now, excused: excused[name]}
+				if string(e.Node.Meta) == metaMoving {
+					l.excused = now.Add(moveGrace)
+				}
+				losses[name] = l
+				m.testifyOf(ctx, name, l)
 			}
 		case <-ticker.C:
 			for name, l := range losses {

@@ -316,6 +316,26 @@ func TestHostsInNamespaces(t *testing.T) {
 		}
 		return len(full) == count
 	})
+	// A host is renumbered while its agent runs.
+	ip("-n", members[3].ns, "addr", "add", "10.98.0.103/24", "dev", "e3")
+	ip("-n", members[3].ns, "addr", "del", "10.98.0.4/24", "dev", "e3")
+	ip("-n", members[3].ns, "addr", "replace", "10.98.0.103/24", "dev", "e3") // a secondary goes with its first
+	quiet := time.After(40 * time.Second)
+	moved := false
+	for waiting := true; waiting; {
+		select {
+		case line := <-said:
+			moved = moved || line == "3 address 10.98.0.103:7471"
+			if strings.Contains(line, "gone agent-3 ") {
+				t.Errorf("a host was renumbered, and a witness says %q", line)
+			}
+		case <-quiet:
+			waiting = false
+		}
+	}
+	if !moved {
+		t.Error("the renumbered member did not tell its new address")
+	}
 	began := time.Now()
 	if err := members[1].cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -346,8 +366,7 @@ func TestHelperMember(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := fmt.Sprintf("10.98.0.%d:7471", n+1)
-	options := cluster.Options{Name: "agent-" + number, Site: "fra", Key: key, Bind: address}
+	options := cluster.Options{Name: "agent-" + number, Site: "fra", Key: key, Bind: ":7471"}
 	if n > 0 {
 		options.Join = []string{"10.98.0.1:7471"}
 	}
@@ -359,7 +378,7 @@ func TestHelperMember(t *testing.T) {
 	go func() { _, _ = bufio.NewReader(os.Stdin).ReadString('\n'); close(ended) }()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	known := 0
+	known, address := 0, ""
 	for {
 		select {
 		case <-ended:
@@ -368,6 +387,10 @@ func TestHelperMember(t *testing.T) {
 			if now := len(m.Members()); now != known {
 				known = now
 				fmt.Println("members", known)
+			}
+			if now := m.Address(); now != address {
+				address = now
+				fmt.Println("address", address)
 			}
 		case tm := <-m.Testimonies():
 			if tm.Gone {

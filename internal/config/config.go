@@ -82,6 +82,7 @@ func (d Duration) Std() time.Duration { return time.Duration(d) }
 // Config is the file. Every field has a default; an absent file is a valid one.
 type Config struct {
 	Storage     Storage     `yaml:"storage"`
+	Backup      Backup      `yaml:"backup"`
 	Ingest      Ingest      `yaml:"ingest"`
 	Correlation Correlation `yaml:"correlation"`
 	Incidents   Incidents   `yaml:"incidents"`
@@ -111,6 +112,14 @@ type Storage struct {
 	RecordRetention  Duration `yaml:"record_retention"`
 	// FreeSpaceWatermark is the free disk space in MiB below which writes are refused.
 	FreeSpaceWatermarkMiB int64 `yaml:"free_space_watermark_mib"`
+}
+
+// Backup says where copies of everything go by themselves. Without a directory none do.
+type Backup struct {
+	// Directory should lie on another disk; a copy on the same one is lost with it.
+	Directory string   `yaml:"directory"`
+	Every     Duration `yaml:"every"`
+	Keep      int      `yaml:"keep"` // how many of the newest stay
 }
 
 // Ingest bounds what senders may post.
@@ -196,6 +205,7 @@ const (
 func Default() Config {
 	return Config{
 		Storage:   Storage{JournalRetention: Duration(30 * day), RecordRetention: Duration(2 * 365 * day), FreeSpaceWatermarkMiB: 512},
+		Backup:    Backup{Every: Duration(day), Keep: 7},
 		Ingest:    Ingest{MaxBodyMiB: 32, MaxBacklog: 2000},
 		Incidents: Incidents{AutoClose: Duration(7 * day), Archive: Duration(30 * day)},
 		Agents: Agents{
@@ -287,6 +297,12 @@ func (c Config) Validate() error {
 	}
 	if c.Storage.FreeSpaceWatermarkMiB < leastWatermarkMiB {
 		bad("storage.free_space_watermark_mib", "must be at least %d: the store's own work in the background takes that, and dies where it does not find it", leastWatermarkMiB)
+	}
+	if c.Backup.Every.Std() < time.Minute {
+		bad("backup.every", "must be at least 1m")
+	}
+	if c.Backup.Keep < 1 {
+		bad("backup.keep", "must be at least 1, got %d", c.Backup.Keep)
 	}
 	if c.Ingest.MaxBodyMiB < 1 || c.Ingest.MaxBodyMiB > 1024 {
 		bad("ingest.max_body_mib", "must be 1 to 1024, got %d", c.Ingest.MaxBodyMiB)

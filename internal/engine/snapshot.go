@@ -328,3 +328,24 @@ func (e *Engine) deleteKeys(ctx context.Context, old [][]byte) error {
 func (e *Engine) Trim(ctx context.Context, before time.Time) (int, error) {
 	return e.o.Journal.Trim(ctx, before, e.lastSnap.Load())
 }
+
+// CheckMarks compares the marks of a stored state: the journal's end, what is committed,
+// what the snapshot covers. It returns what is wrong, "" if nothing is.
+func CheckMarks(r store.Reader) (string, error) {
+	end, err := journal.EndOf(r)
+	if err != nil {
+		return "", err
+	}
+	done, err := readMark[committed](r, committedKey)
+	if err != nil {
+		return fmt.Sprintf("the committed position cannot be read: %v", err), nil
+	}
+	snap, err := readMark[snapshotMark](r, snapshotKey)
+	if err != nil {
+		return fmt.Sprintf("the snapshot's mark cannot be read: %v", err), nil
+	}
+	if err := checkMarks(end, done.Position, snap.Position); err != nil {
+		return err.Error(), nil
+	}
+	return "", nil
+}

@@ -203,12 +203,12 @@ func TestOneBadAlertIsSetAsideAndItsSiblingsKept(t *testing.T) {
 		label("\"x\xff\":\"1\",\"x\xfe\":\"2\""):                     "labels.x\uFFFD: the name stands twice",
 		label(strings.Join(manyLabels, ",")):                         "labels: more than 256 names",
 		label(`"huge":"` + strings.Repeat("x", MaxLabelBytes) + `"`): "labels: larger than 65536 bytes together",
-		field(`"endsAt":"never"`):                                                 `endsAt: want an RFC 3339 time, got "never"`,
-		field(`"generatorURL":false`):                                             "generatorURL: want a string, got a JSON boolean",
-		field(`"fingerprint":"` + strings.Repeat("a", 65) + `"`):                  "fingerprint: longer than 64 bytes",
-		field(`"fingerprint":"a\u0000b"`):                                         `fingerprint: want printable ASCII, as Alertmanager's 16 hexadecimal digits, got "a\x00b"`,
-		field(`"status":"resolved"`):                                              "status: the field stands twice",
-		field(`"labels":{"alertname":"B"}`):                                       "labels: the field stands twice",
+		field(`"endsAt":"never"`):                                    `endsAt: want an RFC 3339 time, got "never"`,
+		field(`"generatorURL":false`):                                "generatorURL: want a string, got a JSON boolean",
+		field(`"fingerprint":"` + strings.Repeat("a", 65) + `"`):     "fingerprint: longer than 64 bytes",
+		field(`"fingerprint":"a\u0000b"`):                            `fingerprint: want printable ASCII, as Alertmanager's 16 hexadecimal digits, got "a\x00b"`,
+		field(`"status":"resolved"`):                                 "status: the field stands twice",
+		field(`"labels":{"alertname":"B"}`):                          "labels: the field stands twice",
 	} {
 		n := decode(t, `{"version":"4","alerts":[`+good+","+bad+" ,"+good+`],"receiver":"after"}`)
 		if len(n.Alerts) != 2 || n.Alerts[0].Labels.Get("alertname") != "A" || n.Alerts[1].Labels.Get("alertname") != "A" || n.Receiver != "after" {
@@ -463,5 +463,13 @@ func TestOtherSendersOfTheSameBody(t *testing.T) {
 		if len(n.Alerts) != 1 || n.Alerts[0].Fingerprint != "c6eadffa33fcdf37" || !n.Alerts[0].StartsAt.Equal(time.Date(2026, 11, 30, 18, 0, 0, 123e6, time.UTC)) {
 			t.Errorf("%s: %+v", head, n)
 		}
+	}
+}
+
+// Counters that strangers add to must not run over.
+func TestTruncatedAlertsAreBounded(t *testing.T) {
+	n, err := DecodeNotification([]byte(`{"version":"4","alerts":[],"truncatedAlerts":18446744073709551615}`))
+	if err != nil || n.Truncated != maxTruncated {
+		t.Errorf("%d, %v", n.Truncated, err)
 	}
 }

@@ -48,6 +48,9 @@ var unseen = []string{"reset"}
 // TestEdgesAgainstTheTruth raises an estate, lets its agents look, and compares what
 // depends on what with what really calls what: every true edge, and no false one.
 func TestEdgesAgainstTheTruth(t *testing.T) {
+	if !whole() {
+		t.Skip("SKIPPED: the edges of the whole estate take minutes: run make scenarios")
+	}
 	requirements(t)
 	e := newEstate(t)
 	for program, from := range map[string]string{"watchbill": "../../cmd/watchbill", "watchbill-agent": "../../cmd/watchbill-agent", "app": "./app"} {

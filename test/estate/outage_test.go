@@ -24,9 +24,6 @@ func whole() bool { return os.Getenv("WATCHBILL_SCENARIOS") == "1" }
 // requirements ends the test loudly where it cannot run.
 func requirements(t *testing.T) {
 	t.Helper()
-	if !whole() && os.Getenv("WATCHBILL_ESTATE") == "" {
-		t.Skip("SKIPPED: set WATCHBILL_ESTATE=1 for the small estate; it joins every run when its outages are told rightly")
-	}
 	missing := func(what string) {
 		if os.Getenv("CI") == "true" || whole() {
 			t.Fatal("MISSING PART: " + what)

@@ -93,12 +93,15 @@ func (e *estate) sightings() {
 		found := e.edges(e.export("sighted.jsonl"))
 		var out []edge
 		for _, want := range truth() {
-			if !has(found, want) {
+			if !has(found, want) && !want.unnamed(found) {
 				out = append(out, want)
 			}
 		}
 		return out
 	}
+	// Whose a socket was that lived for a millisecond is not always to be known: then it
+	// is an unknown client's of the right host, and nothing else of that host is blamed.
+	nameless := 0
 	var left []edge
 	const looks = 12 // two minutes of samples
 	for range looks {
@@ -107,12 +110,17 @@ func (e *estate) sightings() {
 		}
 		<-time.After(10 * time.Second)
 	}
+	named := e.edges(filepath.Join(e.dir, "sighted.jsonl"))
+	for _, t := range truth() {
+		if !has(named, t) && t.unnamed(named) {
+			nameless++
+		}
+	}
 	for _, m := range left {
 		e.t.Errorf("the connection %s -> %s (%s) was not found", m.from, m.to, m.kind)
 	}
-	found := e.edges(filepath.Join(e.dir, "sighted.jsonl"))
 	var all, wrong []string
-	for k, kind := range found {
+	for k, kind := range named {
 		line := fmt.Sprintf("%s %s %s", k[0], kind, k[1])
 		all = append(all, line)
 		if strings.Contains(line, "watchbill-agent") && kind == "depends_on" {
@@ -124,10 +132,16 @@ func (e *estate) sightings() {
 	}
 	sort.Strings(all)
 	sort.Strings(wrong)
-	e.t.Logf("%d of %d connections found; %d relations in all:\n%s", len(truth())-len(left), len(truth()), len(all), strings.Join(all, "\n"))
+	e.t.Logf("%d of %d connections found, of %d the program is not known; %d relations in all:\n%s", len(truth())-len(left), len(truth()), nameless, len(all), strings.Join(all, "\n"))
 	for _, w := range wrong {
 		e.t.Error(w)
 	}
+}
+
+// unnamed says that a brief connection was found, and its program was not.
+func (w edge) unnamed(found map[[2]string]string) bool {
+	host := w.from[strings.LastIndexByte(w.from, '@')+1:]
+	return strings.HasPrefix(w.kind, "short") && has(found, edge{"unknown-client@" + host, w.to, w.kind})
 }
 
 // has says whether an edge of the truth was found, under whatever class its ends got.

@@ -28,6 +28,7 @@ import (
 // Ingest makes what senders post durable. *collector.Collector is one.
 type Ingest interface {
 	Alertmanager(ctx context.Context, source string, b collector.Body) (collector.Taken, error)
+	Grafana(ctx context.Context, source string, b collector.Body) (collector.Taken, error)
 	Changes(ctx context.Context, source string, b collector.Body) (collector.Noted, error)
 }
 

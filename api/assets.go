@@ -310,6 +310,7 @@ func (l *late) Write(b []byte) (int, error) {
 type MergeWish struct {
 	Keep  string `json:"keep" minLength:"1" maxLength:"200" doc:"The one that stays; of two of which one reports, that one does"`
 	Other string `json:"other" minLength:"1" maxLength:"200"`
+	Force bool   `json:"force,omitempty" doc:"Also two machines that both report now"`
 }
 
 // proposalsMost bounds the services that are proposed at once.
@@ -329,7 +330,7 @@ func (a *API) mergeRoutes() {
 		})
 	handle(a, op(http.MethodPost, "/api/v1/merges", "merge-cis", "inventory", "Make two items one"),
 		func(ctx context.Context, in *struct{ Body MergeWish }) (*reply[inventory.Merge], error) {
-			m, err := inv.Merge(ctx, in.Body.Keep, in.Body.Other, callOf(ctx).who.Actor)
+			m, err := inv.Merge(ctx, in.Body.Keep, in.Body.Other, callOf(ctx).who.Actor, in.Body.Force)
 			if err != nil {
 				return nil, err
 			}

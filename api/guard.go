@@ -113,14 +113,18 @@ func (a *API) headers(w http.ResponseWriter, c *call) {
 	}
 }
 
-// identify finds who calls: by bearer token, else by browser session. A cookie
+// identify finds who calls: by token, as bearer or as the password of basic
+// authentication, which is all that some senders can do, else by browser session. A cookie
 // comes along with requests that other sites make, so what it may change must
 // come from our own pages.
 func (a *API) identify(r *http.Request) (auth.Principal, error) {
 	if h := r.Header.Get("Authorization"); h != "" {
+		if _, password, ok := r.BasicAuth(); ok {
+			return a.o.Auth.Bearer(r.Context(), strings.TrimSpace(password))
+		}
 		scheme, secret, _ := strings.Cut(h, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
-			return auth.Principal{}, &auth.Denied{Reason: auth.Unauthenticated, Message: fmt.Sprintf("Authorization: want the scheme Bearer with a token, got %q", scheme)}
+			return auth.Principal{}, &auth.Denied{Reason: auth.Unauthenticated, Message: fmt.Sprintf("Authorization: want the scheme Bearer with a token, or Basic with the token as password, got %q", scheme)}
 		}
 		return a.o.Auth.Bearer(r.Context(), strings.TrimSpace(secret))
 	}

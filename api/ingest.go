@@ -24,13 +24,21 @@ type Noted struct {
 }
 
 func (a *API) ingestRoutes() {
-	hook := describedAs(op(http.MethodPost, "/api/v1/ingest/alertmanager", "ingest-alertmanager", "machines", "Receive Alertmanager's webhook, version 4"),
+	hook := describedAs(op(http.MethodPost, "/api/v1/ingest/alertmanager", "ingest-alertmanager", "machines", "Receive Alertmanager's webhook"),
 		"Wants a token of role ingest; what it brings belongs to that token's source. 200 only after all of it is synced to disk. "+
 			"400: the body is no webhook, 413: it is too large; its begin is kept in quarantine, and Alertmanager does not try again. "+
-			"503: overloaded or the disk is full; Alertmanager tries again. The body is read as JSON whatever Content-Type says: a wrong header must not cost an alert.")
+			"503: overloaded or the disk is full; Alertmanager tries again. The body is read as JSON whatever Content-Type says: a wrong header must not cost an alert. "+
+			"Where a sender can only log in with a name and a password, the token is the password of any name.")
 	hook.RequestBody = jsonBody("The body that Alertmanager posts; unknown fields are fine")
 	handle(a, hook, func(ctx context.Context, in *Raw) (*reply[Taken], error) {
 		n, err := a.o.Ingest.Alertmanager(ctx, callOf(ctx).who.Source, bodyOf(in.r))
+		return &reply[Taken]{Taken{"ok", n.Accepted, n.Quarantined}}, err
+	})
+	grafana := describedAs(op(http.MethodPost, "/api/v1/ingest/grafana", "ingest-grafana", "machines", "Receive the webhook of Grafana's own alerting"),
+		"The contact point of type webhook, with the token as its password or under Authorization. Answers like ingest/alertmanager, which takes these bodies too.")
+	grafana.RequestBody = jsonBody("The body that Grafana posts; unknown fields are fine")
+	handle(a, grafana, func(ctx context.Context, in *Raw) (*reply[Taken], error) {
+		n, err := a.o.Ingest.Grafana(ctx, callOf(ctx).who.Source, bodyOf(in.r))
 		return &reply[Taken]{Taken{"ok", n.Accepted, n.Quarantined}}, err
 	})
 	changes := describedAs(op(http.MethodPost, "/api/v1/ingest/changes", "ingest-changes", "machines", "Receive deployments and other changes"),

@@ -2,6 +2,7 @@ package api
 
 import (
 	"compress/gzip"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"strings"
@@ -80,13 +81,16 @@ func TestSourceHealth(t *testing.T) {
 	if s := heard(); s.Truncated != 6 || s.Clamped != 1 || s.State != "healthy" || s.Why != "" {
 		t.Errorf("%+v", s)
 	}
-	// The configured expiry (5 h) is what makes silence silence, not another constant.
-	h.clock.add(4*time.Hour + 30*time.Minute)
+	if s := heard(); !strings.Contains(s.Warning, "2 of its alerts") {
+		t.Errorf("nothing says how often they are repeated, and the warning is %q", s.Warning)
+	}
+	// What its alerts may go unmentioned for (25 h, as no rhythm is known) makes silence silence.
+	h.clock.add(24 * time.Hour)
 	if s := heard(); s.State != "healthy" {
 		t.Errorf("before the expiry: %+v", s)
 	}
-	h.clock.add(time.Hour)
-	if s := heard(); s.State != "silent" || !strings.Contains(s.Why, "not heard for 5h30m") {
+	h.clock.add(2 * time.Hour)
+	if s := heard(); s.State != "silent" || !strings.Contains(s.Why, "not heard for 26h0m") {
 		t.Errorf("after the expiry: %+v", s)
 	}
 	if page := get[Page[Source]](h, auth.Viewer, "/api/v1/sources?q=state:silent").Items; len(page) != 1 {
@@ -175,5 +179,33 @@ func TestExportIsUTF8(t *testing.T) {
 	h.must(err)
 	if !utf8.Valid(text) || !strings.Contains(string(text), "x\uFFFD\uFFFDy") {
 		t.Errorf("%q", text)
+	}
+}
+
+// Grafana posts version "1" with a name and a password; so do others that know no
+// bearer tokens. The token is the password of whatever name.
+func TestGrafanasWebhook(t *testing.T) {
+	h := build(t)
+	body := `{"version":"1","orgId":1,"state":"alerting","receiver":"r","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"High memory","severity":"critical"},
+		"startsAt":"2026-05-04T11:59:00.123+02:00","endsAt":"0001-01-01T00:00:00Z","fingerprint":"c6eadffa33fcdf37","values":{"B":14.2}}]}`
+	basic := func(password string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte("grafana:"+password))
+	}
+	for _, path := range []string{"/api/v1/ingest/grafana", "/api/v1/ingest/alertmanager"} {
+		for _, header := range []string{basic(h.tokens[auth.Ingest]), "Bearer " + h.tokens[auth.Ingest]} {
+			if a := h.call("", "POST", path, body, "Authorization", header); a.status != 200 || !strings.Contains(a.body, `"accepted":1`) {
+				t.Errorf("%s with %.6s…: %d %s", path, header, a.status, a.body)
+			}
+		}
+		if a := h.call("", "POST", path, body, "Authorization", basic("wrong")); a.status != 401 {
+			t.Errorf("%s with a wrong password: %d", path, a.status)
+		}
+		if a := h.call("", "POST", path, body, "Authorization", basic(h.tokens[auth.Viewer])); a.status != 403 {
+			t.Errorf("%s with a viewer's token: %d", path, a.status)
+		}
+	}
+	h.must(h.engine.CaughtUp(t.Context()))
+	if n := len(get[Page[Alert]](h, auth.Viewer, "/api/v1/alerts").Items); n != 1 {
+		t.Errorf("%d alerts are recorded", n)
 	}
 }

@@ -34,11 +34,13 @@ type Inventory interface {
 	Software(ctx context.Context, q inventory.SoftwareQuery) ([]inventory.Product, string, error)
 	Tasks(ctx context.Context, all bool, cursor string, limit int) ([]inventory.Task, string, error)
 	CloseTask(ctx context.Context, id, actor, decision string) (inventory.Task, error)
+	AcceptTask(ctx context.Context, id, other, actor string) (inventory.Task, string, error)
 	Upsert(ctx context.Context, it inventory.Item, source string) (cmdb.CI, bool, error)
 	Relate(ctx context.Context, l inventory.Link, source string) error
+	CheckRemove(id string) error
 	Remove(ctx context.Context, id, source string) error
 	Import(ctx context.Context, lines []inventory.Line, source string) ([]inventory.LineError, error)
-	Enroll(ctx context.Context, req report.EnrollRequest, previous string) (inventory.Enrolled, error)
+	Join(ctx context.Context, req report.EnrollRequest, proof inventory.Proof) (inventory.Enrolled, error)
 	Report(ctx context.Context, ci string, env report.Envelope) (report.Reply, error)
 	Schedule() report.Schedule
 	CheckColumns(columns []string) error
@@ -56,7 +58,7 @@ type Inventory interface {
 	SinglePoints(ctx context.Context, id string, hops int) ([]inventory.SinglePoint, error)
 	Health(ctx context.Context, id string, trouble func(id string) string) (inventory.Health, error)
 	SBOM(ctx context.Context, id string, w io.Writer) error
-	Merge(ctx context.Context, keep, other, actor string) (inventory.Merge, error)
+	Merge(ctx context.Context, keep, other, actor string, force bool) (inventory.Merge, error)
 	Unmerge(ctx context.Context, id, actor string) (cmdb.CI, error)
 	Merges(ctx context.Context, cursor string, limit int) ([]inventory.Merge, string, error)
 	ProposeServices(ctx context.Context, limit int) ([]inventory.Proposal, error)
@@ -312,12 +314,21 @@ func (a *API) inventoryWrites() {
 			d, err := a.ciDetail(ctx, c.ID)
 			return &reply[CIDetail]{d}, err
 		})
-	remove := op(http.MethodDelete, "/api/v1/cis/{id}", "delete-ci", "inventory", "Remove an item with what was found on it; its history stays, its agent's credential ends")
+	remove := describedAs(op(http.MethodDelete, "/api/v1/cis/{id}", "delete-ci", "inventory", "Remove an item with what was found on it; its history stays, its agent's credential ends"),
+		"409: it reports and would come back as a new item, or others stand in it; force removes it all the same.")
 	remove.DefaultStatus = http.StatusNoContent
-	handle(a, remove, func(ctx context.Context, in *ByID) (*noBody, error) {
+	handle(a, remove, func(ctx context.Context, in *struct {
+		ByID
+		Force bool `query:"force" doc:"Also a machine that reports, or a place that holds something"`
+	}) (*noBody, error) {
 		c, err := a.o.Inventory.Get(ctx, in.ID)
 		if err != nil {
 			return nil, err
+		}
+		if !in.Force {
+			if err := a.o.Inventory.CheckRemove(c.ID); err != nil {
+				return nil, err
+			}
 		}
 		if err := a.o.Inventory.Remove(ctx, c.ID, source(ctx)); err != nil {
 			return nil, err
@@ -349,7 +360,30 @@ func (a *API) inventoryWrites() {
 			}
 			return &reply[inventory.Task]{t}, a.noteAct(ctx, "close", "task", in.ID, in.Body)
 		})
+	handle(a, describedAs(op(http.MethodPost, "/api/v1/tasks/{id}/accept", "accept-task", "inventory", "Say that what a task asks is so: the items are one"),
+		"Of a contested identity: the newcomer is the machine, installed anew. The item keeps its id, owner and history, and the credential of the agent that reported before ends."),
+		func(ctx context.Context, in *struct {
+			ByID
+			Body TaskAcceptance
+		}) (*reply[inventory.Task], error) {
+			by := callOf(ctx).by()
+			t, ci, err := a.o.Inventory.AcceptTask(ctx, in.ID, in.Body.Other, callOf(ctx).who.Actor)
+			if err != nil {
+				return nil, err
+			}
+			if t.Kind == inventory.TaskContested || t.Kind == inventory.TaskClone {
+				if err := a.o.Auth.UnbindAgents(ctx, by, ci); err != nil {
+					return nil, err
+				}
+			}
+			return &reply[inventory.Task]{t}, a.noteAct(ctx, "accept", "task", in.ID, in.Body)
+		})
 	a.importRoute()
+}
+
+// TaskAcceptance accepts what a task asks.
+type TaskAcceptance struct {
+	Other string `json:"other,omitempty" maxLength:"200" doc:"Which of the newcomers it is, where the task names several"`
 }
 
 // attributes puts JSON values into the inventory's form; null stays, it takes back.

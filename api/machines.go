@@ -63,7 +63,9 @@ func (a *API) decodeBody(x *Raw, most int64, into any) error {
 
 func (a *API) agentRoutes() {
 	enroll := describedAs(op(http.MethodPost, "/api/v1/agent/enroll", "enroll-agent", "machines", "Trade a join token for a credential bound to one item"),
-		"Wants a token of role agent that is bound to nothing. Every earlier credential of that item ends. 409: the identifiers belong to two machines; a task asks a person.")
+		"Wants a token of role agent that is bound to nothing, within its limits. Every earlier credential of that item ends. Who comes under the identity of a machine "+
+			"whose agent reports, without that agent's credential in previous, gets an item of its own and takes over nothing; a task asks a person. "+
+			"409: the identifiers belong to two machines; a task asks a person.")
 	enroll.RequestBody = jsonBody("EnrollRequest; gzip is fine")
 	handle(a, enroll, func(ctx context.Context, in *Raw) (*reply[report.EnrollReply], error) {
 		who := callOf(ctx).who
@@ -72,6 +74,9 @@ func (a *API) agentRoutes() {
 		}
 		var req report.EnrollRequest
 		if err := a.decodeBody(in, enrollMost, &req); err != nil {
+			return nil, err
+		}
+		if err := a.o.Auth.Admit(ctx, who.Token, callOf(ctx).remote, req.Agent.Site); err != nil {
 			return nil, err
 		}
 		// The earlier credential proves that it is the same installation; one that is
@@ -85,13 +90,19 @@ func (a *API) agentRoutes() {
 			}
 			previous = p.CI
 		}
-		x, err := a.o.Inventory.Enroll(ctx, req, previous)
+		x, err := a.o.Inventory.Join(ctx, req, inventory.Proof{Previous: previous, Held: a.o.Auth.Bound})
 		if err != nil {
 			return nil, err
 		}
-		_, secret, err := a.o.Auth.BindAgent(ctx, callOf(ctx).by(), x.CI.ID, "agent on "+x.CI.Name)
+		_, secret, err := a.o.Auth.BindAgent(ctx, callOf(ctx).by(), who.Token, previous == "", x.CI.ID, "agent on "+x.CI.Name)
 		if err != nil {
 			return nil, err
+		}
+		for _, ci := range x.Contested {
+			a.log.Warn("an agent came under the identity of a machine that reports: it got an item of its own, see the tasks", "ci", ci, "newcomer", x.CI.ID, "name", x.CI.Name, "remote", callOf(ctx).remote)
+			if err := a.noteAct(ctx, "contest", "ci", ci, map[string]string{"newcomer": x.CI.ID, "join_token": who.Token}); err != nil {
+				return nil, err
+			}
 		}
 		return &reply[report.EnrollReply]{report.EnrollReply{Credential: secret, CI: x.CI.ID, Schedule: a.o.Inventory.Schedule()}}, nil
 	})
@@ -106,6 +117,9 @@ func (a *API) agentRoutes() {
 		var env report.Envelope
 		if err := a.decodeBody(in, reportMost, &env); err != nil {
 			return nil, err
+		}
+		if s := callOf(ctx).who.Site; s != "" && env.Agent.Site != s {
+			env.Agent.Site, env.Peers = "", nil // of a mesh that its join token was not for
 		}
 		out, err := a.o.Inventory.Report(ctx, ci, env)
 		return &reply[report.Reply]{out}, err

@@ -78,6 +78,7 @@ func (a *API) operationRoutes() {
 	}
 	a.backupRoutes()
 	a.referenceRoutes()
+	a.outageRoutes()
 }
 
 // Reloaded says that the configuration is in force.

@@ -20,6 +20,7 @@ func from(r auth.Role) access { return access{role: r} }
 var routes = map[string]access{
 	// Machines.
 	"POST /api/v1/ingest/alertmanager": from(auth.Ingest),
+	"POST /api/v1/ingest/grafana":      from(auth.Ingest),
 	"POST /api/v1/ingest/changes":      from(auth.Ingest),
 	"POST /api/v1/agent/enroll":        from(auth.Agent),
 	"POST /api/v1/agent/reports":       from(auth.Agent),
@@ -69,6 +70,8 @@ var routes = map[string]access{
 	"GET /api/v1/sources":                      from(auth.Viewer),
 	"GET /api/v1/stream":                       from(auth.Viewer),
 	"GET /api/v1/kpis":                         from(auth.Viewer),
+	"GET /api/v1/outages":                      from(auth.Viewer),
+	"POST /api/v1/outages/{id}/correct":        from(auth.Manager),
 	"POST /api/v1/references":                  from(auth.Viewer),
 	"GET /api/v1/status":                       from(auth.Viewer),
 	"GET /api/v1/quarantine":                   from(auth.Responder),
@@ -113,6 +116,7 @@ var routes = map[string]access{
 	"PATCH /api/v1/cis/{id}":                  from(auth.Manager),
 	"DELETE /api/v1/cis/{id}":                 from(auth.Manager),
 	"POST /api/v1/relations":                  from(auth.Manager),
+	"POST /api/v1/tasks/{id}/accept":          from(auth.Manager),
 	"POST /api/v1/tasks/{id}/close":           from(auth.Manager),
 	"POST /api/v1/cis/edit":                   from(auth.Manager),
 	"POST /api/v1/cis/csv":                    from(auth.Manager),

@@ -11,6 +11,7 @@ import (
 	"github.com/watchbill/watchbill/api/auth"
 	"github.com/watchbill/watchbill/api/filter"
 	"github.com/watchbill/watchbill/internal/engine"
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
 )
 
@@ -27,10 +28,19 @@ type Token struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	LastUsed  *time.Time `json:"last_used_at,omitempty" doc:"To the hour"`
 	Expired   bool       `json:"expired,omitempty"`
+	JoinLimits
+	Uses int `json:"uses,omitempty" doc:"Of a join token with max_uses: the hosts that it has let in"`
+}
+
+// JoinLimits bound a join token.
+type JoinLimits struct {
+	MaxUses  int      `json:"max_uses,omitempty" minimum:"0" doc:"Of role agent: how many hosts it lets in; 0 or none: any number. A host that shows its earlier credential does not count"`
+	Networks []string `json:"networks,omitempty" maxItems:"100" doc:"Of role agent: the networks that hosts must come from, as prefixes"`
+	Site     string   `json:"site,omitempty" maxLength:"100" doc:"Of role agent: the only mesh site that its hosts may be members of"`
 }
 
 func (a *API) tokenOf(t auth.Token) Token {
-	return Token{t.ID, t.Name, t.Role, t.User, t.Source, t.CI, t.CreatedAt, t.CreatedBy, t.ExpiresAt, t.LastUsed, t.Expired(a.o.Now())}
+	return Token{t.ID, t.Name, t.Role, t.User, t.Source, t.CI, t.CreatedAt, t.CreatedBy, t.ExpiresAt, t.LastUsed, t.Expired(a.o.Now()), JoinLimits(t.JoinLimits), t.Uses}
 }
 
 // NewToken asks for a token.
@@ -41,6 +51,7 @@ type NewToken struct {
 	Source    string     `json:"source,omitempty" maxLength:"100" doc:"Of role ingest: the alert source; tokens of one Alertmanager pair share it. Without one the token's id"`
 	ExpiresIn string     `json:"expires_in,omitempty" maxLength:"20" doc:"How long it is good: 12h, 30d" example:"30d"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"Until when it is good"`
+	JoinLimits
 }
 
 // MadeToken is a new token with its secret, which is shown only here.
@@ -59,7 +70,7 @@ func (a *API) makeToken(ctx context.Context, n NewToken) (*madeReply, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := auth.NewToken{Name: n.Name, Role: role, User: n.User, Source: n.Source, ExpiresAt: n.ExpiresAt}
+	x := auth.NewToken{Name: n.Name, Role: role, User: n.User, Source: n.Source, ExpiresAt: n.ExpiresAt, JoinLimits: auth.JoinLimits(n.JoinLimits)}
 	if n.ExpiresIn != "" {
 		if n.ExpiresAt != nil {
 			return nil, fault.Invalidf("expires_in", "give this or expires_at, not both")
@@ -97,6 +108,7 @@ type Source struct {
 	Source    string     `json:"source" doc:"Its name in alerts"`
 	State     string     `json:"state" enum:"never,healthy,silent" doc:"never heard since it exists, heard of late, or silent: for longer than an alert may go unmentioned, or its watchdog is missing, or its alerts are stale"`
 	Why       string     `json:"why,omitempty" doc:"What speaks for silent"`
+	Warning   string     `json:"warning,omitempty" doc:"What is not known of it, and the mend"`
 	LastHeard *time.Time `json:"last_heard_at,omitempty"`
 	Truncated uint64     `json:"truncated_alerts" doc:"Alerts that it left out of its bodies so far (max_alerts): they were never received"`
 	Clamped   uint64     `json:"clamped_alerts" doc:"Alerts whose starts_at lay in the future or too far back so far: a clock may be wrong"`
@@ -128,7 +140,6 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 		}
 	}
 	now := a.o.Now()
-	expiry := time.Duration(a.o.Engine.Rules().Correlation.Expiry)
 	for name, x := range heard {
 		s := at(name)
 		s.State, s.Truncated, s.Clamped, s.Stale = "healthy", x.Truncated, x.Clamped, x.Stale
@@ -137,7 +148,7 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 		}
 		// As the engine sees it: what makes its alerts stale makes it silent.
 		var why []string
-		if silent := now.Sub(x.Heard); silent > expiry {
+		if silent := now.Sub(x.Heard); x.Quiet > 0 && silent > x.Quiet {
 			why = append(why, fmt.Sprintf("not heard for %s", silent.Truncate(time.Second)))
 		}
 		for _, w := range x.Missing {
@@ -145,6 +156,9 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 		}
 		if x.Stale > 0 {
 			why = append(why, fmt.Sprintf("%d of its alerts are stale", x.Stale))
+		}
+		if x.Unknown > 0 {
+			s.Warning = fmt.Sprintf("nothing says how often it repeats %d of its alerts: if an end is lost, they stand open for up to %s; name its Alertmanager under ingest.alertmanagers, or set correlation.expiry above repeat_interval + group_interval", x.Unknown, event.Span(x.Quiet))
 		}
 		if len(why) > 0 {
 			s.State, s.Why = "silent", strings.Join(why, "; ")

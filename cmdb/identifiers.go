@@ -1,6 +1,7 @@
 package cmdb
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type Identifiers struct {
 	ProductUUID string   `json:"product_uuid,omitempty"` // DMI, in the byte order that sorts first
 	Vendor      string   `json:"vendor,omitempty"`
 	Serial      string   `json:"serial,omitempty"`
+	AssetTag    string   `json:"asset_tag,omitempty"`
 	MachineID   string   `json:"machine_id,omitempty"`
 	MACs        []string `json:"macs,omitempty"`  // permanent and universally administered, sorted
 	Disks       []string `json:"disks,omitempty"` // serials, sorted
@@ -73,6 +75,7 @@ func IdentifiersOf(agent report.Agent, host report.Host, ifs []report.Interface,
 	id.Disks = sortedSet(id.Disks)
 	id.ProductUUID = UUID(host.ProductUUID)
 	id.Vendor = normal(host.Vendor)
+	id.AssetTag = Serial(host.AssetTag)
 	for _, s := range []string{host.SerialNumber, host.BoardSerial, host.ChassisSerial} {
 		if s = Serial(s); s != "" {
 			id.Serial = s
@@ -85,12 +88,18 @@ func IdentifiersOf(agent report.Agent, host report.Host, ifs []report.Interface,
 	return id
 }
 
-// IdentifiersFrom reads the identifying attributes of an imported item.
-func IdentifiersFrom(a Attributes) Identifiers {
+// IdentifiersFrom reads what identifies an item that people or an import wrote
+// down: its attributes and, since such a row often has nothing else, its name.
+func IdentifiersFrom(name string, a Attributes) Identifiers {
+	written := a.List("addresses")
+	if _, err := netip.ParseAddr(strings.TrimSpace(name)); err == nil {
+		name, written = "", append(slices.Clone(written), strings.TrimSpace(name)) // a row that is called by its address
+	}
 	id := Identifiers{
 		AgentID: normal(a.Text("agent_id")), MachineID: machineID(a.Text("machine_id")),
 		ProductUUID: UUID(a.Text("product_uuid")), Vendor: normal(a.Text("vendor")), Serial: Serial(a.Text("serial_number")),
-		Hostname: short(a.Text("hostname")), FQDN: fqdn(a.Text("fqdn"), a.Text("hostname")),
+		AssetTag: Serial(a.Text("asset_tag")),
+		Hostname: short(cmp.Or(a.Text("hostname"), a.Text("fqdn"), name)), FQDN: fqdn(a.Text("fqdn"), a.Text("hostname"), name),
 	}
 	if p, i := normal(a.Text("cloud_provider")), normal(a.Text("cloud_instance")); p != "" && i != "" {
 		id.Cloud = strings.Join([]string{p, normal(a.Text("cloud_account")), i}, "/")
@@ -106,7 +115,7 @@ func IdentifiersFrom(a Attributes) Identifiers {
 		}
 	}
 	id.MACs, id.Disks = sortedSet(id.MACs), sortedSet(id.Disks)
-	for _, s := range a.List("addresses") {
+	for _, s := range written {
 		if p, err := netip.ParseAddr(s); err == nil && identifying(p) {
 			id.Addresses = append(id.Addresses, p.Unmap().String())
 		}
@@ -132,6 +141,7 @@ func (i Identifiers) Keys() []string {
 	add("agent", i.AgentID)
 	add("uuid", i.ProductUUID)
 	add("serial", i.Serial)
+	add("asset", i.AssetTag)
 	add("machine", i.MachineID)
 	for _, m := range i.MACs {
 		add("mac", m)
@@ -158,7 +168,7 @@ var placeholders = squashed(
 	"serial#", "sernum", "ssn", "bss-0123456789", "mb-1234567890", "chassis-1234567890", "type2 - board serial number", "type1 - system serial number",
 	"03000200-0400-0500-0006-000700080009", "00020003-0004-0005-0006-000700080009", "12345678-1234-5678-90ab-cddeefaabbcc",
 	"fefefefe-fefe-fefe-fefe-fefefefefefe", "11111111-2222-3333-4444-555555555555", "4c4c4544-0000-2010-8020-80c04f202020",
-	"uninitialized", "qemu harddisk", "vmware, inc.", "innotek gmbh", "asset-1234567890", "standard", "filled by oem", "sample",
+	"uninitialized", "no asset tag", "no asset information", "asset tag", "chassis asset tag", "pending", "tbd", "oraclecloud.com", "7783-7084-3265-9085-8269-3286-77", "amazon ec2", "qemu harddisk", "vmware, inc.", "innotek gmbh", "asset-1234567890", "standard", "filled by oem", "sample",
 )
 
 func squashed(values ...string) map[string]bool {
@@ -189,6 +199,26 @@ func placeholder(s string) bool {
 	}
 	// One character repeated: 00000000, FFFFFFFF, ........
 	return strings.Trim(q, q[:1]) == ""
+}
+
+// makers are names of one maker that have no beginning in common.
+var makers = map[string]string{"hewlettpackard": "hp", "hewlettpackardenterprise": "hp", "hpe": "hp", "internationalbusinessmachines": "ibm"}
+
+// sameMaker says whether two vendor names mean one maker: invoices write "Dell",
+// firmware "Dell Inc.".
+func sameMaker(a, b string) bool {
+	a, b = squash(a), squash(b)
+	if m := makers[a]; m != "" {
+		a = m
+	}
+	if m := makers[b]; m != "" {
+		b = m
+	}
+	const least = 2 // letters that a name may be cut to: HP
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	return len(a) >= least && strings.HasPrefix(b, a)
 }
 
 func normal(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

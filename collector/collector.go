@@ -117,7 +117,15 @@ func (o *Oversized) Error() string {
 // it is not counted as received); Unavailable, try again, for Alertmanager retries
 // 5xx only.
 func (c *Collector) Alertmanager(ctx context.Context, source string, b Body) (Taken, error) {
-	const receiver = "alertmanager"
+	return c.webhook(ctx, "alertmanager", source, b)
+}
+
+// Grafana accepts a webhook body of Grafana's own alerting: the same with more fields.
+func (c *Collector) Grafana(ctx context.Context, source string, b Body) (Taken, error) {
+	return c.webhook(ctx, "grafana", source, b)
+}
+
+func (c *Collector) webhook(ctx context.Context, receiver, source string, b Body) (Taken, error) {
 	raw, err := c.read(ctx, receiver, source, b)
 	if err != nil {
 		return Taken{}, err

@@ -124,7 +124,7 @@ func TestBadBodies(t *testing.T) {
 		result               Result
 	}{
 		{"no JSON", "alerts!", "", -1, "not readable JSON", Invalid},
-		{"custom payload", `{"text":"Custom"}`, "", -1, "version: missing", Invalid},
+		{"custom payload", `{"text":"Custom"}`, "", -1, "alerts: missing, and version too", Invalid},
 		{"told too long", long, "", int64(len(long)), "lower max_alerts", TooLarge},
 		{"too long without a length", long, "", -1, "lower max_alerts", TooLarge},
 		{"unpacks too long", zipped(long), "gzip", -1, "lower max_alerts", TooLarge},

@@ -23,7 +23,7 @@ const (
 
 // Receivers and results by which bodies are counted.
 var (
-	Receivers = []string{"alertmanager", "changes"}
+	Receivers = []string{"alertmanager", "grafana", "changes"}
 	Results   = []Result{Accepted, Invalid, TooLarge, Overloaded, NoRoom, Failed}
 )
 

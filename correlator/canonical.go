@@ -41,24 +41,16 @@ type canonical struct {
 // canonicalFor finds or makes the alert that an episode belongs to.
 func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonical, bool) {
 	id := s.identity(a.Labels)
-	if c := s.alerts.Get(s.byIdentity[id]); c != nil {
-		g := s.groups.Get(c.Group)
-		if !c.Lost && ep.StartsAt.Sub(s.heardOf(c)) > staleReturn {
-			c.Lost = true
-			s.alerts.Touch(c.ID)
+	if c := s.alerts.Get(s.byIdentity[id]); c != nil && s.goesOn(c, ep) {
+		if !slices.Contains(c.Episodes, key) {
+			c.Episodes = append(c.Episodes, key)
 		}
-		fresh := !c.Lost && (c.Active || g != nil && s.now.Sub(c.Ended) <= staleReturn)
-		if fresh && (c.Active || g.live() || s.now.Sub(g.ResolvedAt) <= time.Duration(s.cfg.ReopenWindow)) {
-			if !slices.Contains(c.Episodes, key) {
-				c.Episodes = append(c.Episodes, key)
-			}
-			if ep.Onset.Before(c.Onset) && c.Active {
-				c.Onset = ep.Onset
-			}
-			ep.Canonical = c.ID
-			s.alerts.Touch(c.ID)
-			return c, false
+		if ep.Onset.Before(c.Onset) && c.Active {
+			c.Onset = ep.Onset
 		}
+		ep.Canonical = c.ID
+		s.alerts.Touch(c.ID)
+		return c, false
 	}
 	b, why := s.g.bind(a.Labels, a.GeneratorURL)
 	c := &canonical{
@@ -83,27 +75,6 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	s.byIdentity[id] = c.ID
 	return c, true
 }
-
-// heardOf is when anything of an alert was last heard: a mention or its end. That
-// one replica's resolve was lost must not keep the alert alive for the other.
-func (s *State) heardOf(c *canonical) time.Time {
-	at := c.First
-	for _, k := range c.Episodes {
-		if ep := s.episodes.Get(k); ep != nil {
-			if ep.ended() && ep.Ended.After(at) {
-				at = ep.Ended
-			}
-			if ep.Last.After(at) && ep.Status != AlertSuperseded {
-				at = ep.Last
-			}
-		}
-	}
-	return at
-}
-
-// staleReturn is how long an alert must have been gone for its return to be judged
-// anew, even if its incident is still open.
-const staleReturn = 60 * time.Minute
 
 // identity is what replicas of one alert share: all labels but the configured
 // replica labels.

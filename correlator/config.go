@@ -27,7 +27,7 @@ func (d *Duration) UnmarshalText(b []byte) error {
 type Config struct {
 	// SeverityLabel names the label that holds an alert's severity.
 	SeverityLabel string `json:"severity_label"`
-	// Severities maps label values (lower case) to the four levels.
+	// Severities maps label values (lower case) to the four levels, or to none.
 	Severities map[string]Severity `json:"severities"`
 	// DefaultSeverity is taken where the label is absent or its value unknown.
 	DefaultSeverity Severity `json:"default_severity"`
@@ -45,12 +45,14 @@ type Config struct {
 	// ReopenWindow is how long after resolution a returning alert reopens its incident.
 	ReopenWindow Duration `json:"reopen_window"`
 	// Expiry is how long a firing alert may go unmentioned by a source that is
-	// heard; it must exceed Alertmanager's repeat_interval + group_interval.
+	// heard; it must exceed Alertmanager's repeat_interval + group_interval. 0 follows
+	// the sender: its own configuration, or the rhythm of its repeats.
 	Expiry Duration `json:"expiry"`
 	// LateFiring is how long after a resolve a firing of the same episode is taken
 	// for a late duplicate of a high-availability peer rather than a return.
 	LateFiring Duration `json:"late_firing"`
-	// Watchdogs are alert names whose absence is the signal.
+	// Watchdogs are alert names whose absence is the signal, beside those that are
+	// plainly heartbeats.
 	Watchdogs []string `json:"watchdogs"`
 	// WatchdogTimeout is how long a heartbeat may be silent; 0 learns it from its rhythm.
 	WatchdogTimeout Duration `json:"watchdog_timeout"`
@@ -82,6 +84,8 @@ const (
 	Major    Severity = "error"
 	Warning  Severity = "warning"
 	Info     Severity = "info"
+	// None is no level: such alerts speak to other programs, and open and join nothing.
+	None Severity = "none"
 )
 
 // Rank orders severities: 0 is the gravest.
@@ -106,7 +110,8 @@ func DefaultConfig() Config {
 			"critical": Critical, "page": Critical, "emergency": Critical, "fatal": Critical, "disaster": Critical, "p1": Critical, "sev1": Critical, "alert": Critical,
 			"error": Major, "major": Major, "high": Major, "p2": Major, "sev2": Major, "ticket": Major,
 			"warning": Warning, "warn": Warning, "minor": Warning, "medium": Warning, "average": Warning, "p3": Warning, "sev3": Warning,
-			"info": Info, "information": Info, "informational": Info, "notice": Info, "low": Info, "none": Info, "debug": Info, "p4": Info, "p5": Info, "sev4": Info,
+			"info": Info, "information": Info, "informational": Info, "notice": Info, "low": Info, "debug": Info, "p4": Info, "p5": Info, "sev4": Info,
+			"none": None,
 		},
 		DefaultSeverity: Warning,
 		ReplicaLabels:   []string{"replica", "prometheus_replica", "__replica__"},
@@ -116,7 +121,6 @@ func DefaultConfig() Config {
 		},
 		HoldDown:      Duration(5 * time.Minute),
 		ReopenWindow:  Duration(30 * time.Minute),
-		Expiry:        Duration(5 * time.Hour),
 		LateFiring:    Duration(5 * time.Minute),
 		Watchdogs:     []string{"Watchdog", "DeadMansSwitch", "PrometheusAlertmanagerE2eDeadManSwitch"},
 		MaxOnsetAge:   Duration(24 * time.Hour),
@@ -136,7 +140,9 @@ func (c Config) Validate() error {
 	}
 	positive("hold_down", c.HoldDown)
 	positive("reopen_window", c.ReopenWindow)
-	positive("expiry", c.Expiry)
+	if c.Expiry < 0 {
+		l = append(l, fault.Invalidf("expiry", "must not be negative; leave it out to follow the sender's own rhythm"))
+	}
 	if c.WatchdogTimeout < 0 {
 		l = append(l, fault.Invalidf("watchdog_timeout", "must not be negative"))
 	}
@@ -153,8 +159,8 @@ func (c Config) Validate() error {
 		}
 	}
 	for v, s := range c.Severities {
-		if s.Rank() == 3 && s != Info {
-			l = append(l, fault.Invalidf("severities."+v, "want critical, error, warning or info, got %q", s))
+		if s.Rank() == 3 && s != Info && s != None {
+			l = append(l, fault.Invalidf("severities."+v, "want critical, error, warning, info or none, got %q", s))
 		}
 	}
 	for s, d := range c.Hold {

@@ -91,8 +91,32 @@ type Cause struct {
 	CI    string  `json:"ci"`
 	Class string  `json:"class"`
 	Name  string  `json:"name"`
-	Score float64 `json:"score"` // 0–1, quantised
+	Score float64 `json:"score"` // the probability that it is the cause, quantised
 	Path  string  `json:"path"`  // why, readable
+}
+
+// Grade is how sure a verdict is.
+type Grade string
+
+// The grades of a verdict, the surest first.
+const (
+	GradeCause    Grade = "cause"    // one item is likely the cause
+	GradeProbable Grade = "probable" // it is likely one of a few
+	GradeUnclear  Grade = "unclear"  // nothing known is likely enough to say so
+)
+
+// Verdict says in words what is held of an incident's cause.
+type Verdict struct {
+	Grade Grade  `json:"grade,omitempty"`
+	Text  string `json:"text,omitempty"`
+	// Common is what all that alerts has in common, where no cause is named.
+	Common string `json:"common,omitempty"`
+	// Check is what to look at next, where that would tell more.
+	Check string `json:"check,omitempty"`
+	// Probability that the cause is among what the text names.
+	Probability float64 `json:"probability,omitempty"`
+
+	abstains bool // no suspect is worth telling
 }
 
 // SuspectChange is a change on the path of an incident.
@@ -117,6 +141,7 @@ type Assessment struct {
 	CIs        []string        `json:"cis,omitempty"`
 	Services   []string        `json:"services,omitempty"`
 	Causes     []Cause         `json:"causes,omitempty"` // best first; empty abstains
+	Verdict    Verdict         `json:"verdict"`
 	Changes    []SuspectChange `json:"changes,omitempty"`
 	Alerts     int             `json:"alerts"` // received episodes attached
 	Active     int             `json:"active"` // of them not ended
@@ -189,7 +214,7 @@ type IncidentChanged struct {
 // one of them only expired.
 type IncidentCleared struct {
 	ID        string
-	At        time.Time // when the last alert ended
+	At        time.Time // when the last alert ended; where one expired, when the last was seen
 	Recovered bool
 	// After is the last change on what it is about while it went on, if there was one.
 	After *SuspectChange

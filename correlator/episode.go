@@ -27,17 +27,22 @@ type episode struct {
 	Written     time.Time    `json:"written"` // when the record last got Last and Receipts
 	Ended       time.Time    `json:"ended,omitzero"`
 	EndsAt      time.Time    `json:"ends,omitzero"`
-	Canonical   string       `json:"canonical"`
-	Fate        Fate         `json:"fate"`
-	Why         string       `json:"why,omitempty"` // empty once its record has it
-	FinalFate   Fate         `json:"final,omitempty"`
-	FinalWhy    string       `json:"final_why,omitempty"`
-	EndWhy      string       `json:"end_why,omitempty"`
-	Clamped     bool         `json:"clamped,omitempty"`
-	Body        string       `json:"body,omitempty"`  // of a suppressed alert: the group of Alertmanager's that carried it
-	View        bool         `json:"view,omitempty"`  // shown by another replica already: see repeats
-	Joined      time.Time    `json:"joined,omitzero"` // when a view was made part of its incident
-	Due         time.Time    `json:"due,omitzero"`
+	// Over is when it ended as far as is known: endsAt, but not before it was last seen
+	// firing, nor after that was received; of an expired one, when it was last seen.
+	Over      time.Time `json:"over,omitzero"`
+	Canonical string    `json:"canonical"`
+	Fate      Fate      `json:"fate"`
+	Why       string    `json:"why,omitempty"` // empty once its record has it
+	FinalFate Fate      `json:"final,omitempty"`
+	FinalWhy  string    `json:"final_why,omitempty"`
+	EndWhy    string    `json:"end_why,omitempty"`
+	Clamped   bool      `json:"clamped,omitempty"`
+	Body      string    `json:"body,omitempty"`  // of a suppressed alert: the group of Alertmanager's that carried it
+	View      bool      `json:"view,omitempty"`  // shown by another replica already: see repeats
+	Shown     bool      `json:"shown,omitempty"` // in an incident that was closed: it is released no second time
+	Joined    time.Time `json:"joined,omitzero"` // when a view was made part of its incident
+	Mark      uint64    `json:"mark,omitempty"`  // of the body that mentioned it last: see bodyMark
+	Due       time.Time `json:"due,omitzero"`
 }
 
 func (ep *episode) ended() bool { return ep.Status != AlertFiring && ep.Status != AlertStale }
@@ -79,6 +84,7 @@ func (s *State) notification(src string, n *event.Notification) {
 		s.emit(Quarantined{src, bad})
 	}
 	repeats := 0
+	s.mark = bodyMark(n)
 	for i := range n.Alerts {
 		if s.receive(src, &n.Alerts[i]) == FateDuplicate {
 			repeats++
@@ -93,29 +99,19 @@ func (s *State) notification(src string, n *event.Notification) {
 // heard notes that a source speaks. What went stale in its silence gets time to be
 // mentioned: a body is about one group of alerts and proves nothing about others.
 func (s *State) heard(src string, so *source) {
-	if so.Since.IsZero() || s.now.Sub(so.Heard) > s.expiry() {
+	if so.Since.IsZero() || s.now.Sub(so.Heard) > s.quiet(src) {
 		so.Since = s.now // no living source is silent for so long: the clocks stood still
 	}
 	so.Heard = s.now
 	for _, k := range so.Stale {
 		if ep := s.episodes.Get(k); ep != nil && ep.Status == AlertStale {
-			s.schedule(dueEpisode, k, &ep.Due, latest(s.expires(ep, so), s.now.Add(s.lastRepeat())))
+			s.schedule(dueEpisode, k, &ep.Due, latest(s.expires(ep, so), s.now.Add(lastRepeat(s.expiryOfEpisode(ep)))))
 			s.episodes.Touch(k)
 		}
 	}
 	so.Stale = nil
 	s.sources.Touch(src)
 }
-
-// expires is when an episode was unmentioned for the expiry while its source was heard.
-func (s *State) expires(ep *episode, so *source) time.Time {
-	return latest(ep.Base, so.Since).Add(s.expiry())
-}
-
-// lastRepeat is how long before an alert expires its source must have been heard for
-// that to prove anything: the expiry exceeds Alertmanager's repeat and group interval,
-// so by then it would have been mentioned.
-func (s *State) lastRepeat() time.Duration { return (s.expiry() / 10).Truncate(time.Millisecond) }
 
 func latest(a, b time.Time) time.Time {
 	if b.After(a) {
@@ -127,7 +123,7 @@ func latest(a, b time.Time) time.Time {
 // receive disposes of one alert object. Duplicates are counted by the caller;
 // every other fate is emitted here with the record.
 func (s *State) receive(src string, a *event.Alert) Fate {
-	if slices.Contains(s.cfg.Watchdogs, a.Labels.Get("alertname")) {
+	if s.isHeartbeat(src, a) {
 		return s.beat(src, a)
 	}
 	key := episodeKey(src, a)
@@ -147,7 +143,7 @@ func (s *State) receive(src string, a *event.Alert) Fate {
 			s.mention(key, ep)
 			return FateDuplicate
 		}
-		ep.EndsAt = a.EndsAt
+		ep.EndsAt, ep.Over = a.EndsAt, s.over(ep, a.EndsAt)
 		ep.Receipts++
 		ep.Last = s.now
 		s.endWithFate(key, ep, AlertResolved, FateResolve, "resolved by its source")
@@ -171,6 +167,9 @@ func episodeKey(src string, a *event.Alert) string {
 
 // mention notes a repeat; the record learns of it now and then, not each time.
 func (s *State) mention(key string, ep *episode) {
+	if !ep.ended() {
+		s.said(key, ep, ep.Last)
+	}
 	ep.Last = s.now
 	ep.Base = s.now
 	ep.Receipts++
@@ -178,7 +177,7 @@ func (s *State) mention(key string, ep *episode) {
 	back := ep.Status == AlertStale
 	if back {
 		ep.Status = AlertFiring
-		s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
+		s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiryOfEpisode(ep)))
 	}
 	if back || s.now.Sub(ep.Written) >= rewriteEvery {
 		s.record(ep, "", false)
@@ -189,7 +188,7 @@ func (s *State) newEpisode(src, key string, a *event.Alert) *episode {
 	series := seriesOf(key)
 	ep := &episode{
 		ID: s.seq("alert"), Source: series[:len(src)], Fingerprint: series[len(src)+1:], StartsAt: a.StartsAt, Labels: a.Labels,
-		Status: AlertFiring, First: s.now, Last: s.now, Base: s.now, Receipts: 1, EndsAt: a.EndsAt,
+		Status: AlertFiring, First: s.now, Last: s.now, Base: s.now, Receipts: 1, EndsAt: a.EndsAt, Mark: s.mark,
 	}
 	ep.Onset, ep.Clamped = s.onset(a)
 	if so := s.sources.Get(src); ep.Clamped && so != nil {
@@ -218,7 +217,7 @@ func (s *State) fire(src, key string, a *event.Alert) Fate {
 	s.supersede(src, a)
 	ep := s.newEpisode(src, key, a)
 	s.list(key)
-	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
+	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiryOfEpisode(ep)))
 	c, isNew := s.canonicalFor(key, ep, a)
 	s.dispose(c, ep, isNew)
 	s.recordFull(ep, c, a)
@@ -233,12 +232,12 @@ func (s *State) list(key string) {
 
 // refire brings back an ended episode that is mentioned as firing long after its end.
 func (s *State) refire(key string, ep *episode) Fate {
-	ep.Status, ep.Ended, ep.EndWhy = AlertFiring, time.Time{}, ""
+	ep.Status, ep.Ended, ep.Over, ep.EndWhy = AlertFiring, time.Time{}, time.Time{}, ""
 	ep.FinalFate, ep.FinalWhy = "", "" // of its former firing
 	ep.Last, ep.Base = s.now, s.now
 	ep.Receipts++
 	s.list(key)
-	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiry()))
+	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(s.expiryOfEpisode(ep)))
 	s.episodes.Touch(key)
 	a := &event.Alert{Labels: ep.Labels}
 	c, isNew := s.canonicalFor(key, ep, a)
@@ -253,7 +252,7 @@ func (s *State) supersede(src string, a *event.Alert) {
 	for _, k := range slices.Clone(s.bySeries[src+"\x00"+a.Fingerprint]) {
 		old := s.episodes.Get(k)
 		if old.Labels.Equal(a.Labels) && a.StartsAt.After(old.Last) {
-			if c := s.alerts.Get(old.Canonical); c != nil && a.StartsAt.Sub(old.Last) > staleReturn {
+			if c := s.alerts.Get(old.Canonical); c != nil && a.StartsAt.Sub(old.Last) > lostReturn {
 				c.Lost = true
 				s.alerts.Touch(c.ID)
 			}
@@ -271,7 +270,7 @@ func (s *State) endTwins(key string, ep *episode, endsAt time.Time) {
 		if k == key || !twin.Labels.Equal(ep.Labels) || !endsAt.IsZero() && twin.StartsAt.After(endsAt) {
 			continue
 		}
-		twin.EndsAt = endsAt
+		twin.EndsAt, twin.Over = endsAt, s.over(twin, endsAt)
 		s.end(k, twin, AlertResolved, s.now, "resolved by its source under another startsAt")
 	}
 }
@@ -279,7 +278,7 @@ func (s *State) endTwins(key string, ep *episode, endsAt time.Time) {
 // lateResolve takes a resolve whose firing never came.
 func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	ep := s.newEpisode(src, key, a)
-	ep.Status, ep.Ended = AlertResolved, s.now
+	ep.Status, ep.Ended, ep.Over = AlertResolved, s.now, s.over(&episode{Last: ep.Onset}, a.EndsAt)
 	ep.Fate, ep.Why = FateResolve, "resolved; its firing was never received"
 	s.endTwins(key, ep, a.EndsAt)
 	c := s.placeEnded(key, ep, a)
@@ -294,7 +293,7 @@ func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 	id := s.identity(a.Labels)
 	if c := s.alerts.Get(s.byIdentity[id]); c != nil && !c.Lost {
-		if g := s.groups.Get(c.Group); g != nil && (c.Active || ep.Onset.Sub(c.Ended) <= staleReturn) {
+		if g := s.groups.Get(c.Group); g != nil && !g.Closed && (c.Active || ep.Onset.Sub(c.Ended) <= s.flap()) {
 			if s.repeats(g, c, ep) {
 				ep.View, c.Views = true, true
 			}
@@ -363,6 +362,9 @@ func (s *State) close(key string, ep *episode, st AlertStatus, at time.Time) {
 	if at.After(s.now) {
 		ep.Ended = s.now
 	}
+	if ep.Over.IsZero() {
+		ep.Over = ep.Last
+	}
 	remove(s.bySeries, ep.series(), key, strings.Compare)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(keepEnded))
 	s.episodes.Touch(key)
@@ -400,8 +402,8 @@ func (s *State) episodeDue(key string) {
 		s.episodes.Touch(key)
 		return
 	}
-	if !so.Heard.Before(s.now.Add(-s.lastRepeat())) {
-		s.end(key, ep, AlertExpired, s.now, fmt.Sprintf("not mentioned for %s while its source was heard", event.Span(s.expiry())))
+	if expiry := s.expiryOfEpisode(ep); !so.Heard.Before(s.now.Add(-lastRepeat(expiry))) {
+		s.end(key, ep, AlertExpired, s.now, fmt.Sprintf("not mentioned for %s while its source was heard", event.Span(expiry)))
 		return
 	}
 	so.Stale = append(so.Stale, key)

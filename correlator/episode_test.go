@@ -59,7 +59,8 @@ func (d *desk) status(name string, want correlator.AlertStatus) {
 	}
 }
 
-var expiry = time.Duration(correlator.DefaultConfig().Expiry)
+// expiry is what these tests configure.
+const expiry = 5 * time.Hour
 
 func TestUnmentionedByASourceThatIsHeardExpires(t *testing.T) {
 	d := newDesk(t)
@@ -144,7 +145,7 @@ func TestDowntimeOfTheServerProvesNothing(t *testing.T) {
 
 func TestASilentHeartbeatOpensOneIncidentUntilItIsBackForGood(t *testing.T) {
 	cfg := correlator.DefaultConfig()
-	cfg.WatchdogTimeout = correlator.Duration(10 * time.Minute)
+	cfg.WatchdogTimeout, cfg.Expiry = correlator.Duration(10*time.Minute), correlator.Duration(expiry)
 	d := newDesk(t)
 	d.s.Configure(cfg)
 	beat := map[string]string{"alertname": "Watchdog", "severity": "none"}

@@ -3,6 +3,7 @@ package correlator
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ type node struct {
 	Criticality string            `json:"criticality,omitempty"`
 	Kind        string            `json:"kind,omitempty"`   // of a workload
 	Engine      string            `json:"engine,omitempty"` // of a database, cache, queue: the product
+	Product     string            `json:"product,omitempty"`
 }
 
 // edge is a relation, read "From Type To": From needs To.
@@ -60,14 +62,13 @@ type graph struct {
 	namespaces  map[string]string   // cluster/namespace → its item
 
 	// answers to questions about the topology as it is now
-	reachCache     [][]reach // by complaints times the index, and the complaint
-	nearCache      []nearby
-	wayCache       map[route]string
-	fresh          uint64    // the epoch that the caches are of
-	massCache      []float64 // by index; 0 is not known
-	priorCache     []float64 // logarithms, by index; 0 is not known
-	dependentCache map[string]dependentsOf
-	epoch          uint64 // raised by every change
+	reachCache [][]reach // by complaints times the index, and the complaint
+	nearCache  []nearby
+	wayCache   map[route]string
+	fresh      uint64    // the epoch that the caches are of
+	massCache  []float64 // by index; 0 is not known
+	priorCache []float64 // logarithms, by index; 0 is not known
+	epoch      uint64    // raised by every change
 }
 
 func newGraph() *graph {
@@ -76,16 +77,13 @@ func newGraph() *graph {
 		alias: map[string][]string{}, needs: map[string][]edge{}, needed: map[string][]edge{}, hosts: map[string]struct{}{},
 		index: map[string]int32{}, classCount: map[string]int{}, clusterSize: map[string]int{}, clusterApps: map[string]int{}, platforms: map[string][]string{},
 		clusters: map[string]string{}, namespaces: map[string]string{},
-		dependentCache: map[string]dependentsOf{}, wayCache: map[route]string{},
+		wayCache: map[route]string{},
 	}
 }
 
 // moved forgets what was derived from the topology before it changed.
 func (g *graph) moved() {
 	g.epoch++
-	if len(g.dependentCache) > 0 {
-		clear(g.dependentCache)
-	}
 }
 
 // refresh empties the caches by index if the topology changed since they were filled.
@@ -286,11 +284,15 @@ func (g *graph) unlink(e edge) {
 	remove(g.needed, e.To, e, compareEdges)
 }
 
+// nodeFrom reads an item's fact. It reads the attributes of event.ItemAttributes.
 func nodeFrom(id string, c *event.CI) *node {
 	n := &node{ID: id, Class: c.Class, Name: c.Name, Labels: c.Labels}
 	text := func(k string) string { return textOf(c.Attributes[k]) }
-	n.Cluster, n.Namespace, n.Criticality, n.Engine = text("cluster"), text("namespace"), text("criticality"), strings.ToLower(text("engine"))
-	n.Kind = strings.ToLower(text("kind"))
+	n.Cluster, n.Namespace, n.Criticality = text("cluster"), text("namespace"), text("criticality")
+	n.Engine, n.Product, n.Kind = strings.ToLower(text("engine")), strings.ToLower(text("product")), strings.ToLower(text("kind"))
+	if n.Engine == "" && engineClass(n.Class) {
+		n.Engine = n.Product // as agents tell it
+	}
 	if n.Class == "cluster" && n.Cluster == "" {
 		n.Cluster = n.Name
 	}
@@ -306,13 +308,13 @@ func nodeFrom(id string, c *event.CI) *node {
 	if i := strings.LastIndexByte(c.Name, '/'); i >= 0 {
 		add(c.Name[i+1:])
 	}
-	for _, k := range []string{"hostname", "fqdn", "node", "url"} {
+	for _, k := range []string{"hostname", "fqdn", "node", "url", "cloud_instance"} {
 		add(text(k))
 	}
-	for _, k := range []string{"aliases", "addresses"} {
+	for _, k := range []string{"aliases", "addresses", "pod_ip"} {
 		for _, a := range listOf(c.Attributes[k]) {
 			add(a)
-			if k == "addresses" {
+			if k != "aliases" && !slices.Contains(n.Addresses, a) {
 				n.Addresses = append(n.Addresses, a)
 			}
 		}
@@ -331,6 +333,7 @@ func nodeFrom(id string, c *event.CI) *node {
 	return n
 }
 
+// textOf writes one attribute value as text.
 func textOf(v any) string {
 	switch x := v.(type) {
 	case nil:
@@ -344,27 +347,21 @@ func textOf(v any) string {
 	}
 }
 
+// listOf is an attribute's elements as text. What kind of list it is made no difference
+// to its writer and makes none here; a single value is a list of one.
 func listOf(v any) []string {
-	switch x := v.(type) {
-	case nil:
+	if v == nil {
 		return nil
-	case []any:
-		out := make([]string, 0, len(x))
-		for _, e := range x {
-			out = append(out, textOf(e))
-		}
-		return out
-	case []string:
-		return x
-	case []int:
-		out := make([]string, 0, len(x))
-		for _, e := range x {
-			out = append(out, strconv.Itoa(e))
-		}
-		return out
-	default:
-		return []string{textOf(x)}
 	}
+	list := reflect.ValueOf(v)
+	if list.Kind() != reflect.Slice {
+		return []string{textOf(v)}
+	}
+	out := make([]string, list.Len())
+	for i := range out {
+		out[i] = textOf(list.Index(i).Interface())
+	}
+	return out
 }
 
 // tight says whether an edge type carries failures: a site or a cluster contains
@@ -380,60 +377,12 @@ func tight(e edge, g *graph) bool {
 	return true
 }
 
-// ballMax bounds how many items a search visits: a hub says little about cause,
-// and an unbounded search would make one alert's cost grow with the estate.
-const ballMax = 2000
-
 // name is how a person reads an item.
 func (g *graph) name(id string) string {
 	if n := g.nodes.Get(id); n != nil {
 		return n.Name
 	}
 	return id
-}
-
-// dependents counts what needs id, directly or not, within hops; services by criticality.
-func (g *graph) dependents(id string, hops int) (n int, critical string) {
-	if d, ok := g.dependentCache[id]; ok {
-		return d.n, d.critical
-	}
-	n, critical = g.countDependents(id, hops)
-	g.dependentCache[id] = dependentsOf{n, critical}
-	return n, critical
-}
-
-// dependentsOf is an answer of dependents, kept until the topology changes.
-type dependentsOf struct {
-	n        int
-	critical string
-}
-
-func (g *graph) countDependents(id string, hops int) (n int, critical string) {
-	seen := map[string]bool{id: true}
-	front := []string{id}
-	for range hops {
-		var next []string
-		for _, f := range front {
-			for _, e := range g.needed[f] {
-				if tight(e, g) && !seen[e.From] && len(seen) < ballMax {
-					seen[e.From] = true
-					next = append(next, e.From)
-				}
-			}
-		}
-		front = next
-	}
-	worst := -1
-	rank := []string{"low", "medium", "high", "critical"}
-	for s := range seen {
-		if x := g.nodes.Get(s); x != nil {
-			worst = max(worst, slices.Index(rank, x.Criticality))
-		}
-	}
-	if worst >= 0 {
-		critical = rank[worst]
-	}
-	return len(seen) - 1, critical
 }
 
 func isLoopback(host string) bool {

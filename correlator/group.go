@@ -34,9 +34,11 @@ type group struct {
 	ResolvedAt time.Time      `json:"resolved,omitzero"`
 	Recovered  bool           `json:"recovered,omitempty"`
 	Closed     bool           `json:"closed,omitempty"` // by a person, or out of its reopen window: takes nothing any more
-	Flood      bool           `json:"flood,omitempty"`  // what many lone alerts share
-	Beat       string         `json:"beat,omitempty"`   // the silent heartbeat that opened it
-	Apart      []string       `json:"apart,omitempty"`  // incidents that it was parted from: it merges with none of them
+	ClosedAt   time.Time      `json:"closed_at,omitzero"`
+	Flood      bool           `json:"flood,omitempty"` // what many lone alerts share
+	Beat       string         `json:"beat,omitempty"`  // the silent heartbeat that opened it
+	Lost       []string       `json:"lost,omitempty"`  // machines whose neighbours say that they are gone
+	Apart      []string       `json:"apart,omitempty"` // incidents that it was parted from: it merges with none of them
 	Last       Assessment     `json:"last"`
 	Assessed   int            `json:"assessed,omitempty"` // members at the last assessment
 	Alike      float64        `json:"alike,omitempty"`    // to SeenBefore
@@ -96,6 +98,11 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	}
 	c.Active = true
 	s.books()
+	if why := s.silent(c); why != "" {
+		c.HoldWhy = why
+		ep.Fate, ep.Why = FateHeld, why
+		return
+	}
 	planned, whyPlanned, plannedOdds := s.planned(c)
 	v := s.sight(c)
 	var best fit
@@ -121,7 +128,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		ep.Fate, ep.Why = FateSuppressed, whyPlanned
 		return
 	}
-	if g, why := s.wreck(c); g != nil && best.g == nil && !s.keptApart(c, g, &kept) {
+	if g, why := s.wreck(c); g != nil && !s.keptApart(c, g, &kept) {
 		c.Evidence = []Evidence{{"topology", why, attachOdds}}
 		s.join(g, c)
 		s.unclear(g)
@@ -202,7 +209,7 @@ func (s *State) rejoin(c *canonical, ep *episode) {
 			s.quicken(g, 0.3)
 		}
 	case wasActive:
-		ep.Fate, ep.Why = FateIncident, "another replica's view of an alert of "+g.ID
+		ep.Fate, ep.Why = FateIncident, s.twinText(c, ep)+" of "+g.ID
 	case g.live():
 		ep.Fate, ep.Why = FateIncident, "came back while "+g.ID+" was open"
 		s.quicken(g, 0.3)
@@ -284,6 +291,9 @@ func (s *State) admit(g *group, c *canonical) {
 		g.Sole = several
 	}
 	g.Members = append(g.Members, c.ID)
+	for _, host := range s.lossOf(c) {
+		g.Lost = insert(g.Lost, host, strings.Compare)
+	}
 	g.count(c)
 	if n := time.Duration(len(g.Members)); n == 1 {
 		g.Middle = c.First
@@ -391,10 +401,10 @@ func (s *State) open(g *group, why string) *group {
 func (s *State) releaseRecords(c *canonical, why string) {
 	for _, k := range c.Episodes {
 		ep := s.episodes.Get(k)
-		if ep == nil || ep.Fate == FateIncident || ep.FinalFate == FateIncident {
+		if ep == nil || ep.FinalFate == FateIncident || ep.Fate == FateIncident && ep.FinalFate == "" {
 			continue
 		}
-		waited := ep.Fate == FateHeld || ep.Fate == FateSuppressed
+		waited := !ep.Shown && (ep.Fate == FateHeld || ep.Fate == FateSuppressed)
 		switch {
 		case ep.View && !waited:
 			continue // its record says so
@@ -445,7 +455,7 @@ func (s *State) absorb(g, h *group, why string) {
 		s.mergeProfile(h.ID, g.ID)
 		s.schedule(dueSettle, h.ID, &h.SettleDue, time.Time{})
 		s.emit(IncidentMerged{h.ID, g.ID, why})
-		s.Closed(h.ID, s.now)
+		s.closeGroup(h)
 	} else {
 		s.schedule(dueHold, h.ID, &h.HoldDue, time.Time{})
 		s.groups.Delete(h.ID)
@@ -495,7 +505,7 @@ func (s *State) reassess(id string, n news) {
 func equalAssessment(a, b Assessment) bool {
 	return a.Title == b.Title && a.Severity == b.Severity && a.Onset.Equal(b.Onset) && a.Impact == b.Impact && a.Urgency == b.Urgency &&
 		a.Alerts == b.Alerts && a.Active == b.Active && a.SeenBefore == b.SeenBefore && a.Page == b.Page && slices.Equal(a.CIs, b.CIs) &&
-		slices.Equal(a.Causes, b.Causes) && len(a.Changes) == len(b.Changes)
+		slices.Equal(a.Causes, b.Causes) && a.Verdict == b.Verdict && len(a.Changes) == len(b.Changes)
 }
 
 func sentence(ev []Evidence) string {

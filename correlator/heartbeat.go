@@ -2,6 +2,10 @@ package correlator
 
 import (
 	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/watchbill/watchbill/internal/event"
@@ -18,6 +22,95 @@ type heartbeat struct {
 	Group   string    `json:"group,omitempty"`
 	Episode string    `json:"episode"`
 	Due     time.Time `json:"due,omitzero"`
+}
+
+// How a heartbeat is told from an alert: it is configured, or its expression is a
+// constant, or its name says only that. A name that may as well be of something that
+// failed (Heartbeat) needs a severity that calls nobody.
+
+// constant is an expression that is true whatever is measured.
+var constant = regexp.MustCompile(`^(vector)?[0-9.]+((==|>=?|<=?|!=)(bool)?[0-9.-]+)?$`)
+
+// plainly are names that are given to heartbeats only, maybe to what may fail too, and
+// beside are words that such names go with. All longest first.
+var (
+	plainly = []string{"deadmansswitch", "deadmanssnitch", "deadmanswitch", "deadmansnitch", "alwaysfiring", "watchdog", "deadmans", "deadman"}
+	maybe   = []string{"heartbeat", "alwayson", "keepalive", "alive"}
+	beside  = []string{"victoriametrics", "alertmanager", "kubernetes", "monitoring", "prometheus", "endtoend", "alerting", "pipeline", "grafana", "vmalert", "cluster", "general", "system", "thanos", "alerts", "alert", "mimir", "stack", "check", "test", "kube", "ping", "e2e", "k8s", "loki", "vm"}
+)
+
+// isHeartbeat says whether it is an alert's absence that counts.
+func (s *State) isHeartbeat(src string, a *event.Alert) bool {
+	name := a.Labels.Get("alertname")
+	if slices.Contains(s.cfg.Watchdogs, name) {
+		return true
+	}
+	if constantly(a.GeneratorURL) {
+		return true
+	}
+	switch word := beatWord(name); {
+	case word == "":
+		return false
+	case slices.Contains(plainly, word):
+		return true
+	}
+	level, given := s.cfg.Severities[strings.ToLower(a.Labels.Get(s.cfg.SeverityLabel))]
+	if !given {
+		level = s.cfg.DefaultSeverity
+	}
+	return level == None || a.Labels.Get(s.cfg.SeverityLabel) == "" || s.beats.Get(src+"\x00"+s.identity(a.Labels)) != nil
+}
+
+// constantly says whether the rule behind an alert is true whatever is measured.
+func constantly(generator string) bool {
+	_, query, ok := strings.Cut(generator, "?")
+	if !ok || !strings.Contains(query, "expr=") {
+		return false
+	}
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return false
+	}
+	return constant.MatchString(strings.NewReplacer(" ", "", "(", "", ")", "").Replace(q.Get("g0.expr")))
+}
+
+// beatWord is the word for a heartbeat in a name that says nothing else.
+func beatWord(name string) (word string) {
+	rest := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		}
+		return -1
+	}, name)
+	strip := func(words []string) string {
+		for _, w := range words {
+			if t, ok := strings.CutPrefix(rest, w); ok {
+				rest = t
+				return w
+			}
+		}
+		return ""
+	}
+	for rest != "" {
+		if w := strip(plainly); w != "" {
+			word = w
+		} else if w := strip(maybe); w != "" {
+			if word == "" {
+				word = w
+			}
+		} else if strip(beside) == "" {
+			return ""
+		}
+	}
+	return word
+}
+
+// isBeat says whether an episode is that of a heartbeat.
+func (s *State) isBeat(ep *episode) bool {
+	return s.beats.Get(ep.Source+"\x00"+s.identity(ep.Labels)) != nil
 }
 
 // beat takes a heartbeat.
@@ -63,7 +156,7 @@ func (s *State) beat(src string, a *event.Alert) Fate {
 	}
 	ep.Canonical = ep.ID
 	b.Episode = ek
-	s.schedule(dueEpisode, ek, &ep.Due, s.now.Add(s.expiry()))
+	s.schedule(dueEpisode, ek, &ep.Due, s.now.Add(s.expiryOfEpisode(ep)))
 	s.recordFull(ep, &canonical{ID: ep.ID, Severity: s.severity(a.Labels), Labels: a.Labels}, a)
 	return ep.Fate
 }
@@ -76,7 +169,7 @@ func (s *State) patience(b *heartbeat) time.Duration {
 	case s.cfg.WatchdogTimeout > 0:
 		return time.Duration(s.cfg.WatchdogTimeout)
 	case b.Beats < 6:
-		return s.expiry()
+		return s.quiet(b.Source)
 	}
 	return max(2*time.Duration(b.Every)+5*time.Minute, 15*time.Minute)
 }

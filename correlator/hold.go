@@ -33,6 +33,18 @@ func (s *State) holdOf(c *canonical) time.Duration {
 	return hold
 }
 
+// silent says why an alert opens nothing and joins nothing: its rule tells other
+// programs of something, and no people. A rule of ours may decide otherwise.
+func (s *State) silent(c *canonical) string {
+	if c.Severity != None {
+		return ""
+	}
+	if _, r := s.ruledHold(c); r != nil {
+		return ""
+	}
+	return fmt.Sprintf("held: its severity %q says that it calls nobody; it opens no incident", c.Labels.Get(s.cfg.SeverityLabel))
+}
+
 // holdDeadline is when a held group opens without further evidence; zero is never:
 // it stays held, and is shown so, until it ends or finds company.
 func (s *State) holdDeadline(g *group) time.Time {
@@ -162,18 +174,11 @@ func (s *State) holdOver(id string) {
 		if s.joinLate(g, c) {
 			return
 		}
-		if s.comeBack(g, c) {
-			return
-		}
 		s.cameAlone(c)
 		if s.swept(g) {
 			return
 		}
-		opened := s.open(g, "still firing after its hold, without company")
-		if h := s.habits.Get(c.Identity); h != nil {
-			h.Incident = opened.ID
-			s.habits.Touch(c.Identity)
-		}
+		s.open(g, "still firing after its hold, without company")
 		return
 	}
 	s.open(g, "still firing after their hold")
@@ -233,28 +238,6 @@ func (s *State) joinLate(g *group, c *canonical) bool {
 	if into.Held {
 		s.maybeOpen(into, sentence(c.Evidence))
 	}
-	return true
-}
-
-// comeBack lets an alert that once opened an incident by itself return to it.
-func (s *State) comeBack(g *group, c *canonical) bool {
-	h := s.habits.Get(c.Identity)
-	if h == nil || h.Incident == "" {
-		return false
-	}
-	old := s.groups.Get(h.Incident)
-	if old == nil || old.Closed || old.Held || old.Sole != c.Identity {
-		return false
-	}
-	why := fmt.Sprintf("the same alert came alone again, %d times by now", h.N+1)
-	if !old.ResolvedAt.IsZero() {
-		s.revive(old, why, c.Onset)
-	}
-	s.cameAlone(c)
-	// One alert: the old members' episodes and the new one's are of one record.
-	c.Evidence = []Evidence{{"habit", why, 1}}
-	s.showOne(old, c)
-	s.absorb(old, g, why)
 	return true
 }
 

@@ -24,15 +24,13 @@ type habit struct {
 	N     int       `json:"n"` // times it came alone
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
-	// Incident is the last incident that it opened by itself: it comes back there
-	// instead of opening another.
-	Incident string    `json:"incident,omitempty"`
-	Due      time.Time `json:"due,omitzero"`
+	Due   time.Time `json:"due,omitzero"`
 }
 
 // ledger are totals.
 type ledger struct {
-	Since   time.Time `json:"since"` // first alert heard
+	Since   time.Time `json:"since"`       // first alert heard
+	Up      time.Time `json:"up,omitzero"` // last start of the server
 	Alone   float64   `json:"alone"`
 	Grouped float64   `json:"grouped"`
 	Order   uint64    `json:"order"` // of joins

@@ -80,7 +80,7 @@ func (s *State) clear(g *group, recovered bool) {
 	g.ClearedAt, g.Recovered = s.now, recovered
 	s.schedule(dueGroup, g.ID, &g.Due, s.now.Add(time.Duration(s.cfg.HoldDown)))
 	s.groups.Touch(g.ID)
-	s.emit(IncidentCleared{g.ID, s.now, recovered, s.recovery(g)})
+	s.emit(IncidentCleared{g.ID, s.overAt(g), recovered, s.recovery(g)})
 }
 
 func (s *State) unclear(g *group) {
@@ -110,6 +110,9 @@ func (s *State) groupDue(id string) {
 		// A person resolved it, and nothing would ever tell of these alerts again.
 		s.revive(g, fmt.Sprintf("%d of its alerts still fire %s after it was resolved", s.firing(g), event.Span(s.now.Sub(g.ResolvedAt))), s.now)
 	case !g.live():
+		if n := s.firing(g); n > 0 {
+			s.weighAnew(g, fmt.Sprintf("still firing %s after %s was closed", event.Span(s.now.Sub(g.ClosedAt)), id))
+		}
 		s.dropGroup(g)
 	}
 }
@@ -156,21 +159,9 @@ func (s *State) Resolved(id string, now time.Time) {
 	s.unlist(g)
 	g.ResolvedAt = now
 	g.ClearedAt = time.Time{}
-	s.schedule(dueGroup, id, &g.Due, now.Add(s.reopenWindow(g)))
+	s.schedule(dueGroup, id, &g.Due, now.Add(time.Duration(s.cfg.ReopenWindow)))
 	s.groups.Touch(id)
 }
-
-// reopenWindow is how long a resolved incident may come back. One that was a
-// single alert stays longer: a chattering alert belongs into one record.
-func (s *State) reopenWindow(g *group) time.Duration {
-	w := time.Duration(s.cfg.ReopenWindow)
-	if g.sole() != "" && s.firing(g) == 0 {
-		w = max(w, soloReopen)
-	}
-	return w
-}
-
-const soloReopen = 7 * 24 * time.Hour
 
 // Reopened tells that a person reopened the incident.
 func (s *State) Reopened(id string, now time.Time) {
@@ -186,14 +177,24 @@ func (s *State) Reopened(id string, now time.Time) {
 	s.groups.Touch(id)
 }
 
-// Closed tells that the incident was closed or cancelled: it takes no more alerts.
-func (s *State) Closed(id string, now time.Time) {
-	g := s.groups.Get(id)
-	if g == nil {
-		return
+// Closed tells that the incident was closed or canceled: it takes no more alerts, and
+// gives back those that still fire when the reopen window is over.
+func (s *State) Closed(id string, now time.Time) []Decision {
+	s.now, s.out = now, nil
+	if g := s.groups.Get(id); g != nil && !g.Closed {
+		s.closeGroup(g)
+		if n := s.firing(g); n > 0 {
+			s.emit(IncidentChanged{id, g.Last, s.stillFiring(n, g.Due)})
+		}
 	}
+	out := s.out
+	s.out = nil
+	return out
+}
+
+func (s *State) closeGroup(g *group) {
 	s.unlist(g)
-	g.Closed = true
-	s.schedule(dueGroup, id, &g.Due, now.Add(time.Duration(s.cfg.ReopenWindow)))
-	s.groups.Touch(id)
+	g.Closed, g.ClosedAt = true, s.now
+	s.schedule(dueGroup, g.ID, &g.Due, s.now.Add(time.Duration(s.cfg.ReopenWindow)))
+	s.groups.Touch(g.ID)
 }

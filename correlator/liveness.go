@@ -168,6 +168,112 @@ func (s *State) wreck(c *canonical) (*group, string) {
 	return nil, ""
 }
 
+// testified says whether an alert is what the neighbours of something lost tell, not
+// what a rule measured.
+func (s *State) testified(c *canonical) bool {
+	for _, k := range c.Episodes {
+		if strings.HasPrefix(k, LivenessSource+"\x00") {
+			return true
+		}
+	}
+	return false
+}
+
+// isLost says whether the neighbours of a machine say now that it is gone.
+func (s *State) isLost(host string) bool { return len(s.bySeries[LivenessSource+"\x00host/"+host]) > 0 }
+
+// carries says whether a relation is by which a machine hangs on what carries it: its
+// hypervisor, switch, power or rack.
+func carries(relation string) bool {
+	switch relation {
+	case "runs_on", "attached_to", "powered_by", "located_in":
+		return true
+	}
+	return false
+}
+
+const (
+	// carrierDepth is how many relations up what carries a machine is looked for: a
+	// host on a hypervisor in a rack on a power strip.
+	carrierDepth = 3
+	// carrierShare is the share of the machines on a switch, in a rack or on a power
+	// strip that must be lost before their loss is one: two of forty are chance.
+	carrierShare = 0.5
+)
+
+// carriersOf lists what a machine hangs on, nearest first. A site holds too much to be
+// why a machine is lost.
+func (s *State) carriersOf(host string) []string {
+	out := []string{host}
+	begin := 0
+	for range carrierDepth {
+		end := len(out)
+		for ; begin < end; begin++ {
+			for _, e := range s.g.needs[out[begin]] {
+				n := s.g.nodes.Get(e.To)
+				if n != nil && carries(e.Type) && sortOf(n.Class) != sortApp && n.Class != "site" && n.Class != "cluster" && !slices.Contains(out, e.To) {
+					out = append(out, e.To)
+				}
+			}
+		}
+	}
+	return out[1:]
+}
+
+// commonCarrier is what both machines hang on and what so many machines are lost with
+// that it may be why; empty is nothing.
+func (s *State) commonCarrier(a, b string) string {
+	of := s.carriersOf(a)
+	for _, id := range s.carriersOf(b) {
+		if slices.Contains(of, id) && s.mayCarryLoss(id) {
+			return id
+		}
+	}
+	return ""
+}
+
+// mayCarryLoss says whether enough is lost of what an item carries.
+func (s *State) mayCarryLoss(id string) bool {
+	lost, all := 0, 0
+	for _, e := range s.g.needed[id] {
+		if n := s.g.nodes.Get(e.From); n != nil && carries(e.Type) && sortOf(n.Class) == sortMachine {
+			all++
+			if s.isLost(e.From) {
+				lost++
+			}
+		}
+	}
+	n := s.g.nodes.Get(id)
+	if n != nil && sortOf(n.Class) == sortMachine {
+		return lost > 1 // machines die with the one that they run on, by two or by twenty
+	}
+	return lost > 1 && float64(lost) >= carrierShare*float64(all)
+}
+
+// lossesApart says why two sets of lost machines are not one failure. A machine does
+// not die of another one's death unless it runs on it, or on what that ran on.
+func (s *State) lossesApart(a, b []string) string {
+	for _, x := range a {
+		for _, y := range b {
+			if x == y || slices.Contains(s.carriersOf(x), y) || slices.Contains(s.carriersOf(y), x) || s.commonCarrier(x, y) != "" {
+				return ""
+			}
+		}
+	}
+	if len(a) == 0 || len(b) == 0 {
+		return ""
+	}
+	return s.g.name(a[0]) + " and " + s.g.name(b[0]) + " were lost apart: nothing carries both"
+}
+
+// lossOf is the machine that an alert says is lost, as a list.
+func (s *State) lossOf(c *canonical) []string {
+	if c.Binding == nil || !s.testified(c) {
+		return nil
+	}
+	return []string{c.Binding.CI}
+}
+
 func aboutSite(l *event.Liveness) bool { return l.CI == event.Ref{} }
 
 func livenessAlert(l *event.Liveness) *event.Alert {

@@ -24,7 +24,9 @@ type desk struct {
 
 func newDesk(t *testing.T, topology ...event.Body) *desk {
 	d := &desk{t: t, alerts: map[string]correlator.Alert{}, last: map[string]correlator.Assessment{}}
-	d.s = correlator.New(correlator.DefaultConfig(), func(kind string) string { d.seq++; return kind + string(rune('A'+d.seq)) })
+	cfg := correlator.DefaultConfig()
+	cfg.Expiry = correlator.Duration(expiry)
+	d.s = correlator.New(cfg, func(kind string) string { d.seq++; return kind + string(rune('A'+d.seq)) })
 	for _, b := range topology {
 		d.step(dawn, b)
 	}

@@ -22,6 +22,9 @@ const (
 	// observedEarly is how much earlier than the work was told its alerts may begin: an
 	// agent tells of a reboot when it is over.
 	observedEarly = 10 * time.Minute
+	// ballMax bounds how many items a search visits: an unbounded one would make one
+	// change's cost grow with the estate.
+	ballMax = 2000
 )
 
 // observe makes a short window of a change that brings alerts by its nature. Of

@@ -25,6 +25,11 @@ type Source struct {
 	Clamped   uint64    // alerts whose onset lay in the future or too far back, so far
 	Stale     int       // alerts of it that nobody has spoken of for too long
 	Missing   []string  // watchdogs of it that are not heard, sorted
+	// Quiet is the longest that it is taken to say nothing while it lives.
+	Quiet time.Duration
+	// Unknown counts its firing alerts of which nobody says how often they are repeated:
+	// an end that is lost is noticed late.
+	Unknown int
 }
 
 // Gauges counts; it walks the episodes, so call it once per scrape.
@@ -32,13 +37,18 @@ func (s *State) Gauges() Gauges {
 	g := Gauges{Sources: map[string]Source{}}
 	for _, k := range s.sources.Keys() {
 		so := s.sources.Get(k)
-		g.Sources[k] = Source{Heard: so.Heard, Truncated: so.Truncated, Clamped: so.Clamped}
+		g.Sources[k] = Source{Heard: so.Heard, Truncated: so.Truncated, Clamped: so.Clamped, Quiet: s.quiet(k)}
 	}
 	for _, k := range s.episodes.Keys() {
 		ep := s.episodes.Get(k)
 		switch ep.Status {
 		case AlertFiring:
 			g.AlertsFiring++
+			if _, known := s.expiryOf(ep.Source, ep.Labels); !known && !ep.lasting() && !s.isBeat(ep) {
+				so := g.Sources[ep.Source]
+				so.Unknown++
+				g.Sources[ep.Source] = so
+			}
 		case AlertStale:
 			g.AlertsStale++
 			so := g.Sources[ep.Source]
@@ -92,7 +102,7 @@ func (s *State) Merge(from, into, by string, now time.Time) []Decision {
 	}
 	f.Members = nil
 	s.schedule(dueSettle, from, &f.SettleDue, time.Time{})
-	s.Closed(from, now)
+	s.closeGroup(f)
 	s.mergeProfile(from, into)
 	s.unclear(g)
 	s.touchGroup(into, "")
@@ -133,12 +143,17 @@ func (s *State) Split(id string, alerts []string, by string, now time.Time) (str
 func (s *State) splitOff(g *group, leave []*canonical, why string) string {
 	to := &group{ID: s.seq("incident"), OpenedAt: s.now}
 	s.groups.Put(to.ID, to)
+	for _, c := range leave { // shown since they joined, whatever the record is called
+		if at := latest(c.AttachedAt, g.OpenedAt); !c.AttachedAt.IsZero() && at.Before(to.OpenedAt) {
+			to.OpenedAt = at
+		}
+	}
 	for _, c := range leave {
 		s.leave(g, c)
 		s.move(c, to, why)
 	}
 	to.Last = s.assess(to)
-	s.emit(IncidentOpened{ID: to.ID, Assessment: to.Last, Why: "split from " + g.ID + ": " + why})
+	s.emit(IncidentOpened{ID: to.ID, Assessment: to.Last, Why: "split from " + g.ID + ": " + why, Since: to.OpenedAt})
 	s.touchGroup(g.ID, "")
 	s.touchGroup(to.ID, "")
 	return to.ID

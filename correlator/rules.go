@@ -242,6 +242,11 @@ func (g *group) blames(ci string) bool {
 
 // apart says why an alert, or an incident, must not join an incident; empty: it may.
 func (s *State) apart(c *canonical, g *group) string {
+	if len(g.Lost) > 0 {
+		if why := s.lossesApart(s.lossOf(c), g.Lost); why != "" {
+			return why
+		}
+	}
 	if len(s.rulings) == 0 || !s.keepsApart() {
 		return ""
 	}
@@ -249,6 +254,9 @@ func (s *State) apart(c *canonical, g *group) string {
 }
 
 func (s *State) apartGroups(g, h *group) string {
+	if why := s.lossesApart(g.Lost, h.Lost); why != "" {
+		return why
+	}
 	if len(s.rulings) == 0 || !s.keepsApart() {
 		return ""
 	}

@@ -473,7 +473,7 @@ func (s *State) leave(g *group, gone ...*canonical) {
 
 // refill builds anew what a group derives from its members.
 func (s *State) refill(g *group) {
-	g.Classes, g.Clusters, g.Suspects, g.Evidence, g.Onset = nil, nil, nil, 0, time.Time{}
+	g.Classes, g.Clusters, g.Suspects, g.Lost, g.Evidence, g.Onset = nil, nil, nil, nil, 0, time.Time{}
 	g.belief.valid = false
 	members := g.Members
 	g.Members, g.scan = nil, 0

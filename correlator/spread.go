@@ -36,6 +36,10 @@ const (
 // callStrength is what is left after the n-th call: failures fade along call chains.
 var callStrength = [4]float64{0.8, 0.55, 0.45, 0}
 
+// calledByMachine is for a call of which only the machine is known that it comes from:
+// some process there needs what it calls, the machine itself does not.
+const calledByMachine = 0.05
+
 const (
 	reachDepth = 7    // relations walked at most
 	reachMin   = 0.02 // strengths below say nothing
@@ -195,6 +199,9 @@ func carry(from *node, relation string, to *node, mode uint8) (uint8, float64) {
 	case "depends_on":
 		if mode > called3 {
 			return final, 0
+		}
+		if machineClass(from.Class) {
+			return final, calledByMachine
 		}
 		w := callStrength[mode]
 		return min(mode+1, called3), w

@@ -19,9 +19,10 @@ type Sequence func(kind string) string
 
 // State is everything the correlator knows. Not safe for concurrent use.
 type State struct {
-	cfg Config
-	seq Sequence
-	g   *graph
+	cfg   Config
+	seq   Sequence
+	g     *graph
+	model *model
 
 	sources  *paged.Table[source]
 	episodes *paged.Table[episode]
@@ -35,6 +36,7 @@ type State struct {
 	customs  *paged.Table[custom] // by class of alert
 	habits   *paged.Table[habit]  // by identity of alert
 	kinds    *paged.Table[changeKind]
+	rhythms  *paged.Table[rhythm] // by source, rule and severity: see rhythmKey
 	// teachings are what people taught, by id.
 	teachings *paged.Table[Teaching]
 
@@ -60,6 +62,7 @@ type State struct {
 	// of the event being stepped
 	now     time.Time
 	out     []Decision
+	mark    uint64          // of the body: see bodyMark
 	changed map[string]news // groups to reassess → what happened
 	order   []string        // the same in order of first mention
 }
@@ -76,12 +79,13 @@ type source struct {
 // New makes an empty state.
 func New(cfg Config, seq Sequence) *State {
 	s := &State{
-		cfg: cfg, seq: seq, g: newGraph(),
+		cfg: cfg, seq: seq, g: newGraph(), model: builtin(),
 		sources: paged.NewTable[source]("source"), episodes: paged.NewTable[episode]("episode"),
 		alerts: paged.NewTable[canonical]("canonical"), groups: paged.NewTable[group]("group"),
 		profiles: paged.NewTable[profile]("profile"), windows: paged.NewTable[window]("window"),
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"), kinds: paged.NewTable[changeKind]("change-kind"),
+		rhythms:    paged.NewTable[rhythm]("rhythm"),
 		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]news{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{}, together: map[string]map[string]int{}, changesOn: map[string][]string{},
 		teachings: paged.NewTable[Teaching]("teaching"),
 	}
@@ -98,7 +102,7 @@ func (s *State) Configure(cfg Config) {
 // Step applies one event and returns what it decides, in order. Deadlines up to
 // the event's time are worked off first.
 func (s *State) Step(e event.Event, body event.Body) []Decision {
-	s.now, s.out = e.At, nil
+	s.now, s.out, s.mark = e.At, nil, 0
 	if _, ok := body.(*event.Start); ok {
 		s.started() // before the deadlines that passed while the server was down: they prove nothing
 	}
@@ -167,6 +171,8 @@ func (s *State) flush() {
 // started gives every firing episode its grace: silence while the server was
 // down proves nothing.
 func (s *State) started() {
+	s.books().Up = s.now
+	s.totals.Touch(ledgerKey)
 	for _, k := range s.sources.Keys() {
 		s.sources.Get(k).Stale = nil // their clocks run anew, like the others'
 		s.sources.Touch(k)
@@ -175,7 +181,7 @@ func (s *State) started() {
 		ep := s.episodes.Get(k)
 		if !ep.ended() && !ep.lasting() {
 			ep.Base = s.now
-			s.schedule(dueEpisode, k, &ep.Due, s.now.Add(s.expiry()))
+			s.schedule(dueEpisode, k, &ep.Due, s.now.Add(s.expiryOfEpisode(ep)))
 			s.episodes.Touch(k)
 		}
 	}
@@ -187,8 +193,6 @@ func (s *State) started() {
 		}
 	}
 }
-
-func (s *State) expiry() time.Duration { return time.Duration(s.cfg.Expiry) }
 
 // kinds of deadlines, in the order in which equal times are worked off
 const (
@@ -202,6 +206,7 @@ const (
 	dueView
 	dueHabit
 	dueSettle
+	dueRhythm
 )
 
 // schedule sets a row's deadline; zero cancels it.
@@ -233,6 +238,10 @@ func (s *State) dueOf(d paged.Deadline) *time.Time {
 		}
 	case dueHabit:
 		if x := s.habits.Get(d.Key); x != nil {
+			return &x.Due
+		}
+	case dueRhythm:
+		if x := s.rhythms.Get(d.Key); x != nil {
 			return &x.Due
 		}
 	case dueEpisode:
@@ -293,13 +302,15 @@ func (s *State) workOff() {
 			s.settle(s.groups.Get(d.Key))
 		case dueHabit:
 			s.habits.Delete(d.Key)
+		case dueRhythm:
+			s.rhythms.Delete(d.Key)
 		}
 	}
 }
 
 // tables in a fixed order, for snapshots
 func (s *State) tables() []saver {
-	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits, s.teachings, s.kinds}
+	return []saver{s.g.nodes, s.g.edges, s.sources, s.episodes, s.alerts, s.groups, s.profiles, s.windows, s.beats, s.changes, s.totals, s.customs, s.habits, s.teachings, s.kinds, s.rhythms}
 }
 
 type saver interface {
@@ -384,6 +395,9 @@ func (s *State) Loaded() {
 	slices.SortFunc(s.recent, func(a, b *group) int { return cmp.Compare(a.Order, b.Order) })
 	for _, k := range s.habits.Keys() {
 		s.reschedule(dueHabit, k, s.habits.Get(k).Due)
+	}
+	for _, k := range s.rhythms.Keys() {
+		s.reschedule(dueRhythm, k, s.rhythms.Get(k).Due)
 	}
 	for _, k := range s.windows.Keys() {
 		w := s.windows.Get(k)

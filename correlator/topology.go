@@ -2,7 +2,8 @@ package correlator
 
 import "github.com/watchbill/watchbill/internal/event"
 
-// Topology returns the facts that rebuild the graph in an empty state.
+// Topology returns the facts that rebuild the graph in an empty state: an item made of
+// its fact is the item.
 func (s *State) Topology() []event.Body {
 	var out []event.Body
 	for _, id := range s.g.nodes.Keys() {
@@ -16,6 +17,9 @@ func (s *State) Topology() []event.Body {
 		put("cluster", n.Cluster)
 		put("namespace", n.Namespace)
 		put("criticality", n.Criticality)
+		put("kind", n.Kind)
+		put("engine", n.Engine)
+		put("product", n.Product)
 		if len(n.Aliases) > 0 {
 			attr["aliases"] = n.Aliases
 		}

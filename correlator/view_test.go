@@ -152,7 +152,7 @@ func TestAnIncidentShowsAViewThatFiresWhenItOpens(t *testing.T) {
 	}
 }
 
-// The same at an alert that comes back to the incident of its own that it had before.
+// The same at an alert that comes back for an incident of its own.
 func TestAnAlertThatComesBackShowsAViewThatFires(t *testing.T) {
 	d, view := pair(t)
 	first := view("a").Incident
@@ -172,8 +172,8 @@ func TestAnAlertThatComesBackShowsAViewThatFires(t *testing.T) {
 	for _, b := range d.alerts {
 		if b.Labels.Get("replica") == "b" && b.StartsAt.Equal(again) {
 			found = true
-			if b.Incident != first || b.FinalFate != correlator.FateIncident {
-				t.Errorf("the only view that fires is in %q with the final fate %q, want %q", b.Incident, b.FinalFate, first)
+			if b.Incident == first || b.Incident == "" || b.FinalFate != correlator.FateIncident {
+				t.Errorf("the only view that fires is in %q with the final fate %q, want another than %q", b.Incident, b.FinalFate, first)
 			}
 		}
 	}

@@ -56,11 +56,14 @@ func Draft(i Incident, entries []Entry) string {
 	}
 	p("\n## What happened\n\n_Tell it in a few sentences, for somebody who was not there._\n\n")
 	p("## Suspected causes\n\n")
-	if len(i.Causes) == 0 {
+	switch {
+	case i.Verdict != nil:
+		p("%s.\n\n", i.Verdict.Text)
+	case len(i.Causes) == 0:
 		p("No cause was found by itself.\n")
 	}
 	for n, c := range i.Causes {
-		p("%d. %s %s (%.0f %%): %s\n", n+1, c.Class, c.Name, c.Score*100, c.Path)
+		p("%d. %s %s (%s): %s\n", n+1, c.Class, c.Name, Likely(c.Score), c.Path)
 	}
 	if len(i.Changes) > 0 {
 		p("\nChanges shortly before:\n\n")
@@ -109,4 +112,22 @@ func WriteTimeline(w io.Writer, entries []Entry) error {
 		}
 	}
 	return nil
+}
+
+// What a probability is called: people read words at night, and two digits would say
+// more than is known.
+const (
+	likely   = 0.6
+	possible = 0.2
+)
+
+// Likely puts the probability of a cause into a word.
+func Likely(p float64) string {
+	switch {
+	case p >= likely:
+		return "likely"
+	case p >= possible:
+		return "possible"
+	}
+	return "a guess"
 }

@@ -56,6 +56,7 @@ func Identity(ctx context.Context, t Tree) (report.Host, []report.Problem) {
 			*f.into = strings.ToValidUTF8(strings.TrimSpace(string(data)), "")
 		}
 	}
+	host.AssetTag = t.text(dmi + "chassis_asset_tag")
 	host.Cloud = t.cloud()
 	return host, p.list
 }

@@ -83,6 +83,7 @@ type Principal struct {
 	Session string // id of the browser session; empty for a token
 	Source  string // of an ingest token: the alert source it stands for
 	CI      string // of an agent credential: the only item it may report for; empty for a join token
+	Site    string // of an agent credential: the only mesh it may be a member of; empty: any
 }
 
 // Reason says why a call was denied.

@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -23,6 +25,67 @@ type Token struct {
 	CreatedBy string     `json:"created_by"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 	LastUsed  *time.Time `json:"last_used_at,omitempty"` // to the hour
+	// JoinLimits bound a join token; of a credential only the site stands.
+	JoinLimits
+	Uses int `json:"uses,omitempty"` // hosts that a join token let in
+}
+
+// JoinLimits say whom a join token lets in. The zero value lets in whoever holds it.
+type JoinLimits struct {
+	MaxUses  int      `json:"max_uses,omitempty"` // hosts; 0: any number
+	Networks []string `json:"networks,omitempty"` // prefixes that agents must come from
+	Site     string   `json:"site,omitempty"`     // the only mesh that they may be members of
+}
+
+func (l JoinLimits) isZero() bool { return l.MaxUses == 0 && len(l.Networks) == 0 && l.Site == "" }
+
+// check normalises the limits.
+func (l *JoinLimits) check() error {
+	const most = 100 // networks of one token
+	if l.MaxUses < 0 {
+		return fault.Invalidf("max_uses", "want the number of hosts that may join, or 0 for any, got %d", l.MaxUses)
+	}
+	if len(l.Networks) > most {
+		return fault.Invalidf("networks", "more than %d", most)
+	}
+	nets := make([]string, len(l.Networks))
+	for i, n := range l.Networks {
+		p, err := netip.ParsePrefix(n)
+		if a, single := netip.ParseAddr(n); err != nil && single == nil {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			return fault.Invalidf(fmt.Sprintf("networks[%d]", i), "want a network such as 10.1.0.0/16 or fd00::/8, got %q", n)
+		}
+		nets[i] = p.Masked().String()
+	}
+	if len(nets) > 0 {
+		l.Networks = nets
+	}
+	return nil
+}
+
+// admits says whether a join token lets an agent in that comes from an address and
+// calls itself a member of a site.
+func (t Token) admits(remote, site string) error {
+	if t.MaxUses > 0 && t.Uses >= t.MaxUses {
+		return denied(Forbidden, "the join token %s (%s) has let in all %d hosts that it was made for: make a new one", t.ID, t.Name, t.MaxUses)
+	}
+	if t.Site != "" && site != t.Site {
+		return denied(Forbidden, "the join token %s (%s) is for agents of site %q: this one says %q", t.ID, t.Name, t.Site, site)
+	}
+	if len(t.Networks) == 0 {
+		return nil
+	}
+	if a, err := netip.ParseAddr(remote); err == nil {
+		a = a.Unmap().WithZone("")
+		for _, n := range t.Networks {
+			if p, err := netip.ParsePrefix(n); err == nil && p.Contains(a) {
+				return nil
+			}
+		}
+	}
+	return denied(Forbidden, "the join token %s (%s) is for hosts of %s: this one comes from %s", t.ID, t.Name, strings.Join(t.Networks, ", "), remote)
 }
 
 // Expired says whether the token is past its end.
@@ -36,6 +99,7 @@ type NewToken struct {
 	Source    string
 	CI        string
 	ExpiresAt *time.Time
+	JoinLimits
 }
 
 // prefix lets secret scanners and people see what a string is.
@@ -53,7 +117,7 @@ func (s *Store) CreateToken(ctx context.Context, by By, n NewToken) (Token, stri
 
 func (s *Store) prepare(by By, n NewToken) (Token, string, error) {
 	now := s.o.Now().UTC()
-	t := Token{Role: n.Role, User: n.User, Source: n.Source, CI: n.CI, CreatedAt: now, CreatedBy: by.Actor}
+	t := Token{Role: n.Role, User: n.User, Source: n.Source, CI: n.CI, CreatedAt: now, CreatedBy: by.Actor, JoinLimits: n.JoinLimits}
 	var err error
 	if t.Name, err = cleanName("name", n.Name); err != nil {
 		return t, "", err
@@ -68,6 +132,11 @@ func (s *Store) prepare(by By, n NewToken) (Token, string, error) {
 		return t, "", fault.Invalidf("source", "only a token of role ingest has a source")
 	case n.CI != "" && n.Role != Agent:
 		return t, "", fault.Invalidf("ci", "only a token of role agent is bound to an item")
+	case n.Role != Agent && !n.JoinLimits.isZero():
+		return t, "", fault.Invalidf("role", "max_uses, networks and site bound a join token, which has the role agent, not %s", n.Role)
+	}
+	if err := t.JoinLimits.check(); err != nil {
+		return t, "", err
 	}
 	if n.ExpiresAt != nil {
 		if !n.ExpiresAt.After(now) {
@@ -99,10 +168,11 @@ type tokenFact struct {
 	Source    string     `json:"source,omitempty"`
 	CI        string     `json:"ci,omitempty"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	JoinLimits
 }
 
 func (t Token) fact() tokenFact {
-	return tokenFact{t.Name, t.Role, t.User, t.Source, t.CI, t.ExpiresAt}
+	return tokenFact{t.Name, t.Role, t.User, t.Source, t.CI, t.ExpiresAt, t.JoinLimits}
 }
 
 func (s *Store) putToken(tx store.Tx, by By, t Token) error {
@@ -170,19 +240,60 @@ func (s *Store) RevokeToken(ctx context.Context, by By, id string) error {
 
 // BindAgent makes the credential of an agent that joined, bound to one item. The
 // credential that it proved to have held before, and every other one of the
-// item, ends: one machine has one credential.
-func (s *Store) BindAgent(ctx context.Context, by By, ci, name string) (Token, string, error) {
+// item, ends: one machine has one credential. join is the token that it joined
+// with; counts says that this uses it up by one host.
+func (s *Store) BindAgent(ctx context.Context, by By, join string, counts bool, ci, name string) (Token, string, error) {
 	t, secret, err := s.prepare(by, NewToken{Name: name, Role: Agent, CI: ci})
 	if err != nil {
 		return t, "", err
 	}
 	err = s.o.DB.Update(ctx, func(tx store.Tx) error {
+		row, ok, err := s.tokens.Find(tx, join)
+		if err != nil {
+			return err
+		}
+		if ok {
+			t.Site = row.Doc.Site
+			if counts && row.Doc.MaxUses > 0 {
+				if row.Doc.Uses >= row.Doc.MaxUses { // another came in between
+					return row.Doc.admits("", row.Doc.Site)
+				}
+				row.Doc.Uses++
+				if err := s.tokens.Put(tx, row.Doc); err != nil {
+					return err
+				}
+			}
+		}
 		if err := s.unbind(tx, by, ci); err != nil {
 			return err
 		}
 		return s.putToken(tx, by, t)
 	})
 	return t, secret, err
+}
+
+// Admit says whether a join token lets in an agent that comes from an address and
+// calls itself a member of a site, "" for none.
+func (s *Store) Admit(ctx context.Context, token, remote, site string) error {
+	var t Token
+	err := s.o.DB.View(ctx, func(r store.Reader) error {
+		row, err := s.tokens.Get(r, token)
+		t = row.Doc
+		return err
+	})
+	if isNotFound(err) {
+		return denied(Unauthenticated, "the join token was revoked")
+	}
+	if err != nil {
+		return err
+	}
+	return t.admits(remote, site)
+}
+
+// Bound says whether a good credential is bound to an item.
+func (s *Store) Bound(ctx context.Context, ci string) (bool, error) {
+	items, _, err := s.Tokens(ctx, TokenFilter{CI: ci}, "", 1)
+	return len(items) > 0, err
 }
 
 // UnbindAgents ends the credentials that are bound to an item.
@@ -241,7 +352,7 @@ func (s *Store) Bearer(ctx context.Context, secret string) (Principal, error) {
 	case t.Expired(now):
 		return Principal{}, denied(Unauthenticated, "the token %s (%s) expired at %s: make a new one", t.ID, t.Name, t.ExpiresAt.UTC().Format(time.RFC3339))
 	}
-	p := Principal{Actor: "token:" + t.Name, Role: t.Role, Token: t.ID, Source: t.Source, CI: t.CI}
+	p := Principal{Actor: "token:" + t.Name, Role: t.Role, Token: t.ID, Source: t.Source, CI: t.CI, Site: t.Site}
 	if t.User != "" {
 		if u.Disabled {
 			return Principal{}, denied(Unauthenticated, "user %s is disabled", u.Name)

@@ -55,6 +55,10 @@ type tokenCreateCmd struct {
 	User    string `name:"user" placeholder:"USER" help:"Whose acts it does."`
 	Source  string `name:"source" placeholder:"NAME" help:"Of role ingest: the alert source; the two of an Alertmanager pair share one."`
 	Expires string `name:"expires" placeholder:"SPAN" help:"How long it is good, e.g. 12h or 30d. Without it: until it is revoked."`
+	MaxUses int    `name:"max-uses" placeholder:"N" help:"Of role agent: how many hosts it lets in. Without it: any number."`
+
+	Networks []string `name:"network" placeholder:"CIDR" help:"Of role agent: a network that hosts must come from. Can be given several times."`
+	Site     string   `name:"site" placeholder:"NAME" help:"Of role agent: the only mesh site that its hosts may be members of."`
 	show
 	remote
 }
@@ -71,7 +75,8 @@ func (c *tokenCreateCmd) Run(io streams) error {
 	ctx, stop := interrupted()
 	defer stop()
 	var made api.MadeToken
-	if err := cl.call(ctx, http.MethodPost, "/api/v1/tokens", api.NewToken{Name: c.Name, Role: c.Role, User: c.User, Source: c.Source, ExpiresIn: c.Expires}, &made); err != nil {
+	if err := cl.call(ctx, http.MethodPost, "/api/v1/tokens", api.NewToken{Name: c.Name, Role: c.Role, User: c.User, Source: c.Source, ExpiresIn: c.Expires,
+		JoinLimits: api.JoinLimits{MaxUses: c.MaxUses, Networks: c.Networks, Site: c.Site}}, &made); err != nil {
 		return err
 	}
 	if c.json() {

@@ -97,14 +97,19 @@ func (c *ciEditCmd) Run(io streams) error {
 }
 
 type ciDeleteCmd struct {
-	ID string `arg:"" name:"id" help:"The item's id, or its name."`
+	ID    string `arg:"" name:"id" help:"The item's id, or its name."`
+	Force bool   `name:"force" help:"Also a machine that reports now, which would come back as a new item, or a place that still holds something."`
 	remote
 }
 
 // Run implements kong's command.
 func (c *ciDeleteCmd) Run(io streams) error {
 	return item{ID: c.ID, remote: c.remote}.on(func(ctx context.Context, cl *client, id string) error {
-		if err := cl.call(ctx, http.MethodDelete, "/api/v1/cis/"+url.PathEscape(id), nil, nil); err != nil {
+		path := "/api/v1/cis/" + url.PathEscape(id)
+		if c.Force {
+			path += "?force=true"
+		}
+		if err := cl.call(ctx, http.MethodDelete, path, nil, nil); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintf(io.out, "%s is removed\n", id)
@@ -269,6 +274,7 @@ func (c *ciExportCmd) Run(io streams) error {
 type ciMergeCmd struct {
 	Keep  string `arg:"" help:"The one that stays, by id or name; of two of which one reports, that one does."`
 	Other string `arg:"" help:"The one that becomes it."`
+	Force bool   `name:"force" help:"Also two machines that both report now."`
 	show
 	remote
 }
@@ -281,7 +287,7 @@ func (c *ciMergeCmd) Run(io streams) error {
 			return err
 		}
 		var m inventory.Merge
-		if err := cl.call(ctx, http.MethodPost, "/api/v1/merges", api.MergeWish{Keep: keep, Other: other}, &m); err != nil {
+		if err := cl.call(ctx, http.MethodPost, "/api/v1/merges", api.MergeWish{Keep: keep, Other: other, Force: c.Force}, &m); err != nil {
 			return err
 		}
 		if c.json() {

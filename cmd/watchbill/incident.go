@@ -195,10 +195,19 @@ func prefixed(p, s string) string {
 }
 
 func causes(r *report, i api.Incident) {
-	if len(i.Causes) > 0 {
+	if len(i.Causes) > 0 || i.Verdict != nil {
 		r.printf("\nSuspected cause\n")
+		if v := i.Verdict; v != nil {
+			r.printf("  %s\n", v.Text)
+			if v.Common != "" {
+				r.printf("  In common: %s\n", v.Common)
+			}
+			if v.Check != "" {
+				r.printf("  Check next: %s\n", v.Check)
+			}
+		}
 		for n, c := range i.Causes {
-			r.printf("  %d. %s %s (%.0f %%)%s\n", n+1, c.Class, c.Name, 100*c.Score, prefixed(": ", c.Path))
+			r.printf("  %d. %s %s (%s)%s\n", n+1, c.Class, c.Name, itsm.Likely(c.Score), prefixed(": ", c.Path))
 		}
 	} else if i.Alerts > 0 {
 		r.printf("\nSuspected cause\n  none: the evidence does not favour any item\n")

@@ -124,8 +124,12 @@ func (c *alertShowCmd) Run(io streams) error {
 		r.field("fate", "%s", outcome(a.Fate, a.Why))
 		r.field("in the end", "%s", outcome(a.FinalFate, a.FinalWhy))
 		r.field("incident", "%s", a.Incident)
-		if a.Canonical != a.ID {
+		switch repeats := a.Fate == correlator.FateDuplicate || a.FinalFate == correlator.FateDuplicate; {
+		case a.Canonical == a.ID || a.Canonical == "":
+		case repeats:
 			r.field("same alert as", "%s, seen by another replica", a.Canonical)
+		default:
+			r.field("same alert as", "%s", a.Canonical)
 		}
 		if b := a.Binding; b != nil {
 			r.field("item", "%s %s (%s, %d %%): %s", b.Class, b.Name, b.CI, b.Score, b.Evidence)

@@ -14,8 +14,9 @@ import (
 )
 
 type taskCmd struct {
-	List  taskListCmd  `cmd:"" help:"List what waits for a decision."`
-	Close taskCloseCmd `cmd:"" help:"Say how it was decided. Two items that are one: watchbill ci merge."`
+	List   taskListCmd   `cmd:"" help:"List what waits for a decision."`
+	Accept taskAcceptCmd `cmd:"" help:"Say that it is so: the items that it names are one."`
+	Close  taskCloseCmd  `cmd:"" help:"Say how it was decided. Two items that are one: watchbill ci merge."`
 }
 
 type taskListCmd struct {
@@ -57,6 +58,27 @@ func (c *taskCloseCmd) Run(io streams) error {
 		return err
 	}
 	_, err = fmt.Fprintf(io.out, "%s is decided\n", c.ID)
+	return err
+}
+
+type taskAcceptCmd struct {
+	ID    string `arg:"" help:"The task."`
+	Other string `arg:"" optional:"" help:"Which of the newcomers it is, where the task names several."`
+	remote
+}
+
+// Run implements kong's command.
+func (c *taskAcceptCmd) Run(io streams) error {
+	cl, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, stop := interrupted()
+	defer stop()
+	if err := cl.call(ctx, http.MethodPost, "/api/v1/tasks/"+url.PathEscape(c.ID)+"/accept", api.TaskAcceptance{Other: c.Other}, nil); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(io.out, "%s is accepted: its items are one\n", c.ID)
 	return err
 }
 

@@ -53,6 +53,8 @@ type (
 		Lost     cluster.Verdict  `json:"lost"`
 		LostAt   time.Time        `json:"lost_at"`
 		Run      string           `json:"run"`
+		Shared   []string         `json:"shared"`
+		Booted   bool             `json:"booted"`
 		Sections [sectionCount]struct {
 			Hash uint64 `json:"h"`
 		} `json:"sections"`

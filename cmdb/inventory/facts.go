@@ -2,16 +2,18 @@ package inventory
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/watchbill/watchbill/cmdb"
 	"github.com/watchbill/watchbill/internal/event"
 )
 
-// told are the attributes that the engine binds alerts, ranks causes and finds owners by.
-// Nothing else of an item reaches the journal.
-var told = []string{"hostname", "fqdn", "addresses", "aliases", "vm_id", "node", "namespace", "cluster", "url", "ports", "criticality", "owner", "team"}
+// toldOf names the attributes that the engine is told of an item. An inventory that was
+// written under others tells every item anew: see settle.
+func toldOf() string { return strings.Join(event.ItemAttributes, " ") }
 
-// fact is an item as the engine needs it; Removed where it should forget it.
+// fact is an item as the engine needs it; Removed where it should forget it. Nothing
+// but event.ItemAttributes reaches the journal.
 func fact(c *cmdb.CI) *event.CI {
 	f := &event.CI{Ref: c.Ref(), Labels: c.Labels, Removed: c.Liveness == cmdb.Gone || c.MergedInto != ""}
 	if f.Removed {
@@ -19,7 +21,7 @@ func fact(c *cmdb.CI) *event.CI {
 		return f
 	}
 	f.Attributes = map[string]any{}
-	for _, k := range told {
+	for _, k := range event.ItemAttributes {
 		if v, ok := c.Attributes[k]; ok {
 			f.Attributes[k] = v
 		}
@@ -46,6 +48,13 @@ func (b *batch) tellCI(old, doc *cmdb.CI) {
 		return
 	}
 	b.tell(now)
+}
+
+// retell tells the engine of an item that it knows, with what it was not told before.
+func (b *batch) retell(c *cmdb.CI) {
+	if f := fact(c); !f.Removed {
+		b.tell(f)
+	}
 }
 
 func sameFact(a, b *event.CI) bool {

@@ -27,6 +27,16 @@ type hostDoc struct {
 	Forked   []string           `json:"forked,omitempty"`  // runs that turned out to be clones
 	Sections [sectionCount]mark `json:"sections"`
 	Packages int                `json:"packages"`
+	// Former are the ids of agents that reported for this item before, newest last.
+	Former []string `json:"former,omitempty"`
+	// Shared are the keys of its identity that stood on another live machine too:
+	// they have stopped identifying for as long as they stand on two items.
+	Shared []string `json:"shared,omitempty"`
+	// Contest is the task about this machine's identity, "" for none.
+	Contest string `json:"contest,omitempty"`
+	// Booted says that its run is new and was heard once: a reboot, unless the run
+	// before is heard again.
+	Booted bool `json:"booted,omitempty"`
 	// Site is the mesh that its agent is a member of. Lost is what the mesh knows of
 	// a host that is not fine, since LostAt.
 	Site   string          `json:"site,omitempty"`
@@ -45,7 +55,9 @@ type mark struct {
 
 // hostState is the resident part.
 type hostState struct {
-	run string
+	run    string
+	booted bool
+	shared []string // keys
 	// confirmed is the newest report that said nothing new; it is not stored.
 	confirmed uint64
 	hashes    [sectionCount]uint64
@@ -56,7 +68,7 @@ type hostState struct {
 }
 
 func (d *hostDoc) state(old *hostState) *hostState {
-	h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages)}
+	h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages), booted: d.Booted, shared: d.Shared}
 	if old != nil {
 		h.conns, h.asserted, h.talks = old.conns, old.asserted, old.talks
 		if d.Sequence > 0 { // 0: a new agent, which counts anew
@@ -81,6 +93,7 @@ func runOf(a report.Agent, container bool) string {
 // putHost stores a machine's doc with its identity keys.
 func (b *batch) putHost(old, doc *hostDoc) {
 	inv := b.inv
+	doc.Shared = b.learn(doc)
 	set(b, b.hosts, doc.CI, doc)
 	o := inv.mem.byID[doc.CI]
 	var before []string
@@ -110,14 +123,17 @@ func (b *batch) identity(c *cmdb.CI) (cmdb.Identifiers, error) {
 		}
 		return d.Ident, nil
 	}
-	return cmdb.IdentifiersFrom(c.Attributes), nil
+	return cmdb.IdentifiersFrom(c.Name, c.Attributes), nil
 }
 
 // perKey bounds how many machines one value brings in as candidates: what stands
 // on more is no identifier.
 const perKey = 32
 
-func (b *batch) candidates(in cmdb.Identifiers, credential string) ([]cmdb.Candidate, error) {
+// candidates are the known machines that share a key with an observation.
+// credential is the item whose credential came with it, "" for none. row says that
+// it is no report but a line that people or an import wrote.
+func (b *batch) candidates(in cmdb.Identifiers, credential string, row bool) ([]cmdb.Candidate, error) {
 	set := map[uint32]bool{}
 	for _, k := range in.Keys() {
 		if p := b.inv.mem.keys[k]; p != nil {
@@ -140,26 +156,34 @@ func (b *batch) candidates(in cmdb.Identifiers, credential string) ([]cmdb.Candi
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, cmdb.Candidate{CI: c.ID, Identifiers: id, Credential: c.ID == credential})
+		out = append(out, cmdb.Candidate{
+			CI: c.ID, Identifiers: id, Credential: c.ID == credential,
+			Live: b.inv.reports(o, b.now), Recorded: !row == (b.inv.mem.entries[o].host == nil),
+		})
 	}
 	slices.SortFunc(out, func(a, b cmdb.Candidate) int { return cmp.Compare(a.CI, b.CI) })
 	return out, nil
 }
 
-// shared says that a key stands on two or more machines that report: it has
-// stopped identifying.
+// shared says that a key stands on two or more machines that report, or did when
+// it was learned: it has stopped identifying.
 func (b *batch) shared(key string) bool {
 	p := b.inv.mem.keys[key]
-	if p == nil {
+	if p == nil || p.len() < 2 {
 		return false
 	}
-	n := 0
+	n, learned := 0, false
 	p.each(64, func(o uint32) {
-		if e := &b.inv.mem.entries[o]; e.host != nil && e.live == seen {
+		e := &b.inv.mem.entries[o]
+		if e.host == nil {
+			return
+		}
+		learned = learned || slices.Contains(e.host.shared, key)
+		if e.live == seen {
 			n++
 		}
 	})
-	return n >= 2
+	return learned || n >= 2
 }
 
 // Enrolled is the outcome of an enrolment.
@@ -170,13 +194,32 @@ type Enrolled struct {
 	Reimaged bool
 	// Created: the machine was not known.
 	Created bool
-	Verdict cmdb.Verdict
+	// Contested are the items under whose identity it came while their own agents
+	// report: it got an item of its own, and they keep their credentials.
+	Contested []string
+	Verdict   cmdb.Verdict
 }
 
-// Enroll finds or makes the item of an agent's machine. previous is the item that
-// the agent's earlier credential was bound to, empty if it has none. Identifiers
-// that mean two machines are fault.Conflict, with a task for a person.
+// Proof is what speaks for an agent that enrols, beside what it says itself.
+type Proof struct {
+	// Previous is the item that its earlier credential was bound to; empty if it
+	// showed none, or one that is not good any more.
+	Previous string
+	// Held says whether a credential that is good is bound to an item: without one
+	// there is nobody to be locked out. nil: each reporting item has one.
+	Held func(ctx context.Context, ci string) (bool, error)
+}
+
+// Enroll is Join for an agent whose earlier credential was bound to previous.
 func (inv *Inventory) Enroll(ctx context.Context, req report.EnrollRequest, previous string) (Enrolled, error) {
+	return inv.Join(ctx, req, Proof{Previous: previous})
+}
+
+// Join finds or makes the item of an agent's machine. Who comes under the identity
+// of a machine that another agent reports for at the same time, without the proof
+// that it is that agent, gets an item of its own and a task is opened. Identifiers
+// that mean two machines are fault.Conflict, with a task for a person.
+func (inv *Inventory) Join(ctx context.Context, req report.EnrollRequest, proof Proof) (Enrolled, error) {
 	var out Enrolled
 	var refused error
 	if strings.TrimSpace(req.Agent.ID) == "" {
@@ -188,12 +231,12 @@ func (inv *Inventory) Enroll(ctx context.Context, req report.EnrollRequest, prev
 	err := inv.do(ctx, func(b *batch) error {
 		out, refused = Enrolled{}, nil
 		in := cmdb.IdentifiersOf(req.Agent, req.Host, nil, nil, req.MACs)
-		known, err := b.candidates(in, inv.resolve(previous))
+		known, err := b.candidates(in, inv.resolve(proof.Previous), false)
 		if err != nil {
 			return err
 		}
 		run := runOf(req.Agent, req.Host.Container)
-		known, err = b.exclude(known, run)
+		known, copied, err := b.weigh(ctx, known, req.Agent.ID, run, proof.Held)
 		if err != nil {
 			return err
 		}
@@ -207,6 +250,15 @@ func (inv *Inventory) Enroll(ctx context.Context, req report.EnrollRequest, prev
 			c := b.newHost(in, req.Host)
 			out.CI, out.Created = *c, true
 			if err := b.hostFrom(c, nil, in, req.Agent, run); err != nil {
+				return err
+			}
+			for _, f := range v.Contested {
+				out.Contested = append(out.Contested, f.CI)
+			}
+			if err := b.contest(c.ID, nil, v, in); err != nil {
+				return err
+			}
+			if err := b.copied(c, copied, run, in); err != nil {
 				return err
 			}
 			return b.propose(c.ID, v, in)
@@ -226,7 +278,7 @@ func (inv *Inventory) Enroll(ctx context.Context, req report.EnrollRequest, prev
 		}
 		out.CI, out.Reimaged = *c, v.Reimaged
 		if v.Reimaged {
-			b.tell(&event.Change{CI: c.Ref(), Type: "reimaged", Summary: "another operating system was installed on " + c.Name})
+			b.tellReimaged(c)
 		}
 		if err := b.hostFrom(c, doc, in, req.Agent, run); err != nil {
 			return err
@@ -239,19 +291,8 @@ func (inv *Inventory) Enroll(ctx context.Context, req report.EnrollRequest, prev
 	return out, err
 }
 
-// exclude drops machines of which this run is a known clone.
-func (b *batch) exclude(known []cmdb.Candidate, run string) ([]cmdb.Candidate, error) {
-	var out []cmdb.Candidate
-	for _, k := range known {
-		d, err := read(b, b.hosts, b.inv.cols.host, k.CI)
-		if err != nil {
-			return nil, err
-		}
-		if d == nil || !slices.Contains(d.Forked, run) {
-			out = append(out, k)
-		}
-	}
-	return out, nil
+func (b *batch) tellReimaged(c *cmdb.CI) {
+	b.tell(&event.Change{CI: c.Ref(), Type: "reimaged", Summary: "another operating system was installed on " + c.Name})
 }
 
 func (b *batch) conflict(v cmdb.Verdict, in cmdb.Identifiers) error {
@@ -266,24 +307,48 @@ func (b *batch) conflict(v cmdb.Verdict, in cmdb.Identifiers) error {
 	})
 }
 
-// propose opens a task for each item that may be the same machine. An address
-// alone moves between machines every day and is not worth a person's time.
+// propose opens a task for each item that may be the same machine.
 func (b *batch) propose(ci string, v cmdb.Verdict, in cmdb.Identifiers) error {
 	for _, f := range v.Proposals {
-		if f.CI == ci || !slices.ContainsFunc(f.Same, func(s string) bool { return !strings.HasPrefix(s, "address ") }) {
+		if f.CI == ci || !b.worthAsking(ci, f) {
 			continue
 		}
-		ids := []string{ci, f.CI}
-		slices.Sort(ids)
-		err := b.ask("proposal-"+strings.Join(ids, "-"), Task{
-			Kind: TaskProposal, CI: ci, Others: []string{f.CI}, Seen: in, Verdict: &cmdb.Verdict{Outcome: v.Outcome, CI: v.CI, Rule: v.Rule, Proposals: []cmdb.Finding{f}},
-			Summary: fmt.Sprintf("%s and %s may be one machine: %s", b.inv.mem.at(ci).name, b.inv.mem.at(f.CI).name, strings.Join(f.Same, ", ")),
-		})
-		if err != nil {
+		if err := b.proposal(ci, f, in, strings.Join(f.Same, ", ")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// worthAsking says whether what a machine has in common with an item is worth a
+// person's time. An address moves between machines every day, and a disk that two
+// live machines show is no disk that moved: hypervisors and shared storage number
+// theirs. A row that people wrote down may have nothing but its address.
+func (b *batch) worthAsking(ci string, f cmdb.Finding) bool {
+	o, ok := b.inv.mem.byID[f.CI]
+	if !ok {
+		return false
+	}
+	if len(f.Same) == 1 && strings.HasPrefix(f.Same[0], "name ") && slices.ContainsFunc(f.Differs, func(s string) bool { return strings.HasPrefix(s, "fqdn ") }) {
+		return false // namesakes of two domains
+	}
+	if self := b.inv.mem.at(ci); b.inv.mem.entries[o].host == nil || self != nil && self.host == nil {
+		return true
+	}
+	live := b.inv.reports(o, b.now)
+	return slices.ContainsFunc(f.Same, func(s string) bool { // and of a machine more than that
+		return !strings.HasPrefix(s, "address ") && !(live && strings.HasPrefix(s, "disk "))
+	})
+}
+
+// proposal asks whether two items are one.
+func (b *batch) proposal(ci string, f cmdb.Finding, in cmdb.Identifiers, why string) error {
+	ids := []string{ci, f.CI}
+	slices.Sort(ids)
+	return b.ask("proposal-"+strings.Join(ids, "-"), Task{
+		Kind: TaskProposal, CI: ci, Others: []string{f.CI}, Seen: in, Verdict: &cmdb.Verdict{Outcome: cmdb.New, Proposals: []cmdb.Finding{f}},
+		Summary: fmt.Sprintf("%s and %s may be one machine: %s", b.inv.mem.at(ci).name, b.inv.mem.at(f.CI).name, why),
+	})
 }
 
 func (b *batch) newHost(in cmdb.Identifiers, h report.Host) *cmdb.CI {
@@ -346,7 +411,7 @@ func (b *batch) alive(c *cmdb.CI) {
 // count its reports anew.
 func (b *batch) hostFrom(c *cmdb.CI, old *hostDoc, in cmdb.Identifiers, a report.Agent, run string) error {
 	if old == nil {
-		was := cmdb.IdentifiersFrom(c.Attributes)
+		was := cmdb.IdentifiersFrom(c.Name, c.Attributes)
 		o := b.inv.mem.byID[c.ID]
 		b.inv.mu.Lock()
 		b.inv.mem.dropKeys(o, was.Keys()) // what an import said is now said by the machine
@@ -358,6 +423,7 @@ func (b *batch) hostFrom(c *cmdb.CI, old *hostDoc, in cmdb.Identifiers, a report
 	d := *old
 	d.Ident = mergeIdentifiers(old.Ident, in)
 	if d.AgentID != a.ID {
+		d.Former = remembered(append(slices.DeleteFunc(slices.Clone(d.Former), func(x string) bool { return x == a.ID }), d.AgentID))
 		d.AgentID, d.Sequence = a.ID, 0
 		for i := range d.Sections {
 			d.Sections[i].Sequence, d.Sections[i].Hash = 0, 0
@@ -390,6 +456,7 @@ func mergeIdentifiers(old, in cmdb.Identifiers) cmdb.Identifiers {
 	out.ProductUUID = cmp.Or(in.ProductUUID, old.ProductUUID)
 	out.Vendor = cmp.Or(in.Vendor, old.Vendor)
 	out.Serial = cmp.Or(in.Serial, old.Serial)
+	out.AssetTag = cmp.Or(in.AssetTag, old.AssetTag)
 	out.MachineID = cmp.Or(in.MachineID, old.MachineID)
 	out.FQDN = cmp.Or(in.FQDN, old.FQDN)
 	out.Hostname = cmp.Or(in.Hostname, old.Hostname)

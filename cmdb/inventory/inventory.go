@@ -65,6 +65,9 @@ type Inventory struct {
 	// the next one to settle, counting from 1; 0: all are.
 	settled   string
 	unsettled int
+	// retell is set while items that were settled by an earlier version are told to the
+	// engine again, because it reads more of them now.
+	retell bool
 
 	watch   *watch
 	line    line

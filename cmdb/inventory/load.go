@@ -16,7 +16,7 @@ import (
 // load reads the database into memory: what a start needs of it, decoded on all
 // processors, and what touches other parts of the memory at the same time.
 func (inv *Inventory) load(ctx context.Context) error {
-	if err := inv.beside(ctx, steps(inv.loadPackages), steps(inv.loadCIs, inv.loadHosts)); err != nil {
+	if err := inv.beside(ctx, steps(inv.loadPackages), steps(inv.loadCIs, inv.loadHosts, inv.loadRecorded)); err != nil {
 		return err
 	}
 	inv.mem.sort()
@@ -66,7 +66,6 @@ func (inv *Inventory) loadCIs(r store.Reader) error {
 	m := inv.mem
 	type orphan struct{ id, parent string }
 	var orphans []orphan
-	var told []string
 	err := decodeAll(inv, r, inv.cols.ci, func(d *loadedCI) {
 		if d.MergedInto != "" {
 			inv.merged[d.ID] = d.MergedInto
@@ -77,9 +76,6 @@ func (inv *Inventory) loadCIs(r store.Reader) error {
 		}
 		x := d.index()
 		m.keep(&x)
-		if d.Source != cmdb.SourceAgent {
-			told = append(told, d.ID)
-		}
 	})
 	if err != nil {
 		return err
@@ -91,13 +87,24 @@ func (inv *Inventory) loadCIs(r store.Reader) error {
 			m.entries[p].children = append(m.entries[p].children, o)
 		}
 	}
-	for _, id := range told {
-		row, err := inv.cols.ci.Get(r, id)
-		if err != nil {
-			inv.log.Error("what identifies an item cannot be read", "ci", id, "error", err)
+	return nil
+}
+
+// loadRecorded indexes what identifies the machines that people and imports told
+// of; those that report have said it themselves by then.
+func (inv *Inventory) loadRecorded(r store.Reader) error {
+	m := inv.mem
+	for o := range m.entries {
+		e := &m.entries[o]
+		if e.id == "" || e.host != nil || !e.told || !isMachine[m.classes[e.class]] {
 			continue
 		}
-		m.addKeys(m.byID[id], inv.recordedKeys(&row.Doc))
+		row, err := inv.cols.ci.Get(r, e.id)
+		if err != nil {
+			inv.log.Error("what identifies an item cannot be read", "ci", e.id, "error", err)
+			continue
+		}
+		m.addKeys(uint32(o), inv.recordedKeys(&row.Doc))
 	}
 	return nil
 }
@@ -112,7 +119,7 @@ func (inv *Inventory) loadHosts(r store.Reader) error {
 		if !ok {
 			return
 		}
-		h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages)}
+		h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages), booted: d.Booted, shared: d.Shared}
 		for i := range d.Sections {
 			h.hashes[i] = d.Sections[i].Hash
 		}
@@ -269,13 +276,13 @@ func (inv *Inventory) applyConnections(ord uint32, list []report.Connection) {
 // recordedKeys are the identity keys of an item that people or imports told of;
 // a machine that reports has its own.
 func (inv *Inventory) recordedKeys(c *cmdb.CI) []string {
-	if c == nil || c.MergedInto != "" || (c.Class != "host" && c.Class != "virtual_machine" && c.Class != "hypervisor") {
+	if c == nil || c.MergedInto != "" || !isMachine[c.Class] {
 		return nil
 	}
 	if e := inv.mem.at(c.ID); e != nil && e.host != nil || c.Source == cmdb.SourceAgent {
 		return nil
 	}
-	return cmdb.IdentifiersFrom(c.Attributes).Keys()
+	return cmdb.IdentifiersFrom(c.Name, c.Attributes).Keys()
 }
 
 // known is resolve for callers that want an item: a missing one is fault.NotFound.

@@ -71,7 +71,7 @@ func TestMergeCanBeTakenBack(t *testing.T) {
 		t.Fatalf("the same short name should be proposed: %+v %v", tasks, err)
 	}
 	before := l.picture()
-	m, err := l.Merge(ctx, rec.ID, a.ci, "alice")
+	m, err := l.Merge(ctx, rec.ID, a.ci, "alice", false)
 	if err != nil || m.Survivor != a.ci || m.ID != rec.ID {
 		t.Fatalf("the one that reports must survive: %+v %v", m, err)
 	}

@@ -36,11 +36,12 @@ type mergeDoc struct {
 // Merge makes two items one. Of two machines the one that reports survives, of
 // two that report the one heard last; else keep does. What people and imports
 // said of the other is kept under their names, its relations and names too. It
-// can be taken back with Unmerge.
-func (inv *Inventory) Merge(ctx context.Context, keep, other, actor string) (Merge, error) {
+// can be taken back with Unmerge. Two machines that both report are two: without
+// force that is a fault.Conflict.
+func (inv *Inventory) Merge(ctx context.Context, keep, other, actor string, force bool) (Merge, error) {
 	var out Merge
 	err := inv.do(ctx, func(b *batch) error {
-		w, l, err := b.pair(keep, other)
+		w, l, err := b.pair(keep, other, force)
 		if err != nil {
 			return err
 		}
@@ -56,7 +57,7 @@ func (inv *Inventory) Merge(ctx context.Context, keep, other, actor string) (Mer
 }
 
 // pair returns the survivor and the one that goes.
-func (b *batch) pair(keep, other string) (w, l *cmdb.CI, err error) {
+func (b *batch) pair(keep, other string, force bool) (w, l *cmdb.CI, err error) {
 	m := b.inv.mem
 	for _, p := range []struct {
 		id string
@@ -78,6 +79,9 @@ func (b *batch) pair(keep, other string) (w, l *cmdb.CI, err error) {
 		return nil, nil, fault.Invalidf("with", "a %s and a %s are not one thing", w.Class, l.Class)
 	case we.parent != 0 && le.parent != 0 && we.parent == le.parent && we.missing == 0 && le.missing == 0:
 		return nil, nil, fault.Conflictf("both are found on the same machine at the same time: they are two")
+	case !force && b.inv.reports(m.byID[w.ID], b.now) && b.inv.reports(m.byID[l.ID], b.now):
+		return nil, nil, fault.Conflictf("%s and %s both report, each by an agent of its own: they are two machines, and after a merge one of them would come back as a new item. "+
+			"Stop the agent of the one that is wrong and wait %s, or merge them by force", w.Name, l.Name, b.inv.cooldown())
 	}
 	if le.host != nil && (we.host == nil || b.inv.lastSeen(m.byID[l.ID]) > b.inv.lastSeen(m.byID[w.ID])) {
 		w, l = l, w
@@ -212,19 +216,40 @@ func (b *batch) hide(old, doc *cmdb.CI, actor string) error {
 	return nil
 }
 
+// closeTasks ends what was asked about two items that are one now.
 func (b *batch) closeTasks(a, z, decision string) error {
 	ids := []string{a, z}
 	slices.Sort(ids)
-	for _, key := range []string{"proposal-" + strings.Join(ids, "-"), "conflict-" + strings.Join(ids, "-")} {
+	keys := []string{"proposal-" + strings.Join(ids, "-"), "conflict-" + strings.Join(ids, "-"), "contested-" + a, "contested-" + z}
+	for _, id := range ids {
+		d, err := read(b, b.hosts, b.inv.cols.host, id)
+		if err != nil {
+			return err
+		}
+		if d != nil && d.Contest != "" && !slices.Contains(keys, d.Contest) {
+			keys = append(keys, d.Contest)
+		}
+	}
+	for _, key := range keys {
 		t, err := read(b, b.tasks, b.inv.cols.task, key)
 		if err != nil {
 			return err
 		}
-		if t != nil && t.Done == "" {
-			c := *t
-			c.Done, c.DoneAt = decision, b.now
-			set(b, b.tasks, key, &c)
+		if t == nil || t.Done != "" {
+			continue
 		}
+		c := *t
+		if t.Kind == TaskContested {
+			// It may be about other machines too.
+			c.Others = slices.DeleteFunc(slices.Clone(t.Others), func(id string) bool { id = b.inv.resolve(id); return id == a || id == z || id == "" })
+			if len(c.Others) > 0 {
+				set(b, b.tasks, key, &c)
+				continue
+			}
+			c.Others = t.Others
+		}
+		c.Done, c.DoneAt = decision, b.now
+		set(b, b.tasks, key, &c)
 	}
 	return nil
 }

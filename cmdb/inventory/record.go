@@ -183,8 +183,26 @@ func (b *batch) upsert(it Item, source string) (*cmdb.CI, bool, error) {
 			return nil, false, err
 		}
 	}
+	if old == nil && isMachine[c.Class] {
+		return c, true, b.proposeRow(c)
+	}
 	return c, old == nil, nil
 }
+
+// proposeRow asks whether a new row is a machine that reports: a name alone does
+// not say so, and two items without a word would both be half of one.
+func (b *batch) proposeRow(c *cmdb.CI) error {
+	in := cmdb.IdentifiersFrom(c.Name, c.Attributes)
+	known, err := b.candidates(in, "", true)
+	if err != nil {
+		return err
+	}
+	known = slices.DeleteFunc(known, func(k cmdb.Candidate) bool { return k.CI == c.ID || !k.Recorded })
+	return b.propose(c.ID, cmdb.Identify(in, known, b.shared), in)
+}
+
+// isMachine are the classes whose rows are compared with what agents report.
+var isMachine = map[string]bool{"host": true, "virtual_machine": true, "hypervisor": true}
 
 func sortedTags(tags []string) []string {
 	tags = slices.Clone(tags)
@@ -237,15 +255,15 @@ func (b *batch) findItem(it Item, source string) (*cmdb.CI, error) {
 		}
 		named = c
 	}
-	if it.Class != "host" && it.Class != "virtual_machine" && it.Class != "hypervisor" {
+	if !isMachine[it.Class] {
 		return named, nil
 	}
 	attrs := make(cmdb.Attributes, len(it.Attributes))
 	for k, v := range it.Attributes {
 		attrs[k] = cmdb.Normalize(v)
 	}
-	in := cmdb.IdentifiersFrom(attrs)
-	known, err := b.candidates(in, "")
+	in := cmdb.IdentifiersFrom(it.Name, attrs)
+	known, err := b.candidates(in, "", true)
 	if err != nil {
 		return nil, err
 	}
@@ -311,6 +329,49 @@ func (b *batch) meant(field string, r event.Ref) (uint32, error) {
 	}
 	return 0, fault.NotFoundf("%s: there is no %s named %q: its line must come first", field, r.Class, r.Name)
 }
+
+// CheckRemove says what removing an item would do that its caller may not mean: a
+// machine that reports comes back with its next report as a new item, and what
+// stands in a place or hangs on a power unit would stand nowhere.
+func (inv *Inventory) CheckRemove(id string) error {
+	inv.mu.RLock()
+	defer inv.mu.RUnlock()
+	m := inv.mem
+	o, ok := m.byID[id]
+	if !ok {
+		return fault.NotFoundf("configuration item %q does not exist", id)
+	}
+	e := &m.entries[o]
+	if inv.reports(o, inv.now()) {
+		return fault.Conflictf("%s reports: removed, it would come back as a new item, without its owner, cost and history. Retire it (lifecycle=retired), stop its agent first, or remove it by force", e.name)
+	}
+	var held []string
+	n := 0
+	for _, l := range e.in {
+		from := &m.entries[l.ord]
+		if !slices.Contains(holding, m.kinds[l.kind]) || from.live == gone || from.parent == o+1 || m.text(l.ord, "lifecycle") == "disposed" {
+			continue
+		}
+		if n++; len(held) < heldNamed {
+			held = append(held, m.classes[from.class]+" "+from.name)
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	slices.Sort(held)
+	what := strings.Join(held, ", ")
+	if n > len(held) {
+		what += fmt.Sprintf(" and %d more", n-len(held))
+	}
+	return fault.Conflictf("%s still holds %s: move them first, or remove it by force", e.name, what)
+}
+
+// holding are the relations to what holds an item in some way: a place, a power
+// unit, a switch, a platform.
+var holding = []string{"located_in", "powered_by", "attached_to", runsOn}
+
+const heldNamed = 5 // items that a refusal names
 
 // Remove deletes an item with what was found on it. Its history stays.
 func (inv *Inventory) Remove(ctx context.Context, id, source string) error {

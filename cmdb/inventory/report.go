@@ -337,7 +337,7 @@ func (b *batch) verify(c *cmdb.CI, d *hostDoc, in incoming, run string, rejected
 	if slices.Equal(now.Keys(), d.Ident.Keys()) {
 		return false, nil
 	}
-	known, err := b.candidates(now, c.ID)
+	known, err := b.candidates(now, c.ID, false)
 	if err != nil {
 		return false, err
 	}
@@ -345,6 +345,9 @@ func (b *batch) verify(c *cmdb.CI, d *hostDoc, in incoming, run string, rejected
 	switch {
 	case v.Outcome == cmdb.Match && v.CI == c.ID:
 		d.Ident = mergeIdentifiers(d.Ident, now)
+		if err := b.contest(c.ID, d, v, now); err != nil {
+			return false, err
+		}
 		return false, b.propose(c.ID, v, now)
 	case v.Outcome == cmdb.Conflict:
 		why := "identifiers belong to several items: see the inventory's tasks"

@@ -40,7 +40,7 @@ func (r Rules) withDefaults() (Rules, error) {
 
 // digest tells whether stored items were settled under these rules.
 func (r Rules) digest() (string, error) {
-	b, err := json.Marshal([]any{r.Registry.Classes(), r.Authority})
+	b, err := json.Marshal([]any{r.Registry.Classes(), r.Authority, toldOf()})
 	if err != nil {
 		return "", fmt.Errorf("digest the rules of the inventory: %w", err)
 	}
@@ -53,6 +53,8 @@ func (r Rules) digest() (string, error) {
 type rulesDoc struct {
 	ID     string `json:"id"`
 	Digest string `json:"digest"`
+	// Told are the attributes of which the engine was told.
+	Told string `json:"told,omitempty"`
 }
 
 const rulesID = "settled"
@@ -98,6 +100,7 @@ func (inv *Inventory) checkSettled(r store.Reader) error {
 		return err
 	}
 	inv.settled = digest
+	inv.retell = ok && row.Doc.Told != toldOf()
 	if !ok || row.Doc.Digest != digest {
 		inv.unsettled = 1
 	}
@@ -108,7 +111,7 @@ func (inv *Inventory) checkSettled(r store.Reader) error {
 const settleMax = 5000
 
 // settle brings stored items to the rules in force: who has the word for each
-// field, and what is required.
+// field, what is required, and what the engine is told of them.
 func (inv *Inventory) settle(ctx context.Context) error {
 	inv.mu.RLock()
 	from, digest := inv.unsettled, inv.settled
@@ -138,13 +141,13 @@ func (inv *Inventory) settle(ctx context.Context) error {
 	inv.unsettled = end + 1
 	done := end == len(inv.mem.entries)
 	if done {
-		inv.unsettled = 0
+		inv.unsettled, inv.retell = 0, false
 	}
 	inv.mu.Unlock()
 	if !done {
 		return nil
 	}
-	return inv.db.Update(ctx, func(tx store.Tx) error { return inv.cols.rules.Put(tx, rulesDoc{rulesID, digest}) })
+	return inv.db.Update(ctx, func(tx store.Tx) error { return inv.cols.rules.Put(tx, rulesDoc{rulesID, digest, toldOf()}) })
 }
 
 func (b *batch) settle(o uint32) error {
@@ -162,8 +165,14 @@ func (b *batch) settle(o uint32) error {
 	rules.Authority.Settle(c, inv.heard(c), b.now)
 	_, missing := rules.Registry.Complete(c.Class, c.Attributes)
 	if slices.Equal(missing, old.Incomplete) && cmdb.SameClaims(old.Claims, c.Claims) && len(cmdb.DiffCIs(old, c)) == 0 {
+		if inv.retell {
+			b.retell(old)
+		}
 		return nil
 	}
 	b.putCI(old, c, "configuration")
+	if inv.retell {
+		b.retell(c)
+	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 // not decide it alone.
 type Task struct {
 	ID   string `json:"id"`
-	Kind string `json:"kind"` // "clone", "conflict", "proposal", "agent_gone", "reference"
+	Kind string `json:"kind"` // "clone", "contested", "conflict", "proposal", "agent_gone", "reference"
 	// CI is the item concerned, Others those it may be confused with.
 	CI      string           `json:"ci,omitempty"`
 	Others  []string         `json:"others,omitempty"`
@@ -34,7 +34,10 @@ type Task struct {
 const (
 	TaskClone    = "clone"
 	TaskConflict = "conflict"
-	TaskProposal = "proposal"
+	// TaskContested: an agent came under the identity of a machine for which another
+	// agent reports. CI is that machine, Others are the items that came.
+	TaskContested = "contested"
+	TaskProposal  = "proposal"
 	// TaskAgentGone: an agent does not run any more on a host that is up.
 	TaskAgentGone = "agent_gone"
 	// TaskReference: the configuration names an item that is not there.
@@ -153,10 +156,10 @@ func (inv *Inventory) CloseTask(ctx context.Context, id, actor, decision string)
 			return err
 		}
 		if t == nil {
-			return fault.NotFoundf("task %q does not exist", id)
+			return notTask(id)
 		}
 		if t.Done != "" {
-			return fault.Conflictf("task %q was closed already: %s", id, t.Done)
+			return doneTask(id, t.Done)
 		}
 		out = *t
 		out.Done, out.DoneAt = actor+": "+decision, b.now
@@ -164,4 +167,46 @@ func (inv *Inventory) CloseTask(ctx context.Context, id, actor, decision string)
 		return nil
 	})
 	return out, err
+}
+
+func notTask(id string) error { return fault.NotFoundf("task %q does not exist", id) }
+
+func doneTask(id, done string) error {
+	return fault.Conflictf("task %q was closed already: %s", id, done)
+}
+
+// accept makes one item of those that an open task asks about, and returns its id.
+func (b *batch) accept(t Task, other, actor string) (string, error) {
+	inv := b.inv
+	switch t.Kind {
+	case TaskContested, TaskClone, TaskProposal:
+	default:
+		return "", fault.Conflictf("a task of kind %s asks for no merge: close it with what was decided", t.Kind)
+	}
+	owner := inv.resolve(t.CI)
+	var others []string
+	for _, id := range t.Others {
+		if id = inv.resolve(id); id != "" && id != owner && (other == "" || id == inv.resolve(other)) {
+			others = append(others, id)
+		}
+	}
+	switch {
+	case owner == "" || len(others) == 0:
+		return "", fault.Conflictf("task %q names no two items that are still apart: close it", t.ID)
+	case len(others) > 1:
+		return "", fault.Invalidf("other", "the task names %d items: say which of them it is", len(others))
+	}
+	if t.Kind == TaskProposal {
+		w, l, err := b.pair(owner, others[0], false)
+		if err != nil {
+			return "", err
+		}
+		doc, err := b.merge(w, l, actor)
+		if err != nil {
+			return "", err
+		}
+		b.write(func(tx store.Tx) error { return inv.cols.merge.Put(tx, *doc) })
+		return w.ID, b.closeTasks(w.ID, l.ID, actor+": accepted")
+	}
+	return owner, b.adopt(owner, others[0], actor)
 }

@@ -28,6 +28,9 @@ func (inv *Inventory) Tick(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
+	if err := inv.settleContests(ctx, now); err != nil {
+		return err
+	}
 	return inv.do(ctx, func(b *batch) error {
 		var old, faded []string
 		for id, f := range inv.unseen {

@@ -44,6 +44,13 @@ func newWatch(now time.Time) *watch {
 	return &watch{since: now, judged: now, sites: map[string]*meshSite{}, members: map[string]*member{}}
 }
 
+// listens is since when silence proves something.
+func (w *watch) listens() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.since
+}
+
 func (w *watch) site(name string) *meshSite {
 	s := w.sites[name]
 	if s == nil {

@@ -99,6 +99,7 @@ type Host struct {
 	SerialNumber   string    `json:"serial_number,omitempty"`
 	ChassisSerial  string    `json:"chassis_serial,omitempty"`
 	BoardSerial    string    `json:"board_serial,omitempty"`
+	AssetTag       string    `json:"asset_tag,omitempty"` // the label on its case, where somebody wrote it into the firmware
 	Vendor         string    `json:"vendor,omitempty"`
 	Product        string    `json:"product,omitempty"`
 	Virtualization string    `json:"virtualization,omitempty"` // "none", "kvm", "vmware", "docker", "lxc", ...

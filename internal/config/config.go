@@ -274,8 +274,8 @@ func (c Config) Validate() error {
 	l = append(l, servers("ingest.alertmanagers", c.Ingest.Alertmanagers)...)
 	levels := []string{"critical", "error", "warning", "info"}
 	for _, v := range sortedKeys(c.Correlation.Severities) {
-		if s := c.Correlation.Severities[v]; !slices.Contains(levels, s) {
-			bad("correlation.severities."+v, "want critical, error, warning or info, got %q", s)
+		if s := c.Correlation.Severities[v]; s != "none" && !slices.Contains(levels, s) {
+			bad("correlation.severities."+v, "want critical, error, warning, info or none, got %q", s)
 		}
 	}
 	if s := c.Correlation.DefaultSeverity; s != "" && !slices.Contains(levels, s) {

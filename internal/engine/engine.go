@@ -275,6 +275,9 @@ func (e *Engine) commitChunk(ctx context.Context, effects []fold.Effect, mark *c
 	if err != nil {
 		return err
 	}
+	e.mu.Lock()
+	snapshot := e.lastSnap
+	e.mu.Unlock()
 	err = e.o.DB.Update(ctx, func(tx store.Tx) error {
 		for _, f := range ready {
 			if err := e.records.write(tx, f); err != nil {
@@ -283,6 +286,13 @@ func (e *Engine) commitChunk(ctx context.Context, effects []fold.Effect, mark *c
 		}
 		if mark == nil {
 			return nil
+		}
+		end, err := journal.EndOf(tx)
+		if err != nil {
+			return err
+		}
+		if err := checkMarks(end, mark.Position, snapshot); err != nil {
+			return err
 		}
 		return putCommitted(tx, *mark)
 	})
@@ -431,6 +441,13 @@ func (e *Engine) Unresolved() []itsm.Unresolved {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.state.Unresolved()
+}
+
+// Outages lists the outages of services that are under way or can be corrected, newest first.
+func (e *Engine) Outages() []itsm.Outage {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state.Outages()
 }
 
 // Meant is what a reference leads to.

@@ -379,7 +379,9 @@ func TestOutboxSurvivesKill(t *testing.T) {
 	}
 	rng, mood := rand.New(rand.NewPCG(4, 2)), rand.New(rand.NewPCG(4, 3)) // of this goroutine, and of the pager's
 	p := newPager(t)
+	p.mu.Lock() // its server runs already
 	p.flaky = func() bool { return mood.IntN(5) == 0 }
+	p.mu.Unlock()
 	dir := filepath.Join(t.TempDir(), "data")
 	kills := 0
 	for done := false; !done; {
@@ -417,6 +419,8 @@ func TestOutboxSurvivesKill(t *testing.T) {
 			t.Fatalf("the child did not finish:\n%s", out.String())
 		}
 	}
+	p.mu.Lock() // a request of a killed child may still be under way
+	defer p.mu.Unlock()
 	seen := map[string]int{}
 	opened := map[string]bool{}
 	for n, k := range p.keys {

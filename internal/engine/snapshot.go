@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/internal/engine/fold"
+	"github.com/watchbill/watchbill/internal/journal"
 	"github.com/watchbill/watchbill/internal/store"
 )
 
@@ -32,6 +33,15 @@ type committed struct {
 type snapshotMark struct {
 	Position uint64 `json:"position"`
 	Version  int    `json:"version"`
+}
+
+// checkMarks: what is decided was journaled, and a snapshot holds what is decided.
+func checkMarks(journaled, committed, snapshot uint64) error {
+	if journaled < committed || committed < snapshot {
+		return fmt.Errorf("%w: the journal ends at %d, decisions are committed up to %d, the snapshot covers %d; none may be ahead of the one before",
+			journal.ErrDamaged, journaled, committed, snapshot)
+	}
+	return nil
 }
 
 func putCommitted(tx store.Tx, c committed) error {
@@ -78,6 +88,13 @@ func (e *Engine) load(ctx context.Context) error {
 		if done.Version != 0 && done.Version != fold.Version && mark.Position < done.Position {
 			return fmt.Errorf("the data was left at position %d by a program that decides by version %d, without a clean stop, and this one decides by version %d: start the earlier program once and stop it, then upgrade",
 				done.Position, done.Version, fold.Version)
+		}
+		end, err := journal.EndOf(r)
+		if err != nil {
+			return err
+		}
+		if err := checkMarks(end, done.Position, mark.Position); err != nil {
+			return err
 		}
 		stale, err = e.loadPages(r, mark.Position)
 		return err

@@ -22,11 +22,19 @@ func (r Ref) Key() string {
 	return r.Class + ":" + r.Name
 }
 
+// ItemAttributes are the attributes of an item that the engine reads: what identifies
+// it, what it is, how much it matters and whose it is. The inventory tells these and no
+// others, so that a decision never rests on something that only some sources tell.
+var ItemAttributes = []string{
+	"addresses", "aliases", "cloud_instance", "cluster", "criticality", "engine", "fqdn", "hostname", "kind", "namespace", "node",
+	"owner", "owner_team", "pod_ip", "ports", "product", "support_group", "team", "url", "vm_id",
+}
+
 // CI upserts a configuration item in the engine's graph.
 type CI struct {
 	Ref
-	// Attributes hold what identifies (hostname, fqdn, addresses, vm_id, node,
-	// namespace, cluster, url, ports) and criticality: strings, numbers or lists of them.
+	// Attributes are those of ItemAttributes: strings, numbers or lists of them. A
+	// recording may hold others, which nobody reads.
 	Attributes map[string]any    `json:"attributes,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
 	Removed    bool              `json:"removed,omitempty"`

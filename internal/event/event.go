@@ -40,7 +40,7 @@ type Event struct {
 	Source   string // id of the ingest source for alerts, else empty
 	Body     json.RawMessage
 
-	payload any // decoded Body; filled by constructors and Decode
+	payload Body // decoded from Body by Payload, and from nothing else
 }
 
 // line is the event's form in recordings and exports.
@@ -108,33 +108,43 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 // recording loses nothing and a replay compares equal.
 func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// NewNotification makes the event of an accepted webhook body.
+// NewNotification makes the event of an accepted webhook body. Only the bytes go on:
+// what n holds beside them is for the receiver.
 func NewNotification(source string, n *Notification) Event {
-	return Event{Kind: KindAlertmanager, Source: source, Body: n.Raw, payload: n}
+	return Event{Kind: KindAlertmanager, Source: source, Body: n.Raw}
 }
 
-// New makes an event from one of this package's bodies.
+// New makes an event from one of this package's bodies. What is decided on is read back
+// from its bytes (see Payload), never the value given here: a type that JSON does not
+// keep, such as a list of numbers in an attribute, must not be one thing to the running
+// engine and another to a replay.
 func New(body Body) (Event, error) {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return Event{}, fmt.Errorf("encode %s event: %w", body.kind(), err)
 	}
-	return Event{Kind: body.kind(), Body: b, payload: body}, nil
+	return Event{Kind: body.kind(), Body: b}, nil
 }
 
 // NewTick makes a tick at t, for replays; live ticks take the journal's time.
 func NewTick(t time.Time) Event {
-	return Event{At: Instant(t), Kind: KindTick, Body: json.RawMessage("{}"), payload: &Tick{}}
+	return Event{At: Instant(t), Kind: KindTick, Body: json.RawMessage("{}")}
 }
 
 // Body is implemented by the payload of every kind.
 type Body interface{ kind() Kind }
 
-// Payload returns the decoded body, decoding it once. The result is shared: do
-// not change it. An unknown kind or an unreadable body is Invalid.
+// Undecoded is the event without what was decoded of it: as the journal gives it back.
+func (e Event) Undecoded() Event {
+	e.payload = nil
+	return e
+}
+
+// Payload returns the body as decoded from its bytes, decoding it once. The result is
+// shared: do not change it. An unknown kind or an unreadable body is Invalid.
 func (e *Event) Payload() (Body, error) {
 	if e.payload != nil {
-		return e.payload.(Body), nil
+		return e.payload, nil
 	}
 	var b Body
 	switch e.Kind {

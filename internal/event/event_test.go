@@ -79,7 +79,7 @@ func TestUnreadableLines(t *testing.T) {
 	for _, c := range []struct {
 		e     Event
 		field string
-	}{{Event{Kind: "nonsense"}, "kind"}, {Event{Kind: KindCI, Body: json.RawMessage(`[1]`)}, "body"}, {Event{Kind: KindAlertmanager, Body: json.RawMessage(`{}`)}, "version"}} {
+	}{{Event{Kind: "nonsense"}, "kind"}, {Event{Kind: KindCI, Body: json.RawMessage(`[1]`)}, "body"}, {Event{Kind: KindAlertmanager, Body: json.RawMessage(`{}`)}, "alerts"}} {
 		_, err := c.e.Payload()
 		if fault.KindOf(err) != fault.Invalid || fault.Public(err).Field != c.field {
 			t.Errorf("%s: got %v, want Invalid of field %s", c.e.Kind, err, c.field)

@@ -3,10 +3,12 @@ package event
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/watchbill/watchbill/internal/fault"
 )
@@ -144,19 +146,53 @@ type Notification struct {
 // Received counts the alert objects of the body: the unit of conservation.
 func (n *Notification) Received() int { return len(n.Alerts) + len(n.Invalid) }
 
+// MarshalJSON writes the body that it was read from or, of one that was made here, the
+// body that reads as it: every notification has a form that a journal can keep.
+func (n *Notification) MarshalJSON() ([]byte, error) {
+	if n.Raw != nil {
+		return n.Raw, nil
+	}
+	type alert struct {
+		Status       Status    `json:"status"`
+		Labels       Labels    `json:"labels"`
+		Annotations  Labels    `json:"annotations"`
+		StartsAt     time.Time `json:"startsAt"`
+		EndsAt       time.Time `json:"endsAt"`
+		GeneratorURL string    `json:"generatorURL"`
+		Fingerprint  string    `json:"fingerprint,omitempty"`
+	}
+	list := make([]any, 0, n.Received())
+	for _, a := range n.Alerts {
+		list = append(list, alert(a))
+	}
+	for _, bad := range n.Invalid {
+		list = slices.Insert[[]any, any](list, min(max(bad.Index, 0), len(list)), bad.Raw)
+	}
+	return json.Marshal(map[string]any{
+		"version": "4", "receiver": n.Receiver, "externalURL": n.ExternalURL, "groupKey": n.GroupKey, "truncatedAlerts": n.Truncated, "alerts": list,
+	})
+}
+
 // Limits of one alert object: what lies beyond is a mistake or an attack, and
 // would be carried through every record that names the alert.
 const (
 	MaxLabels     = 256
 	MaxLabelBytes = 64 << 10 // all names and values of one alert's labels
-	maxAnnotation = 256 << 10
+	// Annotations are text for people: what is longer is cut, the alert is kept.
+	maxAnnotation  = 64 << 10  // of one of them
+	maxAnnotations = 256 << 10 // of all of one alert
 )
 
 // MaxAlerts bounds the alert objects of one body: each costs a row and a decision,
 // and an object can be as short as two bytes.
 const MaxAlerts = 50_000
 
-// DecodeNotification reads a webhook body of version "4". The error is Invalid
+// versions are what senders of this body call it: Alertmanager and what is built on it
+// "4", Grafana's own alerting "1". Scripts that copy it leave it out.
+var versions = []string{"", "1", "4"}
+
+// DecodeNotification reads a webhook body of Alertmanager or of Grafana, which adds
+// fields to the same. The error is Invalid
 // where the body as a whole cannot be used; one bad alert is set aside in
 // Invalid and loses nothing else. Unknown fields are fine: Alertmanager adds some
 // with its releases. The body is kept and shared: do not change it afterwards.
@@ -202,7 +238,13 @@ func (s *scanner) notification(n *Notification) error {
 		}
 		switch string(name) {
 		case "version":
-			err = text(&version, "version")
+			if c := s.peek(); c >= '0' && c <= '9' {
+				var b []byte
+				b, err = s.number()
+				version = string(b)
+			} else {
+				err = text(&version, "version")
+			}
 		case "receiver":
 			if err = text(&n.Receiver, "receiver"); err == nil {
 				n.Receiver = unquoteMeta(n.Receiver)
@@ -230,10 +272,10 @@ func (s *scanner) notification(n *Notification) error {
 		return fault.Invalidf("", "there is more after the JSON object, at byte %d", s.i)
 	}
 	switch {
-	case version == "":
-		return fault.Invalidf("version", `missing: want Alertmanager's own webhook body, version "4"; a receiver with a custom payload: cannot be read`)
-	case version != "4":
-		return fault.Invalidf("version", `want "4", got %.40q`, version)
+	case !slices.Contains(versions, version):
+		return fault.Invalidf("version", `want "4" as Alertmanager's webhook says, or "1" as Grafana's does, got %.40q`, version)
+	case !hasAlerts && version == "":
+		return fault.Invalidf("alerts", `missing, and version too: want the webhook body of Alertmanager ("4") or Grafana ("1"); a receiver with a custom payload: cannot be read`)
 	case !hasAlerts:
 		return fault.Invalidf("alerts", "missing: want the list of the group's alerts")
 	}
@@ -349,9 +391,9 @@ func (s *scanner) alert() (a Alert, err error) {
 			b, err = s.stringOr("status")
 			a.Status = Status(s.words.get(b))
 		case "labels":
-			a.Labels, err = s.labelSet("labels", MaxLabelBytes)
+			a.Labels, err = s.labelSet()
 		case "annotations":
-			a.Annotations, err = s.labelSet("annotations", maxAnnotation)
+			a.Annotations, err = s.annotations()
 		case "startsAt":
 			a.StartsAt, err = s.time("startsAt")
 		case "endsAt":
@@ -401,15 +443,9 @@ func (a *Alert) finish() error {
 	return nil
 }
 
-func (s *scanner) labelSet(field string, limit int) (Labels, error) {
-	switch s.peek() {
-	case '{':
-	case 'n':
-		return nil, s.literal("null")
-	default:
-		return nil, s.mismatch(field, "an object of strings")
-	}
-	if err := s.open(); err != nil {
+func (s *scanner) labelSet() (Labels, error) {
+	const field = "labels"
+	if isNull, err := s.openSet(field); err != nil || isNull {
 		return nil, err
 	}
 	l := s.labels[:0]
@@ -429,12 +465,12 @@ func (s *scanner) labelSet(field string, limit int) (Labels, error) {
 		if b, err = s.str(); err != nil {
 			return nil, err
 		}
-		if len(b) == 0 && field == "labels" {
+		if len(b) == 0 {
 			continue // Prometheus: an empty label is an absent one
 		}
 		size += len(name) + len(b)
-		if size > limit {
-			return nil, fault.Invalidf(field, "larger than %d bytes together", limit)
+		if size > MaxLabelBytes {
+			return nil, fault.Invalidf(field, "larger than %d bytes together", MaxLabelBytes)
 		}
 		if len(l) == MaxLabels {
 			return nil, fault.Invalidf(field, "more than %d names", MaxLabels)
@@ -453,6 +489,82 @@ func (s *scanner) labelSet(field string, limit int) (Labels, error) {
 		}
 	}
 	return out, nil
+}
+
+// openSet steps into an object of strings; null stands for an empty one.
+func (s *scanner) openSet(field string) (isNull bool, err error) {
+	switch s.peek() {
+	case '{':
+		return false, s.open()
+	case 'n':
+		return true, s.literal("null")
+	default:
+		return false, s.mismatch(field, "an object of strings")
+	}
+}
+
+// annotations reads what an alert says to people. Nothing in it costs the alert: what
+// is too long is cut, what is no string stands as it was written, and of a name that
+// stands twice the first counts.
+func (s *scanner) annotations() (Labels, error) {
+	if s.peek() != '{' && s.peek() != 'n' {
+		return nil, s.skip()
+	}
+	if isNull, err := s.openSet("annotations"); err != nil || isNull {
+		return nil, err
+	}
+	l := s.labels[:0]
+	room := maxAnnotations
+	for first := true; ; first = false {
+		b, ok, err := s.member(first)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			break
+		}
+		name := s.words.get(b)
+		if s.peek() == '"' {
+			b, err = s.str()
+		} else {
+			start := s.i
+			err = s.skip()
+			if b = s.b[start:s.i]; string(b) == "null" {
+				b = nil
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		known := slices.ContainsFunc(l, func(x Label) bool { return x.Name == name })
+		if known || len(l) == MaxLabels || len(name) > maxAnnotation || room <= len(name) {
+			continue
+		}
+		value := cut(b, min(maxAnnotation, room-len(name)))
+		if value == nil {
+			value = b
+		}
+		room -= len(name) + len(value)
+		l = append(l, Label{name, s.words.get(value)})
+	}
+	s.labels = l[:0]
+	out := Labels(slices.Clone(l))
+	out.sort()
+	return out, nil
+}
+
+// cut shortens a text to at most so many bytes, and says so at its end; nil where it
+// is short enough.
+func cut(b []byte, most int) []byte {
+	if len(b) <= most {
+		return nil
+	}
+	end := fmt.Sprintf("… (cut: %d bytes)", len(b))
+	keep := max(0, most-len(end))
+	for keep > 0 && !utf8.RuneStart(b[keep]) {
+		keep--
+	}
+	return append(slices.Clone(b[:keep]), end...)
 }
 
 // clipName keeps a stranger's label name from filling a message.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -140,11 +141,10 @@ func TestUselessBodies(t *testing.T) {
 		`{"x":` + deep + `}`:                    "the body is not readable JSON at byte 10004: it nests deeper than 10000",
 		one(good) + "{}":                        "there is more after the JSON object, at byte " + fmt.Sprint(len(one(good))),
 		one(good) + "x":                         "there is more after the JSON object, at byte " + fmt.Sprint(len(one(good))),
-		`{}`:                                    `version: missing: want Alertmanager's own webhook body, version "4"; a receiver with a custom payload: cannot be read`,
-		string(custom):                          `version: missing: want Alertmanager's own webhook body, version "4"; a receiver with a custom payload: cannot be read`,
-		`{"version":null,"alerts":[]}`:          `version: missing: want Alertmanager's own webhook body, version "4"; a receiver with a custom payload: cannot be read`,
-		`{"version":"5","alerts":[]}`:           `version: want "4", got "5"`,
-		`{"version":4,"alerts":[]}`:             "version: want a string, got a JSON number",
+		`{}`:                                    `alerts: missing, and version too: want the webhook body of Alertmanager ("4") or Grafana ("1"); a receiver with a custom payload: cannot be read`,
+		string(custom):                          `alerts: missing, and version too: want the webhook body of Alertmanager ("4") or Grafana ("1"); a receiver with a custom payload: cannot be read`,
+		`{"version":"5","alerts":[]}`:           `version: want "4" as Alertmanager's webhook says, or "1" as Grafana's does, got "5"`,
+		`{"version":[4],"alerts":[]}`:           "version: want a string, got a JSON array",
 		`{"version":"4"}`:                       "alerts: missing: want the list of the group's alerts",
 		`{"version":"4","alerts":{}}`:           "alerts: want an array, got a JSON object",
 		`{"version":"4","alerts":[],"alerts":[]}`:              "alerts: the field stands twice",
@@ -153,7 +153,7 @@ func TestUselessBodies(t *testing.T) {
 		`{"version":"4","alerts":[],"truncatedAlerts":1.5}`:    "truncatedAlerts: want a whole number of alerts, got 1.5",
 		`{"version":"4","alerts":[],"truncatedAlerts":"3"}`:    "truncatedAlerts: want a whole number of alerts, got a JSON string",
 		`{"version":"4","alerts":` + many + `}`:                "alerts: more than 50000 in one body: set max_alerts in the receiver",
-		`{"version":"` + strings.Repeat("9", 500) + `"}`:       `version: want "4", got "` + strings.Repeat("9", 40) + `"`,
+		`{"version":"` + strings.Repeat("9", 500) + `"}`:       `version: want "4" as Alertmanager's webhook says, or "1" as Grafana's does, got "` + strings.Repeat("9", 40) + `"`,
 		`{"version":"4","alerts":[{"labels":{"a":"b\u00"}}]}`:  `the body is not readable JSON at byte 46: want four hexadecimal digits after \u`,
 		`{"version":"4","alerts":[{"status":"firing",}]}`:      "the body is not readable JSON at byte 44: a comma stands before the end",
 		`{"version":"4","alerts":[{"labels":{"a":nonsense}}]}`: "the body is not readable JSON at byte 40: want a value",
@@ -203,15 +203,12 @@ func TestOneBadAlertIsSetAsideAndItsSiblingsKept(t *testing.T) {
 		label("\"x\xff\":\"1\",\"x\xfe\":\"2\""):                     "labels.x\uFFFD: the name stands twice",
 		label(strings.Join(manyLabels, ",")):                         "labels: more than 256 names",
 		label(`"huge":"` + strings.Repeat("x", MaxLabelBytes) + `"`): "labels: larger than 65536 bytes together",
-		field(`"annotations":{"a":"` + strings.Repeat("x", maxAnnotation) + `"}`): "annotations: larger than 262144 bytes together",
-		field(`"annotations":{"a":1}`):                                            "annotations.a: want a string, got a JSON number",
-		field(`"annotations":5`):                                                  "annotations: want an object of strings, got a JSON number",
-		field(`"endsAt":"never"`):                                                 `endsAt: want an RFC 3339 time, got "never"`,
-		field(`"generatorURL":false`):                                             "generatorURL: want a string, got a JSON boolean",
-		field(`"fingerprint":"` + strings.Repeat("a", 65) + `"`):                  "fingerprint: longer than 64 bytes",
-		field(`"fingerprint":"a\u0000b"`):                                         `fingerprint: want printable ASCII, as Alertmanager's 16 hexadecimal digits, got "a\x00b"`,
-		field(`"status":"resolved"`):                                              "status: the field stands twice",
-		field(`"labels":{"alertname":"B"}`):                                       "labels: the field stands twice",
+		field(`"endsAt":"never"`):                                    `endsAt: want an RFC 3339 time, got "never"`,
+		field(`"generatorURL":false`):                                "generatorURL: want a string, got a JSON boolean",
+		field(`"fingerprint":"` + strings.Repeat("a", 65) + `"`):     "fingerprint: longer than 64 bytes",
+		field(`"fingerprint":"a\u0000b"`):                            `fingerprint: want printable ASCII, as Alertmanager's 16 hexadecimal digits, got "a\x00b"`,
+		field(`"status":"resolved"`):                                 "status: the field stands twice",
+		field(`"labels":{"alertname":"B"}`):                          "labels: the field stands twice",
 	} {
 		n := decode(t, `{"version":"4","alerts":[`+good+","+bad+" ,"+good+`],"receiver":"after"}`)
 		if len(n.Alerts) != 2 || n.Alerts[0].Labels.Get("alertname") != "A" || n.Alerts[1].Labels.Get("alertname") != "A" || n.Receiver != "after" {
@@ -416,4 +413,55 @@ func TestDecodeProperties(t *testing.T) {
 		}
 		checkDecode(rt, b)
 	})
+}
+
+// Text for people never costs the alert that it stands beside.
+func TestAnnotationsAreCutAndTheAlertIsKept(t *testing.T) {
+	one := func(annotations string) Alert {
+		n := decode(t, `{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"A"},"annotations":`+annotations+`,"startsAt":"2026-11-21T06:40:14Z"}]}`)
+		if len(n.Alerts) != 1 || len(n.Invalid) != 0 {
+			t.Fatalf("%.80s: %d alerts, %d invalid: %v", annotations, len(n.Alerts), len(n.Invalid), n.Invalid)
+		}
+		return n.Alerts[0]
+	}
+	long := strings.Repeat("é", 150_000)
+	a := one(`{"description":"` + long + `","summary":"short"}`)
+	d := a.Annotations.Get("description")
+	if len(d) > maxAnnotation || !strings.HasPrefix(d, "éééé") || !strings.HasSuffix(d, "é… (cut: 300000 bytes)") || !utf8.ValidString(d) || a.Annotations.Get("summary") != "short" {
+		t.Errorf("%d bytes, ends %q, summary %q", len(d), d[len(d)-40:], a.Annotations.Get("summary"))
+	}
+	var many strings.Builder
+	for n := range 300 {
+		fmt.Fprintf(&many, `"a%03d":"%s",`, n, strings.Repeat("x", 5000))
+	}
+	size := 0
+	for _, x := range one(`{` + many.String() + `"z":"z"}`).Annotations {
+		size += len(x.Name) + len(x.Value)
+	}
+	if size > maxAnnotations || size < maxAnnotations-6000 {
+		t.Errorf("%d bytes of annotations were kept", size)
+	}
+	for given, want := range map[string]string{
+		`{"a":1.5}`: "1.5", `{"a":true}`: "true", `{"a":null}`: "", `{"a":{"b":[1]}}`: `{"b":[1]}`, `{"a":"x","a":"y"}`: "x", `[]`: "", `5`: "", `null`: "",
+	} {
+		if got := one(given).Annotations.Get("a"); got != want {
+			t.Errorf("%s: a is %q, want %q", given, got, want)
+		}
+	}
+}
+
+// Grafana's own alerting sends the same body with fields of its own and version "1";
+// scripts that copy it leave the version out, or write a number.
+func TestOtherSendersOfTheSameBody(t *testing.T) {
+	alert := `{"status":"firing","labels":{"alertname":"High memory","grafana_folder":"ops"},"annotations":{},"startsAt":"2026-11-30T20:00:00.123+02:00","endsAt":"0001-01-01T00:00:00Z",
+		"generatorURL":"http://g/alerting/grafana/x/view?orgId=1","fingerprint":"c6eadffa33fcdf37","silenceURL":"http://g/s","dashboardURL":"","panelURL":"","values":{"B":14.2,"C":null},"valueString":"[ var='B' value=14.2 ]","imageURL":null}`
+	for _, head := range []string{
+		`"version":"1","orgId":1,"title":"[FIRING:1]","state":"alerting","message":"**Firing**","appVersion":"11.2.0",`,
+		`"version":"4","notification_reason":"x","routeLabels":{"a":"b"},`, `"version":4,`, `"version":1,`, `"version":null,`, `"version":"",`, ``,
+	} {
+		n := decode(t, `{`+head+`"receiver":"watchbill","status":"firing","alerts":[`+alert+`],"groupLabels":{},"commonLabels":{},"commonAnnotations":{},"externalURL":"http://g/","groupKey":"{}:{}","truncatedAlerts":0}`)
+		if len(n.Alerts) != 1 || n.Alerts[0].Fingerprint != "c6eadffa33fcdf37" || !n.Alerts[0].StartsAt.Equal(time.Date(2026, 11, 30, 18, 0, 0, 123e6, time.UTC)) {
+			t.Errorf("%s: %+v", head, n)
+		}
+	}
 }

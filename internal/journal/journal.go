@@ -3,8 +3,10 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -46,8 +48,11 @@ func Open(ctx context.Context, db store.DB, now func() time.Time) (*Journal, err
 	j := &Journal{db: db, now: now, grown: make(chan struct{})}
 	err := db.View(ctx, func(r store.Reader) error {
 		pos, at, err := readLast(r)
+		if err != nil {
+			return err
+		}
 		j.last, j.lastAt = pos, at
-		return err
+		return checkEnd(r, pos)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
@@ -66,13 +71,50 @@ func readLast(r store.Reader) (uint64, time.Time, error) {
 	return binary.BigEndian.Uint64(b), time.UnixMilli(int64(binary.BigEndian.Uint64(b[8:]))).UTC(), nil
 }
 
+// ErrDamaged says that the journal's marks and its entries do not belong together:
+// going on would number events anew that were acknowledged.
+var ErrDamaged = errors.New("the journal is damaged: restore a backup, or see watchbill verify")
+
+// checkEnd compares the end mark with the newest entry. Entries go from the begin only,
+// so that the newest stands at the mark unless all were trimmed.
+func checkEnd(r store.Reader, end uint64) error {
+	for p, err := range r.Scan(prefix(), store.PrefixEnd(prefix()), true) {
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(p.Key, key(end)) {
+			return fmt.Errorf("%w: its end mark says %d, and its newest entry is %x", ErrDamaged, end, p.Key[len(prefix()):])
+		}
+		break
+	}
+	return nil
+}
+
+// EndOf returns the newest position in r's state.
+func EndOf(r store.Reader) (uint64, error) {
+	pos, _, err := readLast(r)
+	return pos, err
+}
+
+// end returns the mark in tx. It can be ahead of what was committed before, never behind.
+func (j *Journal) end(tx store.Reader) (uint64, time.Time, error) {
+	pos, at, err := readLast(tx)
+	if err != nil {
+		return 0, at, fmt.Errorf("find the journal's end: %w", err)
+	}
+	if last, _ := j.End(); pos < last {
+		return 0, at, fmt.Errorf("%w: its end mark says %d, and %d was committed", ErrDamaged, pos, last)
+	}
+	return pos, at, nil
+}
+
 // Append writes events within tx and returns them with position and time.
 // Journal time is max(previous, wall clock): it never runs backwards. Readers
 // see them when tx is durable.
 func (j *Journal) Append(tx store.Tx, events ...event.Event) ([]event.Event, error) {
-	pos, prev, err := readLast(tx)
+	pos, prev, err := j.end(tx)
 	if err != nil {
-		return nil, fmt.Errorf("find the journal's end: %w", err)
+		return nil, err
 	}
 	at := event.Instant(j.now())
 	if at.Before(prev) {
@@ -86,9 +128,9 @@ func (j *Journal) Append(tx store.Tx, events ...event.Event) ([]event.Event, err
 func (j *Journal) AppendAt(tx store.Tx, events ...event.Event) ([]event.Event, error) {
 	var out []event.Event
 	for _, e := range events {
-		pos, at, err := readLast(tx)
+		pos, at, err := j.end(tx)
 		if err != nil {
-			return nil, fmt.Errorf("find the journal's end: %w", err)
+			return nil, err
 		}
 		if e.At.After(at) {
 			at = event.Instant(e.At)
@@ -112,6 +154,9 @@ func (j *Journal) append(tx store.Tx, pos uint64, at time.Time, events []event.E
 		if len(e.Body) > MaxBody {
 			return nil, fault.Invalidf("body", "has %d bytes, the journal takes at most %d: cut it into smaller ones", len(e.Body), MaxBody)
 		}
+		// Whoever reads it from memory decides on the bytes, as one who reads it from the
+		// store does: what the writer decoded or built before is not passed on.
+		e = e.Undecoded()
 		e.Position, e.At = pos, at
 		if err := tx.Put(key(pos), encode(e)); err != nil {
 			return nil, fmt.Errorf("append to journal: %w", err)

@@ -3,12 +3,10 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -106,60 +104,8 @@ func TestFiftyKills(t *testing.T) {
 	// A clean replay of the installation's own past must decide the same.
 	s.stop()
 	s.start()
-	rec := filepath.Join(dir, "past.jsonl.gz")
-	run(t, "export", rec, "--server.url="+s.url, "--token="+adminToken)
-	var live []incident
-	live, err := all[incident](s, "/api/v1/incidents")
-	if err != nil {
-		t.Fatal(err)
-	}
-	liveAlerts, err := all[alert](s, "/api/v1/alerts")
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.sameInReplay()
 	s.stop()
-	run(t, "replay", rec, "--output="+filepath.Join(dir, "result.json"))
-	b, err := os.ReadFile(filepath.Join(dir, "result.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var clean struct {
-		Incidents []struct {
-			ID     string `json:"id"`
-			Alerts []struct {
-				Fingerprint string `json:"fingerprint"`
-			} `json:"alerts"`
-		} `json:"incidents"`
-		Fates map[string]int `json:"fates"`
-	}
-	if err := json.Unmarshal(b, &clean); err != nil {
-		t.Fatal(err)
-	}
-	inLive, inClean := map[string]string{}, map[string]string{}
-	for _, a := range liveAlerts {
-		if a.Incident != "" {
-			inLive[a.Fingerprint] = a.Incident
-		}
-	}
-	for _, i := range clean.Incidents {
-		for _, a := range i.Alerts {
-			inClean[a.Fingerprint] = i.ID
-		}
-	}
-	for fp, id := range inLive {
-		if inClean[fp] != id {
-			t.Errorf("alert %s is in %s, a clean replay puts it into %q", fp, id, inClean[fp])
-		}
-	}
-	known := map[string]bool{}
-	for _, i := range clean.Incidents {
-		known[i.ID] = true
-	}
-	for _, i := range live {
-		if !known[i.ID] && i.State != "canceled" {
-			t.Errorf("incident %s (%s) is not in a clean replay", i.ID, i.State)
-		}
-	}
 }
 
 func pause(ctx context.Context, d time.Duration) {

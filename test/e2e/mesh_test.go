@@ -216,4 +216,5 @@ func TestMeshTellsADeadHostAGoneAgentAndACutOffSite(t *testing.T) {
 	if all, err := all[incident](s, "/api/v1/incidents"); err != nil || len(all) != 2 {
 		t.Errorf("a cut off site is %d incidents beside the first, and should be one: %+v, %v", len(all)-1, all, err)
 	}
+	s.sameInReplay()
 }

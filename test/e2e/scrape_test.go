@@ -111,4 +111,5 @@ func TestPrometheusReadsNativeHistogramsAndExemplars(t *testing.T) {
 	if out, err := check.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "" {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
+	s.sameInReplay()
 }

@@ -120,5 +120,6 @@ func TestFullDisk(t *testing.T) {
 
 	resize(2 * size)
 	eventually(t, patience, "alerts are taken again", func() error { return post(ctx, s.url, token, load.Webhook(n, n+1, begin, false)) })
+	s.sameInReplay()
 	s.stop()
 }

@@ -160,5 +160,6 @@ scrape_configs:
 	if list, err := all[incident](s, "/api/v1/incidents"); err != nil || len(list) != 1 {
 		t.Errorf("in the end there are %d incidents, want 1 (%v)", len(list), err)
 	}
+	s.sameInReplay()
 	s.stop()
 }

@@ -69,6 +69,7 @@ func TestSyncComesBefore200(t *testing.T) {
 	if answered != posts {
 		t.Errorf("the trace shows %d answers, want %d", answered, posts)
 	}
+	s.sameInReplay()
 }
 
 // quiet waits until no sync was traced for a moment: a sync of the engine's own

@@ -5,6 +5,7 @@ package scenarios
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/watchbill/watchbill/test/same"
 )
 
 // machines of the estate, with their addresses on the hub's bridge.
@@ -378,6 +381,37 @@ func TestFaultsInARealEstate(t *testing.T) {
 			t.Error("the deployment is not suspected")
 		}
 	}
+	e.sameInReplay()
+}
+
+// sameInReplay compares what the server decided with a replay of its own export.
+func (e *estate) sameInReplay() {
+	e.t.Helper()
+	list := func(record string) func() ([]same.Record, error) {
+		return func() ([]same.Record, error) {
+			var l struct {
+				Items []same.Record `json:"items"`
+			}
+			err := e.ask(&l, record, "list", "-o", "json", "--limit=0")
+			return l.Items, err
+		}
+	}
+	e.until("the server and a replay of its export were compared", time.Minute, func() bool {
+		wrong, err := same.AsReplayed(same.Server{
+			Alerts: list("alert"), Incidents: list("incident"),
+			Export: func(file string) error { _, err := e.tell("export", file); return err },
+		}, e.dir)
+		if errors.Is(err, same.ErrMoved) {
+			return false
+		}
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		for _, w := range wrong[:min(len(wrong), 20)] {
+			e.t.Error("otherwise than the server: " + w)
+		}
+		return true
+	})
 }
 
 // deployed tells of a deployment as a pipeline does.

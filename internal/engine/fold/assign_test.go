@@ -57,7 +57,13 @@ func TestReopenedIsUnacknowledged(t *testing.T) {
 	w := newWatch(t, `{"notify": {"priorities": [1], "escalation": [{"after": ["5m"]}]},
 		"slas": [{"name": "answer", "clock": "response", "target": "10m"}, {"name": "mend", "clock": "resolution", "target": "8h"}]}`)
 	measured := map[string][]float64{}
-	w.each = func(m itsm.Measure) { measured[m.Name+m.SLA+m.Result] = append(measured[m.Name+m.SLA+m.Result], m.Value) }
+	w.each = func(m itsm.Measure) {
+		k := m.Name
+		if m.SLA != "" {
+			k += m.SLA + m.Result
+		}
+		measured[k] = append(measured[k], m.Value)
+	}
 	id := w.open(1, 1)
 	w.until("09:09").do("incident", "acknowledge", id, nil)
 	w.until("09:30").do("incident", "resolve", id, nil)

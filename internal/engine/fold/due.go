@@ -121,7 +121,9 @@ func (s *State) incidentDue(id string) {
 	if x.Doc.State == itsm.Resolved {
 		c := x.Doc.AutoClose(s.now)
 		s.commit(id, c)
-		s.corr.Closed(id, s.now)
+		for _, d := range s.corr.Closed(id, s.now) {
+			s.decide(d)
+		}
 		return
 	}
 	s.incidents.Delete(id)
@@ -141,6 +143,13 @@ func (s *State) reload() {
 			s.incidents.Touch(k)
 		}
 		push(duePage, k, x.PageDue)
+	}
+	for _, k := range s.services.Keys() {
+		row := s.services.Get(k)
+		for _, id := range row.Down { // as an earlier version kept it
+			row.Parts = append(row.Parts, itsm.Downtime{Incident: id, From: row.Since})
+		}
+		row.Down, row.Since = nil, time.Time{}
 	}
 	for _, k := range s.storms.Keys() {
 		push(dueStorm, k, s.storms.Get(k).Due)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -32,8 +33,13 @@ type Options struct {
 // one.
 const bigValue = 64 << 10
 
+// memtableSize bounds the writes that Badger keeps in memory before they become a table.
+const memtableSize = 16 << 20
+
 // DB is a store.DB on Badger.
 type DB struct {
+	dir   string // "" in memory
+	log   *slog.Logger
 	b     *badger.DB
 	queue chan *job
 	stop  chan struct{}
@@ -46,6 +52,10 @@ type DB struct {
 	closeErr error
 	// limits of one Badger transaction, with room for what Badger adds itself
 	maxCount, maxBytes int64
+
+	witness       *witness // nil in memory
+	witnessFailed bool     // and it was told
+	health        health
 }
 
 var _ store.DB = (*DB)(nil)
@@ -69,7 +79,7 @@ func Open(o Options) (*DB, error) {
 		WithCompression(options.Snappy).
 		WithBlockCacheSize(8 << 20).
 		WithIndexCacheSize(8 << 20).
-		WithMemTableSize(16 << 20).
+		WithMemTableSize(memtableSize).
 		WithBaseTableSize(2 << 20).
 		WithBaseLevelSize(64 << 20). // about one level zero: a level less to be rewritten through
 		WithNumMemtables(3).
@@ -78,23 +88,77 @@ func Open(o Options) (*DB, error) {
 		WithNumCompactors(2).
 		WithValueLogFileSize(256 << 20).
 		WithMetricsEnabled(false).
+		WithChecksumVerificationMode(options.OnBlockRead). // all are read once at the start, by survey
+		WithVerifyValueChecksum(true).
 		WithLogger(logger{o.Logger})
 	if o.Dir != "" {
 		bo = bo.WithValueThreshold(bigValue) // in memory there is no value log
 	}
-	if err := dropUnborn(o.Dir); err != nil {
+	aside, err := prepare(o.Dir)
+	if err != nil {
 		return nil, fmt.Errorf("open database in %s: %w", o.Dir, err)
 	}
-	b, err := badger.Open(bo)
+	b, err := openBadger(bo)
+	if err == nil {
+		err = aside.settle(b)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open database in %s: %w", o.Dir, err)
 	}
 	db := &DB{
+		dir: o.Dir, log: o.Logger,
 		b: b, queue: make(chan *job, 1024), stop: make(chan struct{}), done: make(chan struct{}),
 		maxCount: b.MaxBatchCount() * 8 / 10, maxBytes: b.MaxBatchSize() * 8 / 10,
 	}
+	if o.Dir != "" {
+		if db.witness, err = openWitness(o.Dir); err != nil {
+			return nil, errors.Join(err, b.Close())
+		}
+	}
 	go db.commitLoop()
 	return db, nil
+}
+
+// prepare looks at a closed database's files before Badger does: it cuts off what it
+// cannot read, and removes tables that it does not know.
+func prepare(dir string) (setAside, error) {
+	none := setAside{}
+	if dir == "" {
+		return none, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return none, err
+	}
+	// Badger takes the same lock: without it this would read what another process writes.
+	lock, err := os.Open(dir)
+	if err != nil {
+		return none, err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return none, fmt.Errorf("another process uses it: %w", err)
+	}
+	if err := dropUnborn(dir); err != nil {
+		return none, err
+	}
+	s, err := survey(dir)
+	if err != nil {
+		return none, err
+	}
+	if len(s.damage) > 0 {
+		return none, &Damaged{Dir: dir, Found: s.damage}
+	}
+	return putAside(dir, s.orphans)
+}
+
+// openBadger is badger.Open with its panics as errors: some kinds of damage end in one.
+func openBadger(o badger.Options) (b *badger.DB, err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = &Damaged{Dir: o.Dir, Found: []Damage{{What: firstLine(fmt.Sprint(x))}}}
+		}
+	}()
+	return badger.Open(o)
 }
 
 // enter registers a user of Badger's files. Close waits for it: Badger reads from
@@ -144,7 +208,7 @@ func (db *DB) View(ctx context.Context, f func(store.Reader) error) error {
 	defer db.users.Done()
 	txn := db.b.NewTransaction(false)
 	defer txn.Discard()
-	return f(reader{txn})
+	return f(reader{txn, &db.health})
 }
 
 // Limit implements store.DB: it follows from the size of Badger's memtable.
@@ -152,7 +216,17 @@ func (db *DB) Limit() store.Limit { return store.Limit{Pairs: db.maxCount, Bytes
 
 // Backup implements store.DB.
 func (db *DB) Backup(ctx context.Context, w io.Writer) error {
-	return db.View(ctx, func(r store.Reader) error { return store.WriteBackup(ctx, r, w) })
+	err := db.View(ctx, func(r store.Reader) error { return store.WriteBackup(ctx, r, w) })
+	if err != nil {
+		return err
+	}
+	// Badger ends a walk at a block that it cannot read as if nothing came after: a copy
+	// counts only when all tables can be read.
+	found, err := db.checkTables(ctx)
+	if err == nil && len(found) > 0 {
+		err = &Damaged{Dir: db.dir, Found: found}
+	}
+	return err
 }
 
 // Restore implements store.DB.
@@ -184,27 +258,42 @@ func (db *DB) Close() error {
 		db.users.Wait()
 		if err := db.b.Close(); err != nil {
 			db.closeErr = fmt.Errorf("close database: %w", err)
+			return
+		}
+		if db.witness != nil {
+			if err := db.witness.close(); err != nil {
+				db.closeErr = fmt.Errorf("close the mark of the newest commit: %w", err)
+			}
 		}
 	})
 	return db.closeErr
 }
 
 // reader is one Badger snapshot.
-type reader struct{ txn *badger.Txn }
+type reader struct {
+	txn    *badger.Txn
+	health *health
+}
 
-func (r reader) Get(key []byte) ([]byte, bool, error) {
+func (r reader) Get(key []byte) (v []byte, ok bool, err error) {
 	if len(key) == 0 { // Badger calls it an error; it is a key that nobody can have put
 		return nil, false, nil
 	}
-	it, err := r.txn.Get(key)
-	if errors.Is(err, badger.ErrKeyNotFound) {
+	err = r.health.guard(func() error {
+		it, err := r.txn.Get(key)
+		if err != nil {
+			return err
+		}
+		v, err = valueOf(it)
+		return err
+	})
+	switch {
+	case errors.Is(err, badger.ErrKeyNotFound):
 		return nil, false, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, false, fmt.Errorf("get key: %w", err)
 	}
-	v, err := it.ValueCopy(nil)
-	return v, err == nil, err
+	return v, true, nil
 }
 
 func (r reader) Scan(from, to []byte, reverse bool) iter.Seq2[store.Pair, error] {
@@ -215,34 +304,68 @@ func (r reader) Scan(from, to []byte, reverse bool) iter.Seq2[store.Pair, error]
 		o := badger.DefaultIteratorOptions
 		o.Reverse = reverse
 		o.PrefetchSize = 32
-		it := r.txn.NewIterator(o)
-		defer it.Close()
-		if reverse {
+		var it *badger.Iterator
+		err := r.health.guard(func() error {
+			it = r.txn.NewIterator(o)
+			switch {
+			case !reverse:
+				it.Seek(from)
 			// Badger's reverse seek lands on the key itself or the one before: the end is exclusive.
-			if to == nil {
+			case to == nil:
 				it.Rewind()
-			} else if it.Seek(to); it.Valid() && string(it.Item().Key()) == string(to) {
-				it.Next()
+			default:
+				if it.Seek(to); it.Valid() && string(it.Item().Key()) == string(to) {
+					it.Next()
+				}
 			}
-		} else {
-			it.Seek(from)
+			return nil
+		})
+		if it != nil {
+			defer it.Close()
 		}
-		for ; it.Valid(); it.Next() {
-			k := it.Item().KeyCopy(nil)
-			if reverse && string(k) < string(from) || !reverse && to != nil && string(k) >= string(to) {
+		for err == nil {
+			var p store.Pair
+			over := false
+			err = r.health.guard(func() error {
+				if over = !it.Valid(); over {
+					return nil
+				}
+				p.Key = it.Item().KeyCopy(nil)
+				if over = reverse && string(p.Key) < string(from) || !reverse && to != nil && string(p.Key) >= string(to); over {
+					return nil
+				}
+				var err error
+				if p.Value, err = valueOf(it.Item()); err == nil {
+					it.Next()
+				}
+				return err
+			})
+			if over {
 				return
 			}
-			v, err := it.Item().ValueCopy(nil)
 			if err != nil {
-				yield(store.Pair{Key: k}, fmt.Errorf("read value: %w", err))
+				yield(p, fmt.Errorf("read value: %w", err))
 				return
 			}
-			if !yield(store.Pair{Key: k, Value: v}, nil) {
+			if !yield(p, nil) {
 				return
 			}
 		}
+		yield(store.Pair{}, fmt.Errorf("read range: %w", err))
 	}
 }
+
+// valueOf reads a value. Badger logs that a big value cannot be read, and returns an
+// empty one without an error; a big value is never empty.
+func valueOf(it *badger.Item) ([]byte, error) {
+	v, err := it.ValueCopy(nil)
+	if err == nil && len(v) == 0 && it.ValueSize() > 0 {
+		return nil, errUnreadable
+	}
+	return v, err
+}
+
+var errUnreadable = errors.New("a big value is missing in its value log, or damaged there")
 
 // logger passes Badger's words on: its own info lines are of use only to debug.
 type logger struct{ l *slog.Logger }

@@ -76,7 +76,7 @@ func (db *DB) commitLoop() {
 func (db *DB) commitBatch(first *job) (leftover *job) {
 	txn := db.b.NewTransaction(false)
 	defer txn.Discard()
-	b := &batch{base: reader{txn}}
+	b := &batch{base: reader{txn, &db.health}}
 	var joined []*job
 	var refused []refusal
 	for j := first; j != nil; j = db.next(len(joined) + len(refused)) {
@@ -157,7 +157,21 @@ func (db *DB) write(b *batch) error {
 	if err := txn.Commit(); err != nil {
 		return fmt.Errorf("commit transaction: %w", err)
 	}
+	db.bearWitness()
 	return nil
+}
+
+// bearWitness notes the newest commit, which is synced, before anybody is told of it.
+func (db *DB) bearWitness() {
+	if db.witness == nil {
+		return
+	}
+	txn := db.b.NewTransaction(false) // only this goroutine commits: it sees the newest
+	defer txn.Discard()
+	if err := db.witness.set(txn.ReadTs()); err != nil && !db.witnessFailed {
+		db.witnessFailed = true
+		db.log.Warn("the mark of the newest commit could not be written: commits go on, and a loss at the end of a log would not be noticed", "err", err)
+	}
 }
 
 // protect turns a panic of one closure into its error: the others of the batch,

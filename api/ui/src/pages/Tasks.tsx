@@ -14,6 +14,7 @@ import { useUrlState } from '../lib/url';
 
 const what: Record<string, string> = {
   clone: 'Two machines report under one identity. They were taken apart; say which is meant to live on.',
+  contested: 'An agent came under the identity of a machine that reports, without its credential. It got an item of its own. Make them one only if the machine was installed anew.',
   conflict: 'Identifiers point to different items. Nothing was overwritten; say what is true.',
   agent_gone: 'The agent does not run any more, but its host is up. Start it again: the task then closes by itself.',
   proposal: 'Probably the same thing under two records. Make them one, or say that they are two.',

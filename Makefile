@@ -6,7 +6,7 @@ GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 # Of the Alertmanager that `make bench-peers` measures beside.
 AM_VERSION ?= v0.34.2
 
-.PHONY: scenarios help build ui run test bench bench-peers bench-agent lint fmt clean
+.PHONY: scenarios chaos help build ui run test bench bench-peers bench-agent lint fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,12 @@ test: ## install what the tests need (as root or with CI=true, else say what), t
 scenarios: ## real faults in a small real estate of network namespaces; wants root, takes minutes
 	scripts/test-deps scenarios
 	WATCHBILL_SCENARIOS=1 go test -count=1 -v -timeout 60m ./test/scenarios ./test/estate
+
+# Each part has its own bound of time, so that all of it ends within two hours.
+chaos: ## faults in their long form: kills, damage, power cuts, full disks, clocks, backups of any size; as root for the disks
+	WATCHBILL_CHAOS=1 go test -count=1 -v -timeout 60m ./internal/store/... ./internal/journal
+	WATCHBILL_CHAOS=1 go test -count=1 -v -timeout 20m -run 'Clock|Backup|Restore|Repair|Marks|Append|Kill' ./internal/app ./internal/engine
+	WATCHBILL_CHAOS=1 go test -count=1 -v -timeout 20m -run 'Kill|Disk|Sync' ./test/e2e
 
 bench: ## every benchmark: read the ratios, not the absolute figures
 	go test -run '^$$' -bench . -benchmem ./...

@@ -50,6 +50,7 @@ var house = []room{
 	{"internal/event", 0, []string{"internal/fault"}, "facts are what all decide on; they decide nothing"},
 	{"internal/config", 0, []string{"internal/fault"}, "configuration is plain data"},
 	{"internal/paged", 0, nil, "tables know nothing of what they hold"},
+	{"internal/budget", 0, nil, "whoever takes something in bounds it in the same way"},
 	{"internal/fault", 0, nil, "the vocabulary of failures is used by all"},
 }
 

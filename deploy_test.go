@@ -117,6 +117,31 @@ func knownVariables(t *testing.T, path, program string, command ...string) error
 	return nil
 }
 
+// A unit's user is one that somebody creates: systemd itself, or the file for
+// systemd-sysusers beside it.
+func TestUnitsHaveTheirUser(t *testing.T) {
+	users, err := os.ReadFile("deploy/systemd/watchbill.sysusers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	units, err := filepath.Glob("deploy/systemd/*.service")
+	if err != nil || len(units) == 0 {
+		t.Fatal("no units", err)
+	}
+	for _, unit := range units {
+		text, err := os.ReadFile(unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			name, ok := strings.CutPrefix(strings.TrimSpace(line), "User=")
+			if ok && !strings.Contains(string(text), "DynamicUser=yes") && !strings.Contains(string(users), "u "+name+" ") {
+				t.Errorf("%s wants the user %q, which nothing creates", unit, name)
+			}
+		}
+	}
+}
+
 // systemd reads the units; it complains about every directive that it does not know.
 func TestUnits(t *testing.T) {
 	verify, err := exec.LookPath("systemd-analyze")

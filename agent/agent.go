@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,9 @@ type Options struct {
 	Events <-chan Event
 	// GoingDown says whether the host itself is being shut down; nil for never.
 	GoingDown func() bool
+	// Forked is called with the agent's new id when the server has made it another
+	// agent; nil for nothing.
+	Forked func(id string)
 	// Rest is called before the loop idles, after a report or a sample; nil for nothing.
 	Rest func(report bool)
 }
@@ -69,6 +73,8 @@ type Self struct {
 	Capabilities []string
 	StartedAt    time.Time
 	Site         string // of its mesh, "" for none
+	// Prove shows that the agent with an id holds its site's key; nil without a mesh.
+	Prove func(agentID string) (key, proof string)
 }
 
 // DefaultSchedule samples sockets twice a minute (a closed connection stays
@@ -110,6 +116,8 @@ type Agent struct {
 	failures                                   int
 	changes                                    []report.Change // not yet in an envelope
 	quiet                                      bool            // the server's absence was logged
+
+	proof struct{ of, key, text string } // of membership, for the agent id it is of
 
 	voice atomic.Pointer[voice] // as what a herald may speak; nil before the first report was taken
 }
@@ -264,6 +272,10 @@ func (a *Agent) phase(now time.Time, interval time.Duration) time.Time {
 // take compares a round with the one before and remembers it.
 func (a *Agent) take(now time.Time, r report.Report, full bool) error {
 	r.Agent = a.self()
+	if a.last != nil && !sameMachine(*a.last, r) {
+		a.log.Warn("the hardware is another than at the last report (a copied or moved disk?): what differs is not told as changes")
+		a.last, a.hashes = nil, nil
+	}
 	a.steadyBoot(&r)
 	changed := false
 	if a.last != nil {
@@ -292,10 +304,38 @@ func (a *Agent) take(now time.Time, r report.Report, full bool) error {
 
 func (a *Agent) self() report.Agent {
 	s := a.options.Self
-	return report.Agent{
+	out := report.Agent{
 		ID: a.id.AgentID, Version: s.Version, BootID: s.BootID, Sequence: a.sequence, StartedAt: s.StartedAt.UTC(),
 		User: s.User, Capabilities: s.Capabilities, SpoolDropped: a.id.Dropped, Site: s.Site,
 	}
+	if s.Prove != nil {
+		if a.proof.of != out.ID { // it changes with the id only
+			a.proof.of = out.ID
+			a.proof.key, a.proof.text = s.Prove(out.ID)
+		}
+		out.SiteKey, out.SiteProof = a.proof.key, a.proof.text
+	}
+	return out
+}
+
+// sameMachine says whether two rounds can be of one machine. A disk that was copied, or
+// put into another one, brings the last round with it: that the other is another is no
+// reboot and no change. Only what differs in both firmware and network speaks against.
+func sameMachine(before, after report.Report) bool {
+	if a, b := before.Host.ProductUUID, after.Host.ProductUUID; a == "" || b == "" || a == b {
+		return true
+	}
+	had, both := 0, 0
+	for _, i := range before.Interfaces {
+		if i.PermanentMAC == "" {
+			continue
+		}
+		had++
+		if slices.ContainsFunc(after.Interfaces, func(j report.Interface) bool { return j.PermanentMAC == i.PermanentMAC }) {
+			both++
+		}
+	}
+	return had == 0 || both > 0
 }
 
 // steadyBoot keeps the boot time that was first seen in this boot: the kernel

@@ -1,7 +1,9 @@
 package agent
 
 import (
+	"cmp"
 	"context"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -26,6 +28,8 @@ type Collector struct {
 	whole     *report.Report // of the last full round
 	udp       map[udpPlace]bool
 	last      []*probe.Proc // the newest process list
+	brief     *probe.Brief  // nil where a single look is taken
+	forwards  map[probe.Forward]time.Time
 }
 
 // CollectorOptions say what is looked at.
@@ -45,6 +49,8 @@ type CollectorOptions struct {
 	StateDir string
 	// Patience is how the slow walk spares the machine; used with Lasting.
 	Patience probe.Patience
+	// Own are the agent's own endpoints: what goes there is no edge of the host.
+	Own Endpoints
 }
 
 // youngest is the age at which a process counts as lasting.
@@ -61,10 +67,32 @@ func NewCollector(tree probe.Tree, options CollectorOptions) *Collector {
 	for _, name := range options.Off {
 		off[name] = true
 	}
-	return &Collector{
+	c := &Collector{
 		tree: tree, off: off, options: options, procs: probe.NewProcesses(tree), network: probe.NewNetwork(tree),
-		edges: newEdgeTable(edgeWindow), packages: newPackageStore(tree, options),
+		edges: newEdgeTable(edgeWindow), packages: newPackageStore(tree, options), forwards: make(map[probe.Forward]time.Time),
 	}
+	c.edges.mine = options.Own
+	c.edges.mine.Resolvers = tree.Resolvers()
+	if options.Lasting && tree.Live() && !off[report.SectionConnections] {
+		c.brief = probe.NewBrief(tree)
+	}
+	return c
+}
+
+// Watch sees the connections that open and close between two samples, until the
+// context ends.
+func (c *Collector) Watch(ctx context.Context) {
+	if c.brief != nil {
+		c.brief.Run(ctx)
+	}
+}
+
+// between is what was seen since the last sample.
+func (c *Collector) between() ([]probe.OwnedEdge, []report.Problem) {
+	if c.brief == nil {
+		return nil, nil
+	}
+	return c.brief.Take()
 }
 
 // Close ends the slow walk if one is under way, and waits for it.
@@ -85,7 +113,8 @@ func (c *Collector) Sample(ctx context.Context, now time.Time) {
 		}
 		return c.last
 	})
-	c.edges.add(sample.Edges, now)
+	edges, _ := c.between() // what is missed is told by the report
+	c.edges.add(append(sample.Edges, edges...), now)
 }
 
 // Collect looks at everything that moves, and in a full round at everything.
@@ -175,6 +204,15 @@ func (c *Collector) mendable(list []report.Problem) []report.Problem {
 // running looks at processes and what they hold open.
 func (c *Collector) running(now time.Time, r *report.Report, look func(string, func() []report.Problem), err error) {
 	procs := c.last
+	plain := look
+	if hidden := c.procs.Hidden(); hidden != "" && err == nil {
+		// What a process holds is hidden with it.
+		look = func(section string, probe func() []report.Problem) {
+			plain(section, func() []report.Problem {
+				return append(probe(), report.Problem{Reason: section + ": " + hidden, Privilege: "CAP_SYS_PTRACE"})
+			})
+		}
+	}
 	if err != nil {
 		broken := []report.Problem{{Reason: "processes: " + err.Error()}}
 		for _, section := range []string{report.SectionProcesses, report.SectionListeners, report.SectionConnections, report.SectionContainers} {
@@ -200,14 +238,18 @@ func (c *Collector) running(now time.Time, r *report.Report, look func(string, f
 		return p
 	})
 	if c.off[report.SectionListeners] && c.off[report.SectionConnections] {
-		look(report.SectionListeners, nil)
-		look(report.SectionConnections, nil)
+		plain(report.SectionListeners, nil)
+		plain(report.SectionConnections, nil)
 		return
 	}
 	sample := c.network.Sample(procs, nil)
-	c.edges.add(sample.Edges, now)
+	edges, missed := c.between()
+	c.edges.add(append(sample.Edges, edges...), now)
+	c.edges.cards = c.cards()
 	look(report.SectionListeners, func() []report.Problem {
-		r.Listeners = c.steadyListeners(sample.Listeners)
+		passed, problems := c.passedOn(now, r.Interfaces)
+		r.Listeners = append(c.steadyListeners(sample.Listeners), passed...)
+		sample.ListenerProblems = append(sample.ListenerProblems, problems...)
 		for i := range r.Listeners {
 			l := &r.Listeners[i]
 			l.Version = probe.ProductVersion(l.Product, l.Version, installed)
@@ -217,8 +259,57 @@ func (c *Collector) running(now time.Time, r *report.Report, look func(string, f
 	look(report.SectionConnections, func() []report.Problem {
 		connections, problems := c.edges.connections(now)
 		r.Connections = connections
-		return append(problems, sample.EdgeProblems...)
+		return append(append(problems, sample.EdgeProblems...), missed...)
 	})
+}
+
+// cards are the neighbours' on the same links; what could be told before is kept, as
+// the kernel forgets whom nobody talks to for a minute.
+func (c *Collector) cards() map[netip.Addr]string {
+	now, err := probe.Neighbours(c.tree)
+	if err != nil || c.edges.cards == nil || len(c.edges.cards) > maxEdges {
+		return now
+	}
+	for a, mac := range now {
+		c.edges.cards[a] = mac
+	}
+	return c.edges.cards
+}
+
+// passedOn lists the ports of the host that the kernel passes on to other machines. A
+// translation shows only while it is used, so it is kept as long as an edge.
+func (c *Collector) passedOn(now time.Time, ifs []report.Interface) ([]report.Listener, []report.Problem) {
+	if !c.tree.Live() {
+		return nil, nil
+	}
+	var own []netip.Addr
+	for _, i := range ifs {
+		for _, a := range i.Addresses {
+			if p, err := netip.ParsePrefix(a); err == nil {
+				own = append(own, p.Addr())
+			}
+		}
+	}
+	seen, problems := probe.Forwards(c.tree, own)
+	for _, f := range seen {
+		c.forwards[f] = now
+	}
+	var out []report.Listener
+	for f, at := range c.forwards {
+		if now.Sub(at) > edgeWindow {
+			delete(c.forwards, f)
+			continue
+		}
+		protocol := f.Protocol
+		if f.At.Addr().Is6() {
+			protocol += "6"
+		}
+		out = append(out, report.Listener{Protocol: protocol, Address: f.At.Addr().String(), Port: int(f.At.Port()), Forward: f.To.String()})
+	}
+	slices.SortFunc(out, func(a, b report.Listener) int {
+		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Address, b.Address), cmp.Compare(a.Forward, b.Forward))
+	})
+	return out, problems
 }
 
 // lasting leaves out the processes that a loop should not report.

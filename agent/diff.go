@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -21,11 +22,21 @@ func Diff(before, after report.Report, at time.Time) []report.Change {
 	if before.OS.Kernel != "" && after.OS.Kernel != "" && before.OS.Kernel != after.OS.Kernel {
 		d.add(report.ChangeKernel, "kernel", before.OS.Kernel, after.OS.Kernel, fmt.Sprintf("kernel %s replaced %s", after.OS.Kernel, before.OS.Kernel))
 	}
+	// Another version of the agent finds more, or names it otherwise: what its system's
+	// package manager lists is the same for both.
+	sameAgent := before.Agent.Version == after.Agent.Version
 	whole := func(section string) bool {
 		return sameProblems(before.Problems[section], after.Problems[section])
 	}
 	if whole(report.SectionPackages) && len(before.Packages) > 0 && !sameList(before.Packages, after.Packages) {
-		d.packages(before.Packages, after.Packages)
+		was, is := before.Packages, after.Packages
+		if !sameAgent {
+			was, is = ofSystem(was), ofSystem(is)
+			if len(was) == 0 || len(is) == 0 {
+				was, is = nil, nil
+			}
+		}
+		d.packages(was, is)
 	}
 	if whole(report.SectionServices) && len(before.Services) > 0 {
 		d.units(before.Services, after.Services)
@@ -40,6 +51,18 @@ func Diff(before, after report.Report, at time.Time) []report.Change {
 		d.users(before.Users, after.Users)
 	}
 	return d.out
+}
+
+// ofSystem are the packages that every version of the agent finds alike.
+func ofSystem(list []report.Package) []report.Package {
+	var out []report.Package
+	for _, p := range list {
+		switch p.Type {
+		case "deb", "rpm", "apk":
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // sameList says whether two rounds hold the very same list: lists are never changed
@@ -206,6 +229,8 @@ func (d *differ) listeners(before, after []report.Listener) {
 		return ""
 	}
 	old := make(map[string]bool, len(before))
+	passedOn := func(l report.Listener) bool { return l.Forward != "" } // shows only while it is used
+	before, after = slices.DeleteFunc(slices.Clone(before), passedOn), slices.DeleteFunc(slices.Clone(after), passedOn)
 	for _, l := range before {
 		old[name(l)] = true
 	}

@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"sort"
 	"time"
 
@@ -34,7 +35,7 @@ type ends struct {
 	private   bool // the peer's own address was; its prefix may not show it any more
 }
 
-type edgeOwner struct{ process, unit, container string }
+type edgeOwner struct{ process, unit, container, user string }
 
 type sighting struct {
 	count, samples int
@@ -55,8 +56,10 @@ type service struct {
 type edgeTable struct {
 	window  time.Duration
 	edges   map[ends]map[edgeOwner]*sighting
-	peers   map[service]int // edges of each service
-	level   map[service]int // how coarsely its peers are folded
+	peers   map[service]int       // edges of each service
+	level   map[service]int       // how coarsely its peers are folded
+	cards   map[netip.Addr]string // of neighbours on the same links
+	mine    Endpoints
 	total   int
 	dropped bool
 }
@@ -89,12 +92,15 @@ func (t *edgeTable) add(sample []probe.OwnedEdge, now time.Time) {
 		}
 	}
 	for _, e := range sample {
+		if t.mine.own(e) {
+			continue
+		}
 		key := ends{inbound: e.Inbound, protocol: probe.EdgeProtocol(e.Edge), local: e.Local, localPort: e.LocalPort, peerPort: e.PeerPort, namespace: e.Namespace, private: isPrivate(e.Peer)}
 		key.peer = foldPeer(e.Peer, 0)
 		if s := serviceOf(key); e.Inbound {
 			key.peer = foldPeer(e.Peer, t.level[s])
 		}
-		t.see(key, edgeOwner{e.Process, e.Unit, e.Container}, sighting{count: e.Count, samples: 1, evidence: e.Evidence, first: now, last: now})
+		t.see(key, edgeOwner{e.Process, e.Unit, e.Container, e.User}, sighting{count: e.Count, samples: 1, evidence: e.Evidence, first: now, last: now})
 	}
 	t.expire(now)
 }
@@ -110,9 +116,46 @@ func isPrivate(a netip.Addr) bool {
 // sharedSpace is RFC 6598's range, which clusters and carriers use inside.
 var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
 
+// Endpoints are where the agent itself calls and is called. A closed socket no longer
+// says whose it was: what led there and has no owner was the agent's.
+type Endpoints struct {
+	Mesh   uint16                        // the port of its mesh, 0 for none
+	Server func() (netip.AddrPort, bool) // where its reports went last; nil for nowhere
+	// Resolvers are the host's name servers: everything on it asks them, the agent too.
+	Resolvers []netip.Addr
+}
+
+const dnsPort = 53
+
+// own says that an edge is the agent's own traffic: its reports, its gossip, its
+// handshakes with the host's own listeners.
+func (m Endpoints) own(e probe.OwnedEdge) bool {
+	if e.Self {
+		return true
+	}
+	if e.Process != "" || e.Unit != "" || e.Container != "" || e.User != "" {
+		return false
+	}
+	switch {
+	case e.Inbound:
+		return e.Local == e.Peer || m.Mesh != 0 && e.LocalPort == m.Mesh
+	case e.Local == e.Peer || e.Peer.IsLoopback(): // within the host a nameless client is a probe or somebody's test
+		return true
+	case m.Mesh != 0 && e.PeerPort == m.Mesh:
+		return true
+	case e.PeerPort == dnsPort && slices.Contains(m.Resolvers, e.Peer):
+		return true
+	}
+	if m.Server != nil {
+		at, ok := m.Server()
+		return ok && at.Addr() == e.Peer && at.Port() == e.PeerPort
+	}
+	return false
+}
+
 // see adds a sighting. Without an owner (TIME_WAIT, or no privilege) it counts
-// for the one owner known for these ends; with one it takes over what was seen
-// without.
+// for an owner known for these ends, whichever spoke last; with one it takes over
+// what was seen without.
 func (t *edgeTable) see(key ends, owner edgeOwner, s sighting) {
 	owners := t.edges[key]
 	if owners == nil {
@@ -127,10 +170,8 @@ func (t *edgeTable) see(key ends, owner edgeOwner, s sighting) {
 		}
 	}
 	nobody := edgeOwner{}
-	if owner == nobody && len(owners) == 1 {
-		for only := range owners {
-			owner = only
-		}
+	if owner == nobody {
+		owner = latest(owners)
 	}
 	if have, ok := owners[nobody]; ok && owner != nobody {
 		delete(owners, nobody)
@@ -148,6 +189,19 @@ func (t *edgeTable) see(key ends, owner edgeOwner, s sighting) {
 	if key.inbound {
 		t.limit(serviceOf(key))
 	}
+}
+
+// latest is the owner that was seen last; of two the first by name.
+func latest(owners map[edgeOwner]*sighting) edgeOwner {
+	var best edgeOwner
+	var at time.Time
+	name := func(o edgeOwner) string { return o.unit + " " + o.process + " " + o.container + " " + o.user }
+	for o, s := range owners {
+		if s.last.After(at) || s.last.Equal(at) && name(o) < name(best) {
+			best, at = o, s.last
+		}
+	}
+	return best
 }
 
 // merge joins two sightings of one edge; two in the same sample are one sample.
@@ -243,13 +297,16 @@ func (t *edgeTable) connections(now time.Time) ([]report.Connection, []report.Pr
 		for owner, s := range owners {
 			c := report.Connection{
 				Direction: "outbound", Protocol: key.protocol, LocalAddress: key.local.String(), LocalPort: int(key.localPort), PeerPort: int(key.peerPort),
-				Process: owner.process, Unit: owner.unit, Container: owner.container, Namespace: key.namespace,
+				Process: owner.process, Unit: owner.unit, Container: owner.container, User: owner.user, Namespace: key.namespace,
 				Count: s.count, Samples: s.samples, Evidence: s.evidence, FirstSeen: s.first.UTC(), LastSeen: s.last.UTC(),
 			}
 			if key.inbound {
 				c.Direction = "inbound"
 			}
 			c.PeerAddress = key.peer.Addr().String()
+			if key.private && key.namespace == "" && key.peer.IsSingleIP() {
+				c.PeerMAC = t.cards[key.peer.Addr()]
+			}
 			if key.peer.Bits() != key.peer.Addr().BitLen() {
 				c.PeerAddress = key.peer.String()
 			}

@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -84,5 +85,54 @@ func TestEdgeTableIsBounded(t *testing.T) {
 	got, problems := table.connections(noon)
 	if len(got) != maxEdges || len(problems) != 1 {
 		t.Errorf("%d edges, problems %v", len(got), problems)
+	}
+}
+
+func outbound(local, peer string, port uint16, process string) probe.OwnedEdge {
+	return probe.OwnedEdge{Edge: probe.Edge{Protocol: unix.IPPROTO_TCP, Local: netip.MustParseAddr(local), Peer: netip.MustParseAddr(peer), PeerPort: port}, EdgeSample: probe.EdgeSample{Count: 1}, Process: process}
+}
+
+func TestTheAgentsOwnTrafficIsNoEdge(t *testing.T) {
+	table := newEdgeTable(time.Hour)
+	table.mine = Endpoints{Mesh: 7999, Server: func() (netip.AddrPort, bool) { return netip.MustParseAddrPort("10.0.0.5:443"), true }}
+	self := outbound("10.0.0.1", "10.0.0.8", 80, "watchbill-agent")
+	self.Self = true
+	gossiped := inbound("10.0.0.9", "")
+	gossiped.LocalPort = 7999
+	probed := inbound("198.51.100.1", "")
+	table.add([]probe.OwnedEdge{
+		self, gossiped, probed,
+		outbound("10.0.0.1", "10.0.0.5", 443, ""),       // a report, closed already
+		outbound("10.0.0.1", "10.0.0.9", 7999, ""),      // gossip, closed already
+		outbound("127.0.0.1", "127.0.0.1", 8443, ""),    // a handshake with the host's own listener
+		outbound("10.0.0.1", "10.0.0.5", 443, "curl"),   // somebody else's
+		outbound("10.0.0.1", "10.0.0.6", 443, ""),       // nobody known, elsewhere
+		outbound("127.0.0.1", "127.0.0.1", 5432, "app"), // a program and its database on one host
+	}, noon)
+	got, _ := table.connections(noon)
+	var names []string
+	for _, c := range got {
+		names = append(names, c.Process+" "+c.PeerAddress)
+	}
+	if want := []string{"app 127.0.0.1", "curl 10.0.0.5", " 10.0.0.6"}; !sameStrings(names, want) {
+		t.Errorf("%q, want %q", names, want)
+	}
+}
+
+func sameStrings(a, b []string) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
+
+func TestSocketWithoutOwnerCountsForWhoCalledBefore(t *testing.T) {
+	table := newEdgeTable(time.Hour)
+	table.add([]probe.OwnedEdge{outbound("10.0.0.1", "10.0.0.9", 6379, "web"), outbound("10.0.0.1", "10.0.0.9", 6379, "jobs")}, noon)
+	table.add([]probe.OwnedEdge{outbound("10.0.0.1", "10.0.0.9", 6379, "jobs")}, noon.Add(time.Minute))
+	table.add([]probe.OwnedEdge{outbound("10.0.0.1", "10.0.0.9", 6379, "")}, noon.Add(2*time.Minute))
+	got, _ := table.connections(noon.Add(2 * time.Minute))
+	if len(got) != 2 || got[0].Process != "jobs" || got[0].Samples != 3 {
+		t.Errorf("two programs call, and a closed socket is one of theirs: %+v", got)
 	}
 }

@@ -23,6 +23,8 @@ type Members interface {
 	Testimonies() <-chan cluster.Testimony
 	Speaks() bool
 	Members() []string
+	// Alive tells when the others held this member dead though it lives.
+	Alive() <-chan struct{}
 }
 
 // voice is as what the agent may speak to the server.
@@ -70,6 +72,9 @@ func (h *Herald) Run(ctx context.Context) {
 			return
 		case t := <-h.members.Testimonies():
 			h.pending[t.About] = report.Peer{Agent: t.About, At: t.At.UTC(), Gone: t.Gone, Answers: t.Answers, Connections: t.Connections}
+			h.say(ctx, time.Now(), false)
+		case <-h.members.Alive():
+			// What they told the server of it is history once it was heard.
 			h.say(ctx, time.Now(), false)
 		case <-ticker.C:
 			if n := len(h.members.Members()); n != h.known {

@@ -20,8 +20,11 @@ import (
 // neighbours are a mesh that says what the test says.
 type neighbours struct {
 	said   chan cluster.Testimony
+	lives  chan struct{}
 	speaks atomic.Bool
 }
+
+func (n *neighbours) Alive() <-chan struct{} { return n.lives }
 
 func (n *neighbours) Testimonies() <-chan cluster.Testimony { return n.said }
 func (n *neighbours) Members() []string                     { return []string{"a", "other"} }

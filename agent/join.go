@@ -61,6 +61,9 @@ func (a *Agent) fork(ctx context.Context, now time.Time) error {
 	if err := a.dir.saveIdentity(a.id); err != nil {
 		return err
 	}
+	if a.options.Forked != nil {
+		a.options.Forked(a.id.AgentID)
+	}
 	if _, err := a.spool.clear(); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -35,6 +36,7 @@ type packageStore struct {
 	walkedAt     time.Time // of the newest whole walk, also of a run before
 	under        chan walkResult
 	stop         context.CancelFunc
+	stuck        <-chan struct{} // of a walk that was given up; closed once its thread is back
 
 	all   []report.Package // system and languages, owners found
 	stale bool
@@ -64,14 +66,17 @@ var packageDatabases = []string{
 	"/var/lib/dpkg/status", "/lib/apk/db/installed", "/usr/lib/apk/db/installed",
 	"/var/lib/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite-wal", "/var/lib/rpm/Packages.db", "/var/lib/rpm/Packages",
 	"/usr/lib/sysimage/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite-wal", "/usr/lib/sysimage/rpm/Packages.db", "/usr/lib/sysimage/rpm/Packages",
+	// Of these the directory changes: they keep a file or a directory per package.
+	"/var/lib/dpkg/status.d", "/var/lib/pacman/local", "/usr/lib/opkg/status", "/var/lib/opkg/status", "/opt/lib/opkg/status", "/opt/var/opkg/status",
+	"/var/db/pkg", "/var/lib/pkgtools/packages", "/var/log/packages", "/home/linuxbrew/.linuxbrew/Cellar", "/var/lib/snapd/snaps",
 }
 
 // databaseMark says what the databases look like from outside.
 func databaseMark(tree probe.Tree) string {
 	var mark strings.Builder
 	for _, name := range packageDatabases {
-		if info, err := os.Stat(tree.Path(name)); err == nil {
-			fmt.Fprintf(&mark, "%s %d %d\n", name, info.Size(), info.ModTime().UnixNano())
+		if one := tree.Mark(name); one != "" {
+			fmt.Fprintf(&mark, "%s %s\n", name, one)
 		}
 	}
 	return mark.String()
@@ -114,7 +119,9 @@ func (s *packageStore) join(distro probe.Distro) {
 	s.problems = append(s.problems, problems...)
 	apk, problems := probe.Apk(s.tree, distro, wanted, owned)
 	s.problems = append(s.problems, problems...)
-	s.system = slices.Concat(deb, rpm, apk)
+	other, problems := probe.OtherManagers(s.tree, distro, len(deb)+len(rpm)+len(apk) > 0, wanted, owned)
+	s.problems = append(s.problems, problems...)
+	s.system = slices.Concat(deb, rpm, apk, other)
 	if len(deb) > 0 && len(wanted) > 0 {
 		purls := make(map[string]string, 2*len(deb))
 		for _, p := range deb {
@@ -164,7 +171,13 @@ func (s *packageStore) walk(ctx context.Context, now time.Time, full bool, procs
 	}
 	// After a restart the walk of the run before still counts.
 	const restFor = time.Hour
-	if !full || s.under != nil || s.walked && now.Sub(s.walkedAt) < restFor && now.After(s.walkedAt) {
+	select {
+	case <-s.stuck:
+		s.stuck = nil
+	default:
+	}
+	// One walk that hangs is enough: another would lose one thread more.
+	if !full || s.under != nil || s.stuck != nil || s.walked && now.Sub(s.walkedAt) < restFor && now.After(s.walkedAt) {
 		return
 	}
 	s.walkedAt = now
@@ -183,6 +196,10 @@ func (s *packageStore) walk(ctx context.Context, now time.Time, full bool, procs
 
 func (s *packageStore) take(result walkResult) {
 	s.walkProblems = result.problems
+	var stuck *probe.StuckError
+	if errors.As(result.err, &stuck) {
+		s.stuck = stuck.Ended
+	}
 	if result.err != nil {
 		s.walkProblems = append(s.walkProblems, report.Problem{Reason: result.err.Error()})
 		if result.languages == nil {
@@ -192,13 +209,22 @@ func (s *packageStore) take(result walkResult) {
 	s.languages, s.walked, s.stale = result.languages, true, true
 }
 
-// close ends a walk and waits for its goroutine.
+// closePatience is how long the end waits for a walk: it ends at its next file, and
+// one that hangs at a file does not hold the end up.
+const closePatience = time.Second
+
+// close ends a walk and waits for its goroutine, for a moment.
 func (s *packageStore) close() {
 	if s.under == nil {
 		return
 	}
 	s.stop()
-	<-s.under
+	timer := time.NewTimer(closePatience)
+	defer timer.Stop()
+	select {
+	case <-s.under:
+	case <-timer.C:
+	}
 	s.under = nil
 }
 

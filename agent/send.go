@@ -11,10 +11,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb/report"
@@ -26,6 +28,15 @@ type Server struct {
 	base    string
 	client  *http.Client
 	version string
+	peer    atomic.Pointer[netip.AddrPort] // of the newest connection
+}
+
+// Peer is where the newest connection to the server led; ok is false before the first.
+func (s *Server) Peer() (at netip.AddrPort, ok bool) {
+	if p := s.peer.Load(); p != nil {
+		return *p, true
+	}
+	return netip.AddrPort{}, false
 }
 
 // requestTimeout bounds one request as a whole.
@@ -41,8 +52,20 @@ func NewServer(rawURL, caFile, version string) (*Server, error) {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("--server.url %q: user, query and fragment have no place here; the token goes into --token-file", u.Redacted())
 	}
+	s := &Server{base: u.String(), version: version}
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, address)
+			if err == nil {
+				if at, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
+					at = netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
+					s.peer.Store(&at)
+				}
+			}
+			return c, err
+		},
 		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: requestTimeout, MaxIdleConns: 1,
 		// A connection kept over the minutes between reports costs buffers here
 		// and a socket on the server, for one handshake saved.
@@ -65,8 +88,8 @@ func NewServer(rawURL, caFile, version string) (*Server, error) {
 		transport.TLSClientConfig.RootCAs = pool
 	}
 	// A redirect would carry the credential to another place: refuse it.
-	client := &http.Client{Transport: transport, Timeout: requestTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return &Server{base: u.String(), client: client, version: version}, nil
+	s.client = &http.Client{Transport: transport, Timeout: requestTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return s, nil
 }
 
 // Insecure says that tokens would cross a network in clear.

@@ -110,7 +110,7 @@ func (d stateDir) saveReport(r report.Report, packages bool) error {
 			return err
 		}
 	}
-	data, err := compress(report.Report{Agent: r.Agent, Host: r.Host, OS: r.OS, Services: r.Services, Listeners: r.Listeners, Certificates: r.Certificates, Users: r.Users, Problems: r.Problems})
+	data, err := compress(report.Report{Agent: r.Agent, Host: r.Host, OS: r.OS, Interfaces: r.Interfaces, Services: r.Services, Listeners: r.Listeners, Certificates: r.Certificates, Users: r.Users, Problems: r.Problems})
 	if err != nil {
 		return err
 	}

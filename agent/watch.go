@@ -37,6 +37,10 @@ var packageSigns = map[string]struct {
 	"/var/lib/dpkg/updates":    {"dpkg", nil},
 	"/var/lib/rpm":             {"rpm", []string{"rpmdb.sqlite", "rpmdb.sqlite-wal", "Packages", "Packages.db"}},
 	"/usr/lib/sysimage/rpm":    {"rpm", []string{"rpmdb.sqlite", "rpmdb.sqlite-wal", "Packages", "Packages.db"}},
+	"/var/lib/pacman/local":    {"pacman", nil},
+	"/var/lib/pacman":          {"pacman", []string{"db.lck"}},
+	"/var/lib/opkg":            {"opkg", []string{"status", "lock"}},
+	"/usr/lib/opkg":            {"opkg", []string{"status", "lock"}},
 	"/lib/apk/db":              {"apk", []string{"installed", "installed.new"}},
 	"/usr/lib/apk/db":          {"apk", []string{"installed", "installed.new"}},
 	"/etc/systemd/system":      {"", nil},
@@ -155,7 +159,7 @@ func (w *Watcher) notice(e probe.DirEvent) (Event, bool) {
 }
 
 // managers are the programs that people start to change packages.
-var managers = []string{"apt", "apt-get", "aptitude", "unattended-upgr", "dpkg", "dnf", "yum", "zypper", "rpm", "apk", "packagekitd"}
+var managers = []string{"apt", "apt-get", "aptitude", "unattended-upgr", "dpkg", "dnf", "yum", "zypper", "rpm", "apk", "packagekitd", "pacman", "yay", "paru", "pamac-daemon", "opkg", "emerge"}
 
 // summary says who is at work, by the command that is running.
 func (w *Watcher) summary(manager string) string {
@@ -189,10 +193,15 @@ func (w *Watcher) compare() []report.Change {
 	now := make(map[string]string)
 	for _, pattern := range w.patterns {
 		for _, path := range w.tree.Glob(pattern) {
-			hash, err := hashFile(w.tree.Path(path))
+			hash, err := w.hashFile(path)
 			switch {
 			case err == nil:
 				now[path] = hash
+			case errors.Is(err, fs.ErrNotExist):
+			case !errors.Is(err, fs.ErrPermission):
+				if was := w.hashes[path]; was != "" {
+					now[path] = was // it is there, and cannot be looked at now
+				}
 			case errors.Is(err, fs.ErrPermission):
 				if !w.unread[path] {
 					w.unread[path] = true
@@ -252,19 +261,19 @@ func sortedNames(maps ...map[string]string) []string {
 const maxWatched = 16 << 20
 
 // hashFile returns a regular file's SHA-256; its content stays here.
-func hashFile(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxWatched {
-		return "", errors.New("not a regular file of moderate size")
-	}
-	f, err := os.Open(path)
+func (w *Watcher) hashFile(path string) (string, error) {
+	f, err := w.tree.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if info.Size() > maxWatched {
+		return "", errors.New("not a file of moderate size")
+	}
 	digest := sha256.New()
 	if _, err := io.Copy(digest, io.LimitReader(f, maxWatched)); err != nil {
 		return "", err

@@ -20,6 +20,7 @@ import (
 
 	"github.com/watchbill/watchbill/api/auth"
 	"github.com/watchbill/watchbill/collector"
+	"github.com/watchbill/watchbill/internal/budget"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/journal"
 	"github.com/watchbill/watchbill/internal/store"
@@ -49,6 +50,12 @@ type Options struct {
 	Reload func(ctx context.Context) (Reloading, error)
 	// Ready returns why the server cannot serve yet or any more; nil: it always can.
 	Ready func() error
+	// Room returns an error while nothing can be kept; nil: there is always room.
+	Room func() error
+	// Verify reads everything that is stored; nil leaves the route out.
+	Verify func(context.Context) (Verified, error)
+	// Warnings are what people have to know of a server that is ready; nil: nothing ever.
+	Warnings func() []string
 	// Pages are the built web app; nil: this binary was built without.
 	Pages fs.FS
 	// Listen is the address that the server listens on; on loopback, metrics and
@@ -76,8 +83,11 @@ type API struct {
 	loopback bool
 	stream   *stream
 	begun    time.Time
+	bodies   *budget.Budget
+	sorts    *budget.Budget
 
-	randMu sync.Mutex
+	randMu    sync.Mutex
+	verifying sync.Mutex
 }
 
 // New makes the handler and begins to follow the engine's changes.
@@ -96,7 +106,14 @@ func New(o Options) (*API, error) {
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
 	}
-	a := &API{o: o, log: o.Logger, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), loopback: isLoopback(o.Listen), begun: o.Now()}
+	if o.Room == nil {
+		o.Room = func() error { return nil }
+	}
+	if o.Warnings == nil {
+		o.Warnings = func() []string { return nil }
+	}
+	a := &API{o: o, log: o.Logger, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), loopback: isLoopback(o.Listen), begun: o.Now(),
+		bodies: budget.New(bodiesOfAll, bodiesOfCaller), sorts: budget.New(sortsOfAll, sortsOfCaller)}
 	config := huma.DefaultConfig("Watchbill", o.Version)
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.CreateHooks = nil // they add a $schema member to every document
@@ -177,8 +194,11 @@ type Raw struct {
 	r *http.Request
 }
 
-// bodyTime is how long a streamed body may take to arrive. Imports are the longest.
-const bodyTime = 5 * time.Minute
+// How long a body may take to arrive. Imports are the longest.
+const (
+	bodyTime    = time.Minute
+	longestBody = 5 * time.Minute
+)
 
 // Resolve implements huma.Resolver.
 func (x *Raw) Resolve(ctx huma.Context) []error {
@@ -186,7 +206,11 @@ func (x *Raw) Resolve(ctx huma.Context) []error {
 	if x.r.Method != http.MethodGet {
 		// A body that trickles in would hold its memory for ever. Where the transport
 		// knows no deadline (a test's recorder) there is nothing to hold.
-		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(bodyTime))
+		most := bodyTime
+		if x.r.URL.Path == "/api/v1/import" {
+			most = longestBody
+		}
+		_ = http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(most))
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ func TestDeployedNamesExist(t *testing.T) {
 	_, m, _ := decided(t, &month{t: t, end: monthStart, events: []event.Event{event.NewTick(monthStart)}}, 1)
 	notify.NewMetrics(m.Registry())
 	m.Registry().MustRegister(NewIngestMetrics(collector.New(collector.Options{}).Stats()))
+	m.Registry().MustRegister(NewStorageMetrics(func() StorageStatus { return StorageStatus{} }))
 	known := gathered(t, m)
 	rules, err := os.ReadFile("../deploy/prometheus/watchbill-rules.yml")
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/watchbill/watchbill/api/auth"
+	"github.com/watchbill/watchbill/internal/budget"
+	"github.com/watchbill/watchbill/internal/fault"
 )
 
 // call is what is known of one request.
@@ -24,6 +26,35 @@ type call struct {
 	remote string
 	who    auth.Principal
 	nonce  string // of this page's content security policy
+	share  *budget.Share
+}
+
+// caller names who takes a part of what is bounded: a credential, or an address where
+// there is none.
+func (c *call) caller() string {
+	switch {
+	case c.who.CI != "":
+		return "item " + c.who.CI
+	case c.who.Source != "":
+		return "source " + c.who.Source
+	case c.who.Actor != "":
+		return "actor " + c.who.Actor
+	}
+	return "address " + c.remote
+}
+
+// Bodies that are read whole take what becomes of them in memory before it does.
+const (
+	bodiesOfAll    = 160 << 20
+	bodiesOfCaller = 128 << 20
+	// bodyWeight is what a decoded body takes, as a multiple of its text.
+	bodyWeight = 2
+)
+
+// streamedBodies are worked on line by line, or have a budget of their own.
+var streamedBodies = map[string]bool{
+	"POST /api/v1/ingest/alertmanager": true, "POST /api/v1/ingest/changes": true, "POST /api/v1/import": true,
+	"POST /api/v1/agent/reports": true, "POST /api/v1/agent/enroll": true, // taken as they are unpacked
 }
 
 type callKey struct{}
@@ -83,6 +114,18 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	// Reloading is how a watermark is lowered, and the receivers count and tell what they refuse.
+	if unsafe(r.Method) && pattern != "POST /-/reload" && acc.role != auth.Ingest {
+		if err := a.o.Room(); err != nil {
+			a.writeProblem(tw, a.problem(r.Context(), fault.Unavailablef("%v: nothing can be kept; try again when there is room", err)))
+			return
+		}
+	}
+	c.share = a.bodies.Share(c.caller())
+	defer c.share.Close()
+	if unsafe(r.Method) && !streamedBodies[pattern] && r.Body != nil {
+		r.Body = &takenBody{r.Body, c.share.Reader(r.Body, bodyWeight)}
+	}
 	if acc.public && unsafe(r.Method) && r.Header.Get("Authorization") == "" {
 		if err := a.sameOrigin(r); err != nil {
 			a.writeProblem(tw, a.problem(r.Context(), err))
@@ -90,6 +133,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	a.mux.ServeHTTP(tw, r)
+}
+
+// takenBody takes a part of the budget for what is read of it.
+type takenBody struct {
+	io.Closer
+	io.Reader
 }
 
 // headers that every answer carries. The pages load nothing from elsewhere; the

@@ -105,7 +105,10 @@ func TestAgentCredentialsAreBound(t *testing.T) {
 	if tokens := get[Page[Token]](h, auth.Admin, "/api/v1/tokens?agents=true&role=agent"); len(tokens.Items) != 4 {
 		t.Errorf("%d agent tokens, want the two join tokens and one for each host", len(tokens.Items))
 	}
-	if a := h.call(auth.Manager, "DELETE", "/api/v1/cis/"+other, nil); a.status != http.StatusNoContent {
+	if a := h.call(auth.Manager, "DELETE", "/api/v1/cis/"+other, nil); a.status != http.StatusConflict {
+		t.Errorf("a host that reports was removed without force: %d %s", a.status, a.body)
+	}
+	if a := h.call(auth.Manager, "DELETE", "/api/v1/cis/"+other+"?force=true", nil); a.status != http.StatusNoContent {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if a := h.call(two, "POST", "/api/v1/agent/reports", envelope("web2", 9)); a.status != http.StatusUnauthorized {
@@ -152,7 +155,7 @@ func TestReportOfAnotherIdentity(t *testing.T) {
 		t.Errorf("its packages were taken: %s", a.body)
 	}
 	tasks := get[Page[inventory.Task]](h, auth.Viewer, "/api/v1/tasks").Items
-	if len(tasks) != 1 || tasks[0].Kind != inventory.TaskClone || tasks[0].CI != ci || tasks[0].Seen.Hostname != "web2" || tasks[0].Verdict == nil || tasks[0].Verdict.CI != other {
+	if len(tasks) != 1 || tasks[0].Kind != inventory.TaskClone || tasks[0].CI != ci || tasks[0].Seen.Hostname != "web2" || tasks[0].Verdict == nil || len(tasks[0].Verdict.Contested) != 1 || tasks[0].Verdict.Contested[0].CI != other {
 		t.Errorf("the tasks that tell of it: %+v", tasks)
 	}
 	// The same again is no other finding; web1 itself goes on as before, and so does web2.

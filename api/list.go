@@ -107,6 +107,11 @@ func (o order[T]) list(ctx context.Context, a *API, in Listing) (engine.Page[T],
 		}
 		key = keyOf(f)
 	}
+	who := callOf(ctx).caller()
+	if err := a.sorts.Take(who, 1); err != nil {
+		return engine.Page[T]{}, fault.Unavailablef("too many lists in another order than %s are read at once: try again", o.natural[0])
+	}
+	defer a.sorts.Give(who, 1)
 	return o.sorted(ctx, q, in, key, down)
 }
 
@@ -224,54 +229,72 @@ const sortedCursor = "s."
 // sortPage is how many records are read at once to be sorted.
 const sortPage = 1000
 
-// sorted collects what passes, orders it and cuts out the page.
+// Lists that are ordered by something else than they are kept by are read whole for
+// each page: some at once are enough.
+const (
+	sortsOfAll    = 8
+	sortsOfCaller = 4
+)
+
+// sorted reads what passes and keeps the page that was asked for: no more than some
+// pages of rows are in memory at once, however many pass.
 func (o order[T]) sorted(ctx context.Context, q filter.Query[T], in Listing, key func(T) []byte, down bool) (engine.Page[T], error) {
 	type place struct {
 		key []byte
 		doc T
 	}
-	var all []place
+	var after []byte
+	if in.Cursor != "" {
+		text, ok := strings.CutPrefix(in.Cursor, sortedCursor)
+		var err error
+		if after, err = base64.RawURLEncoding.DecodeString(text); !ok || err != nil {
+			return engine.Page[T]{}, errCursor
+		}
+	}
+	order := func(x, y place) int {
+		if down {
+			return bytes.Compare(y.key, x.key)
+		}
+		return bytes.Compare(x.key, y.key)
+	}
+	// One more than the page, so that it is known whether there is another.
+	most := in.Limit + 1
+	var best []place
+	cut := func() {
+		slices.SortFunc(best, order)
+		clear(best[min(len(best), most):])
+		best = best[:min(len(best), most)]
+	}
 	out := engine.Page[T]{}
 	at := engine.Range{Limit: sortPage}
-	for {
+	for passed := 0; ; {
 		p, err := o.fetch(ctx, q, o.natural[0], at)
 		if err != nil {
 			return out, err
 		}
 		out.Unreadable += p.Unreadable
-		for _, x := range p.Items {
-			all = append(all, place{append(append(key(x), 0xff), o.id(x)...), x})
-		}
-		if len(all) > sortMost {
+		if passed += len(p.Items); passed > sortMost {
 			return out, fault.Invalidf("sort", "more than %d records pass the filter: narrow q, or sort by %s", sortMost, o.natural[0])
+		}
+		for _, x := range p.Items {
+			x := place{append(append(key(x), 0xff), o.id(x)...), x}
+			if in.Cursor == "" || order(x, place{key: after}) > 0 {
+				best = append(best, x)
+			}
+		}
+		if len(best) >= most+sortPage {
+			cut()
 		}
 		if at.Cursor = p.Next; at.Cursor == "" {
 			break
 		}
 	}
-	slices.SortFunc(all, func(x, y place) int {
-		if down {
-			return bytes.Compare(y.key, x.key)
-		}
-		return bytes.Compare(x.key, y.key)
-	})
-	from := 0
-	if in.Cursor != "" {
-		text, ok := strings.CutPrefix(in.Cursor, sortedCursor)
-		after, err := base64.RawURLEncoding.DecodeString(text)
-		if !ok || err != nil {
-			return out, errCursor
-		}
-		for from < len(all) && (!down && bytes.Compare(all[from].key, after) <= 0 || down && bytes.Compare(all[from].key, after) >= 0) {
-			from++
-		}
-	}
-	to := min(len(all), from+in.Limit)
-	for _, p := range all[from:to] {
+	cut()
+	for _, p := range best[:min(len(best), in.Limit)] {
 		out.Items = append(out.Items, p.doc)
 	}
-	if to < len(all) && to > from {
-		out.Next = sortedCursor + base64.RawURLEncoding.EncodeToString(all[to-1].key)
+	if len(best) > in.Limit && in.Limit > 0 {
+		out.Next = sortedCursor + base64.RawURLEncoding.EncodeToString(best[in.Limit-1].key)
 	}
 	return out, nil
 }

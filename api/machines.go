@@ -15,6 +15,7 @@ import (
 	"github.com/watchbill/watchbill/api/auth"
 	"github.com/watchbill/watchbill/cmdb/inventory"
 	"github.com/watchbill/watchbill/cmdb/report"
+	"github.com/watchbill/watchbill/internal/budget"
 	"github.com/watchbill/watchbill/internal/engine/replay"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
@@ -24,7 +25,7 @@ import (
 // Bounds of what machines send, unpacked.
 const (
 	enrollMost = 1 << 20
-	reportMost = 64 << 20
+	reportMost = 32 << 20
 	importMost = 1 << 30
 )
 
@@ -45,13 +46,16 @@ func (a *API) unpacked(x *Raw, most int64) (io.ReadCloser, error) {
 }
 
 // decodeBody reads one JSON document. Unknown fields are fine: an agent may be newer.
+// What is unpacked is taken out of the caller's share of memory, until the call ends.
 func (a *API) decodeBody(x *Raw, most int64, into any) error {
 	b, err := a.unpacked(x, most)
 	if err != nil {
 		return err
 	}
-	d := json.NewDecoder(b)
-	if err := d.Decode(into); err != nil {
+	if err := json.NewDecoder(callOf(x.r.Context()).share.Reader(b, bodyWeight)).Decode(into); err != nil {
+		if errors.Is(err, budget.ErrSpent) {
+			return fault.Unavailablef("%v: try again", err)
+		}
 		var tooLong *http.MaxBytesError
 		if errors.As(err, &tooLong) {
 			return err

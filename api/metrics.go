@@ -17,6 +17,7 @@ import (
 	"github.com/watchbill/watchbill/correlator"
 	"github.com/watchbill/watchbill/internal/engine"
 	"github.com/watchbill/watchbill/internal/engine/fold"
+	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/itsm"
 )
 
@@ -310,7 +311,10 @@ func (m *Metrics) Collect(c chan<- prometheus.Metric) {
 	gauge(m.d.lag, float64(m.engine.Lag()))
 	var oldest time.Time
 	var truncated, clamped uint64
-	for _, s := range st.Correlator.Sources {
+	for name, s := range st.Correlator.Sources {
+		if name == event.SelfSource { // it speaks when something is wrong only
+			continue
+		}
 		truncated, clamped = truncated+s.Truncated, clamped+s.Clamped
 		if !s.Heard.IsZero() && (oldest.IsZero() || s.Heard.Before(oldest)) {
 			oldest = s.Heard

@@ -50,11 +50,11 @@ func (a *API) operationRoutes() {
 	handle(a, op(http.MethodGet, "/-/healthy", "healthy", "operations", "The process runs"),
 		func(context.Context, *struct{}) (*reply[State], error) { return &reply[State]{State{"healthy"}}, nil })
 	handle(a, op(http.MethodGet, "/-/ready", "ready", "operations", "The server can serve: 200, or 503 with the reason"),
-		func(context.Context, *struct{}) (*reply[State], error) {
+		func(context.Context, *struct{}) (*reply[Readiness], error) {
 			if err := a.o.Ready(); err != nil {
 				return nil, fault.Unavailablef("not ready: %v", err)
 			}
-			return &reply[State]{State{"ready"}}, nil
+			return &reply[Readiness]{Readiness{"ready", a.o.Warnings()}}, nil
 		})
 	if a.o.Reload != nil {
 		handle(a, describedAs(op(http.MethodPost, "/-/reload", "reload", "operations", "Read the configuration anew"), "400 with every mistake where it does not load; the old one stays in force then."),
@@ -79,6 +79,18 @@ func (a *API) operationRoutes() {
 	a.backupRoutes()
 	a.referenceRoutes()
 	a.outageRoutes()
+	if a.o.Verify != nil {
+		handle(a, describedAs(op(http.MethodPost, "/api/v1/verify", "verify", "operations", "Read all stored data and say whether it is whole"),
+			"Every table with its checksums, every row and index entry, the journal's positions, the marks. It reads as fast as the disk gives, one call at a time."),
+			func(ctx context.Context, _ *struct{}) (*reply[Verified], error) {
+				if !a.verifying.TryLock() {
+					return nil, fault.Unavailablef("a check is under way: wait for it")
+				}
+				defer a.verifying.Unlock()
+				v, err := a.o.Verify(ctx)
+				return &reply[Verified]{v}, err
+			})
+	}
 }
 
 // Reloaded says that the configuration is in force.
@@ -96,6 +108,23 @@ type Reloading struct {
 // State is one word.
 type State struct {
 	Status string `json:"status"`
+}
+
+// Verified is what a check of stored data read, and what it found wrong.
+type Verified struct {
+	Tables    int      `json:"tables" doc:"Files of the store that were read with their checksums"`
+	Rows      int      `json:"rows"`
+	Bytes     int64    `json:"bytes"`
+	Documents int      `json:"documents"`
+	Entries   int      `json:"index_entries"`
+	Events    int      `json:"journal_events"`
+	Wrong     []string `json:"wrong" nullable:"false" doc:"What is damaged or does not belong together; empty: nothing is"`
+}
+
+// Readiness says that the server serves, and what a person should mend nevertheless.
+type Readiness struct {
+	Status   string   `json:"status" enum:"ready"`
+	Warnings []string `json:"warnings,omitempty" doc:"What is wrong although it serves, such as a clock that was set back"`
 }
 
 func binary(o huma.Operation, mime, text string) huma.Operation {

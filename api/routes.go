@@ -153,13 +153,14 @@ var routes = map[string]access{
 	"GET /login/{code}":             {public: true},
 
 	// Operations.
-	"GET /api/v1/backup": from(auth.Admin),
-	"GET /api/v1/export": from(auth.Admin),
-	"GET /metrics":       {role: auth.Viewer, operations: true},
-	"GET /-/healthy":     {role: auth.Viewer, operations: true},
-	"GET /-/ready":       {role: auth.Viewer, operations: true},
-	"POST /-/reload":     from(auth.Admin),
-	"GET /openapi.json":  {public: true},
-	"GET /docs":          {public: true},
-	"GET /docs/{file}":   {public: true},
+	"GET /api/v1/backup":  from(auth.Admin),
+	"GET /api/v1/export":  from(auth.Admin),
+	"POST /api/v1/verify": from(auth.Admin),
+	"GET /metrics":        {role: auth.Viewer, operations: true},
+	"GET /-/healthy":      {role: auth.Viewer, operations: true},
+	"GET /-/ready":        {role: auth.Viewer, operations: true},
+	"POST /-/reload":      from(auth.Admin),
+	"GET /openapi.json":   {public: true},
+	"GET /docs":           {public: true},
+	"GET /docs/{file}":    {public: true},
 }

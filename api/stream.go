@@ -29,10 +29,28 @@ type stream struct {
 	past    []engine.Change // the newest changes, oldest first
 	since   uint64          // every change after this position is in past
 	inv     itemLog
-	readers map[chan struct{}]struct{}
+	readers map[chan struct{}]*reading
+	callers map[string]int // readers of each
 	wg      sync.WaitGroup
 	closed  bool
 }
+
+// reading is one reader of the stream.
+type reading struct {
+	caller string
+	c      *http.ResponseController // nil until it begins to write
+}
+
+// A page holds one stream, and a person has some pages on some machines: more of one
+// caller is a mistake or an attack, and each costs with every change.
+const (
+	streamsOfCaller = 32
+	streamsOfAll    = 1024
+)
+
+// streamRest is how often a reader is told at most: in a storm it reads what happened
+// meanwhile in one go.
+const streamRest = 200 * time.Millisecond
 
 // remember is how many changes are kept for readers that come back.
 const remember = 8192
@@ -42,7 +60,7 @@ const remember = 8192
 func newStream(e *engine.Engine, inv Inventory, start uint64) *stream {
 	s := &stream{
 		sub: e.Subscribe(), done: make(chan struct{}), gone: make(chan struct{}),
-		since: e.Position(), inv: itemLog{since: start, newest: start}, readers: map[chan struct{}]struct{}{},
+		since: e.Position(), inv: itemLog{since: start, newest: start}, readers: map[chan struct{}]*reading{}, callers: map[string]int{},
 	}
 	if inv != nil {
 		s.items = inv.Subscribe()
@@ -133,22 +151,53 @@ func (s *stream) newest() uint64 {
 	return s.since
 }
 
-// join registers a reader; it is woken through the channel.
-func (s *stream) join() (wake chan struct{}, leave func(), ok bool) {
+// join registers a caller's reader; it is woken through the channel.
+func (s *stream) join(caller string) (wake chan struct{}, leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, nil, false
+	switch {
+	case s.closed:
+		return nil, nil, fault.Unavailablef("the server is shutting down")
+	case s.callers[caller] >= streamsOfCaller:
+		return nil, nil, fault.Unavailablef("%d streams of yours are open, and more are not served at once: close some", streamsOfCaller)
+	case len(s.readers) >= streamsOfAll:
+		return nil, nil, fault.Unavailablef("%d streams are open, and more are not served at once: try again later", streamsOfAll)
 	}
 	wake = make(chan struct{}, 1)
-	s.readers[wake] = struct{}{}
+	s.readers[wake] = &reading{caller: caller}
+	s.callers[caller]++
 	s.wg.Add(1)
 	return wake, func() {
 		s.mu.Lock()
 		delete(s.readers, wake)
+		if s.callers[caller]--; s.callers[caller] == 0 {
+			delete(s.callers, caller)
+		}
 		s.mu.Unlock()
 		s.wg.Done()
-	}, true
+	}, nil
+}
+
+// writes says through what a reader is written to, so that close need not wait for one
+// that takes nothing.
+func (s *stream) writes(wake chan struct{}, c *http.ResponseController) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.readers[wake]; r != nil {
+		r.c = c
+	}
+}
+
+// patience gives a reader time to take what is written to it; none once the stream is
+// closed.
+func (s *stream) patience(c *http.ResponseController, d time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	_ = c.SetWriteDeadline(time.Now().Add(d)) // not every writer has deadlines
+	return true
 }
 
 func (s *stream) close() {
@@ -158,6 +207,11 @@ func (s *stream) close() {
 		return
 	}
 	s.closed = true
+	for _, r := range s.readers {
+		if r.c != nil {
+			_ = r.c.SetWriteDeadline(time.Now())
+		}
+	}
 	s.mu.Unlock()
 	close(s.done)
 	<-s.gone
@@ -196,14 +250,15 @@ func (a *API) streamRoutes() {
 				return nil, err
 			}
 		}
-		wake, leave, ok := a.stream.join()
-		if !ok {
-			return nil, fault.Unavailablef("the server is shutting down")
+		wake, leave, err := a.stream.join(callOf(ctx).caller())
+		if err != nil {
+			return nil, err
 		}
 		return &huma.StreamResponse{Body: func(h huma.Context) {
 			defer leave()
 			r, w := humago.Unwrap(h)
-			x := &sender{w: w, c: http.NewResponseController(w), kinds: in.Kinds}
+			x := &sender{w: w, c: http.NewResponseController(w), kinds: in.Kinds, s: a.stream}
+			a.stream.writes(wake, x.c)
 			a.serve(r, x, wake, from, resume)
 		}}, nil
 	})
@@ -214,7 +269,11 @@ type sender struct {
 	w     http.ResponseWriter
 	c     *http.ResponseController
 	kinds string
+	s     *stream
 }
+
+// readerPatience is how long a reader may take for what was written to it.
+const readerPatience = 15 * time.Second
 
 func (x *sender) wants(kind string) bool {
 	if x.kinds == "" {
@@ -230,7 +289,9 @@ func (x *sender) wants(kind string) bool {
 
 // write sends text at once; a reader that takes none of it for long is dropped.
 func (x *sender) write(text string) error {
-	_ = x.c.SetWriteDeadline(time.Now().Add(30 * time.Second)) // not every writer has deadlines
+	if !x.s.patience(x.c, readerPatience) {
+		return http.ErrServerClosed
+	}
 	if _, err := x.w.Write([]byte(text)); err != nil {
 		return err
 	}
@@ -256,6 +317,8 @@ func (a *API) serve(r *http.Request, x *sender, wake chan struct{}, from mark, r
 	defer beat.Stop()
 	end := time.NewTimer(streamLife)
 	defer end.Stop()
+	rest := time.NewTimer(streamRest)
+	defer rest.Stop()
 	for {
 		changes, whole := a.stream.after(at.position)
 		items, wholeItems := a.stream.itemsAfter(at.items)
@@ -268,6 +331,16 @@ func (a *API) serve(r *http.Request, x *sender, wake chan struct{}, from mark, r
 		}
 		if text != "" && x.write(text) != nil {
 			return
+		}
+		if text != "" {
+			rest.Reset(streamRest)
+			select {
+			case <-rest.C:
+			case <-a.stream.done:
+				return
+			case <-r.Context().Done():
+				return
+			}
 		}
 		select {
 		case <-wake:

@@ -151,7 +151,7 @@ func TestStreamTellsWhatChangedInTheInventory(t *testing.T) {
 }
 
 func TestStreamSaysManyInsteadOfThousands(t *testing.T) {
-	s := &stream{readers: map[chan struct{}]struct{}{}, inv: itemLog{since: 7, newest: 7}}
+	s := &stream{readers: map[chan struct{}]*reading{}, callers: map[string]int{}, inv: itemLog{since: 7, newest: 7}}
 	for n := range remember + 5 {
 		s.addItems([]inventory.Changed{{Kind: "ci", ID: fmt.Sprint(n)}})
 	}
@@ -164,7 +164,7 @@ func TestStreamSaysManyInsteadOfThousands(t *testing.T) {
 }
 
 func TestStreamForgetsWholePositions(t *testing.T) {
-	s := &stream{readers: map[chan struct{}]struct{}{}, since: 10}
+	s := &stream{readers: map[chan struct{}]*reading{}, callers: map[string]int{}, since: 10}
 	for pos := uint64(11); pos < 11+remember; pos++ {
 		s.add([]engine.Change{{Position: pos, Kind: "incident", ID: fmt.Sprint(pos)}, {Position: pos, Kind: "alert", ID: fmt.Sprint(pos)}})
 	}
@@ -184,5 +184,36 @@ func TestStreamForgetsWholePositions(t *testing.T) {
 	}
 	if c, whole := s.after(s.newest()); !whole || len(c) != 0 {
 		t.Errorf("after the reset: %v %v", c, whole)
+	}
+}
+
+// One caller's streams must not cost all others theirs.
+func TestStreamsOfACallerAreBounded(t *testing.T) {
+	s := &stream{readers: map[chan struct{}]*reading{}, callers: map[string]int{}, done: make(chan struct{}), gone: make(chan struct{})}
+	close(s.gone)
+	var leaves []func()
+	for n := range streamsOfCaller + 1 {
+		_, leave, err := s.join("greedy")
+		if (err != nil) != (n == streamsOfCaller) {
+			t.Fatalf("stream %d: %v", n, err)
+		}
+		if err == nil {
+			leaves = append(leaves, leave)
+		}
+	}
+	_, leave, err := s.join("other")
+	if err != nil {
+		t.Fatalf("another caller: %v", err)
+	}
+	leaves[0]()
+	if _, leaves[0], err = s.join("greedy"); err != nil {
+		t.Errorf("after one was closed: %v", err)
+	}
+	for _, l := range append(leaves, leave) {
+		l()
+	}
+	s.close()
+	if _, _, err := s.join("late"); err == nil {
+		t.Error("a closed stream takes readers")
 	}
 }

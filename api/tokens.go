@@ -141,6 +141,9 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 	}
 	now := a.o.Now()
 	for name, x := range heard {
+		if name == event.SelfSource { // silent is what it should be
+			continue
+		}
 		s := at(name)
 		s.State, s.Truncated, s.Clamped, s.Stale = "healthy", x.Truncated, x.Clamped, x.Stale
 		if !x.Heard.IsZero() {

@@ -126,6 +126,7 @@ var builtinClasses = []Class{
 var builtinRelations = []RelationType{
 	{Name: "runs_on", Description: "the machine or platform it runs on", Carries: true, Strength: 0.9, Redundancy: RedundancyAny},
 	{Name: "depends_on", Description: "what it calls", Carries: true, Strength: 0.8, Redundancy: RedundancyAlike, Call: true},
+	{Name: "watches", Description: "what it measures: a scrape is no need"},
 	{Name: "exposes", Description: "the workload behind a service", Carries: true, Strength: 0.95, Redundancy: RedundancyAny},
 	{Name: "replicates", Description: "the primary that a replica follows", Carries: true, Strength: 0.6, Redundancy: RedundancySoft, Replica: true},
 	{Name: "secured_by", Description: "its certificate", Carries: true, Strength: 0.85},

@@ -21,7 +21,7 @@ func CompareVersions(ecosystem, a, b string) int {
 	switch ecosystem {
 	case "deb":
 		return compareDeb(a, b)
-	case "rpm":
+	case "rpm", "alpm": // pacman's comparison is rpm's
 		return compareRPM(a, b)
 	case "npm", "golang", "cargo", "semver":
 		return compareSemver(a, b)
@@ -31,7 +31,7 @@ func CompareVersions(ecosystem, a, b string) int {
 		return compareGem(a, b)
 	case "maven":
 		return compareMaven(a, b)
-	case "apk":
+	case "apk", "ebuild": // Alpine took Gentoo's form
 		return compareAPK(a, b)
 	}
 	return compareDeb(a, b)

@@ -48,11 +48,12 @@ const (
 // none is taken: a sender can mend and repeat the whole. What names no item of the
 // inventory is told and left out: a pipeline need not know what is recorded.
 func (c *Collector) Changes(ctx context.Context, source string, b Body) (Noted, error) {
-	raw, err := c.read(ctx, "changes", source, b)
+	share := c.inFlight.Share(source)
+	defer share.Close()
+	raw, err := c.read(ctx, "changes", source, b, share)
 	if err != nil {
 		return Noted{}, err
 	}
-	defer c.inFlight.Add(-int64(cap(raw)))
 	list, err := decodeChanges(raw, c.o.Now())
 	if err != nil {
 		c.count("changes", Invalid)

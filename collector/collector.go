@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/watchbill/watchbill/internal/budget"
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
 )
@@ -59,7 +60,7 @@ type Limits struct {
 type Collector struct {
 	o        Options
 	limits   atomic.Pointer[Limits]
-	inFlight atomic.Int64
+	inFlight *budget.Budget
 	stats    *Stats
 	tell     *teller
 }
@@ -72,7 +73,7 @@ func New(o Options) *Collector {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Collector{o: o, stats: newStats(), tell: newTeller(o.Logger, o.Now)}
+	c := &Collector{o: o, inFlight: budget.New(o.MaxInFlight, o.MaxInFlight), stats: newStats(), tell: newTeller(o.Logger, o.Now)}
 	c.Limit(o.Limits)
 	return c
 }
@@ -86,6 +87,9 @@ func (c *Collector) Limit(l Limits) {
 		l.MaxLag = 2000
 	}
 	c.limits.Store(&l)
+	// A sender that sends slowly, or never ends, leaves room for the others. A body
+	// takes nearly twice its size while its buffer grows.
+	c.inFlight.Resize(max(c.o.MaxInFlight, 4*l.MaxBody), max(c.o.MaxInFlight/2, 2*l.MaxBody))
 }
 
 // Stats returns the counters.
@@ -126,11 +130,12 @@ func (c *Collector) Grafana(ctx context.Context, source string, b Body) (Taken, 
 }
 
 func (c *Collector) webhook(ctx context.Context, receiver, source string, b Body) (Taken, error) {
-	raw, err := c.read(ctx, receiver, source, b)
+	share := c.inFlight.Share(source)
+	defer share.Close()
+	raw, err := c.read(ctx, receiver, source, b, share)
 	if err != nil {
 		return Taken{}, err
 	}
-	defer c.inFlight.Add(-int64(cap(raw)))
 	n, err := event.DecodeNotification(raw)
 	if err != nil {
 		c.refuse(ctx, receiver, source, Invalid, err, raw)
@@ -149,9 +154,12 @@ func (c *Collector) webhook(ctx context.Context, receiver, source string, b Body
 	return Taken{len(n.Alerts), len(n.Invalid)}, nil
 }
 
-// read takes the body in, if there is room for it. It refuses early: before the
-// body is read where its length is told.
-func (c *Collector) read(ctx context.Context, receiver, source string, b Body) ([]byte, error) {
+// bodyOverhead is the least that a body takes of the budget.
+const bodyOverhead = 64 << 10
+
+// read takes the body in, as far as share has room for it. What is announced takes
+// nothing; each part is taken before it is read.
+func (c *Collector) read(ctx context.Context, receiver, source string, b Body, share *budget.Share) ([]byte, error) {
 	if err := c.o.Room(); err != nil {
 		c.count(receiver, NoRoom)
 		c.tell.unavailable(string(NoRoom), "alerts are refused: the disk is full; their senders try again", "err", err)
@@ -167,9 +175,8 @@ func (c *Collector) read(ctx context.Context, receiver, source string, b Body) (
 		c.refuse(ctx, receiver, source, TooLarge, err, begin(b.Reader))
 		return nil, err
 	}
-	if c.inFlight.Load()+max(b.Length, 0) > c.o.MaxInFlight {
-		c.overloaded(receiver, "too many bodies at once", "bytes", c.inFlight.Load())
-		return nil, fault.Unavailablef("overloaded: too many bodies at once; try again")
+	if c.inFlight.Used() > c.o.MaxInFlight {
+		return nil, c.tooMany(receiver, source)
 	}
 	r := b.Reader
 	switch strings.ToLower(b.Encoding) {
@@ -193,7 +200,10 @@ func (c *Collector) read(ctx context.Context, receiver, source string, b Body) (
 		c.refuse(ctx, receiver, source, Invalid, why, begin(r))
 		return nil, why
 	}
-	raw, err := readAll(io.LimitReader(r, limits.MaxBody+1), b.Length)
+	raw, err := readAll(io.LimitReader(r, limits.MaxBody+1), share, int(limits.MaxBody)+1)
+	if errors.Is(err, budget.ErrSpent) {
+		return nil, c.tooMany(receiver, source)
+	}
 	if err != nil {
 		c.count(receiver, Failed)
 		if ctx.Err() != nil {
@@ -204,10 +214,17 @@ func (c *Collector) read(ctx context.Context, receiver, source string, b Body) (
 	if int64(len(raw)) > limits.MaxBody {
 		err := &Oversized{limits.MaxBody}
 		c.refuse(ctx, receiver, source, TooLarge, err, raw[:min(len(raw), quarantineMost)])
+		// The answer reaches a sender only that has sent everything: else the connection
+		// breaks off under it.
+		_, _ = io.Copy(io.Discard, io.LimitReader(b.Reader, limits.MaxBody))
 		return nil, err
 	}
-	c.inFlight.Add(int64(cap(raw)))
 	return raw, nil
+}
+
+func (c *Collector) tooMany(receiver, source string) error {
+	c.overloaded(receiver, "too many bodies at once", "source", source, "bytes", c.inFlight.Used())
+	return fault.Unavailablef("overloaded: too many bodies at once; try again")
 }
 
 func (c *Collector) overloaded(receiver, why string, args ...any) {
@@ -224,13 +241,29 @@ func begin(r io.Reader) []byte {
 	return b
 }
 
-// readAll is io.ReadAll with one allocation where the length is told.
-func readAll(r io.Reader, length int64) ([]byte, error) {
-	if length <= 0 {
-		return io.ReadAll(r)
-	}
-	buf := make([]byte, 0, length+1) // one more byte, so that the end is seen without growing
+// growSlowly is the size from which a buffer grows by a quarter: two of them are there
+// while it grows.
+const growSlowly = 4 << 20
+
+// readAll is io.ReadAll within a share: what the buffer grows to is taken before it
+// grows, beside the smaller one that it is copied from.
+func readAll(r io.Reader, share *budget.Share, most int) ([]byte, error) {
+	var buf []byte
 	for {
+		if len(buf) == cap(buf) {
+			grown := max(bodyOverhead, 2*cap(buf))
+			if cap(buf) > growSlowly {
+				grown = cap(buf) + cap(buf)/4
+			}
+			grown = min(grown, most+1) // one more, so that the end is seen
+			if err := share.Take(int64(grown)); err != nil {
+				return nil, err
+			}
+			larger := make([]byte, len(buf), grown)
+			copy(larger, buf)
+			share.Give(int64(cap(buf)))
+			buf = larger
+		}
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if errors.Is(err, io.EOF) {
@@ -238,9 +271,6 @@ func readAll(r io.Reader, length int64) ([]byte, error) {
 		}
 		if err != nil {
 			return nil, err
-		}
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
 		}
 	}
 }

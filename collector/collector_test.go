@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,7 +82,7 @@ func TestRealBodyIsJournaledAsItIs(t *testing.T) {
 	if len(b.journaled) != 1 || b.journaled[0].Source != "am" || !bytes.Equal(b.journaled[0].Body, body) {
 		t.Errorf("journaled %+v", b.journaled)
 	}
-	if left := b.c.inFlight.Load(); left != 0 {
+	if left := b.c.inFlight.Used(); left != 0 {
 		t.Errorf("%d bytes are still counted as being worked on", left)
 	}
 }
@@ -89,7 +91,7 @@ func TestRefusedEarlyAndForNow(t *testing.T) {
 	for name, set := range map[string]func(*bench){
 		"backlog":    func(b *bench) { b.lag = 11 },
 		"disk space": func(b *bench) { b.room = errors.New("12 MiB free") },
-		"in flight":  func(b *bench) { b.c.inFlight.Store(1 << 40) },
+		"in flight":  func(b *bench) { b.c.inFlight.Resize(0, 0) },
 	} {
 		b := newBench()
 		set(b)
@@ -144,7 +146,7 @@ func TestBadBodies(t *testing.T) {
 		if b.c.Stats().Count("alertmanager", c.result) != 1 || !strings.Contains(b.log.String(), "is in quarantine") {
 			t.Errorf("%s: no metric or no line in the log: %s", c.name, b.log)
 		}
-		if left := b.c.inFlight.Load(); left != 0 {
+		if left := b.c.inFlight.Used(); left != 0 {
 			t.Errorf("%s: %d bytes are still counted as being worked on", c.name, left)
 		}
 	}
@@ -226,5 +228,54 @@ func TestWhatIsWrongWithABodyThatIsTaken(t *testing.T) {
 		if !strings.Contains(b.log.String(), want) {
 			t.Errorf("the log does not say %q: %s", want, b.log)
 		}
+	}
+}
+
+// slow is a body that begins and never ends.
+type slow struct {
+	size int
+	end  chan struct{}
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	if s.size == 0 {
+		<-s.end
+		return 0, io.ErrUnexpectedEOF
+	}
+	n := min(len(p), s.size)
+	for i := range p[:n] {
+		p[i] = ' '
+	}
+	s.size -= n
+	return n, nil
+}
+
+// Bodies that are announced, begun and never ended must neither fill the memory nor
+// keep the other senders out.
+func TestSlowBodiesTakeABoundedPart(t *testing.T) {
+	b := newBench()
+	b.c.Limit(Limits{MaxBody: 32 << 20})
+	end := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 40 {
+		wg.Go(func() {
+			_, _ = b.c.Alertmanager(context.Background(), "slow", Body{Reader: &slow{31 << 20, end}, Length: 32 << 20})
+		})
+	}
+	most := b.c.o.MaxInFlight
+	for b.c.inFlight.Used() < most/4 {
+		runtime.Gosched()
+	}
+	body := `{"version":"4","alerts":[]}`
+	if _, err := b.c.Alertmanager(context.Background(), "honest", Body{Reader: strings.NewReader(body), Length: int64(len(body))}); err != nil {
+		t.Errorf("an honest sender beside them: %v", err)
+	}
+	if used := b.c.inFlight.Used(); used > most {
+		t.Errorf("%d MiB are taken", used>>20)
+	}
+	close(end)
+	wg.Wait()
+	if left := b.c.inFlight.Used(); left != 0 {
+		t.Errorf("%d bytes are never given back", left)
 	}
 }

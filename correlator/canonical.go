@@ -33,9 +33,14 @@ type canonical struct {
 	Lost        bool         `json:"lost,omitempty"`    // its resolve was lost: it is over
 	Views       bool         `json:"views,omitempty"`   // some of its episodes are mere views: see repeats
 
-	ruled uint64  // when sides was worked out: see sidesOf
-	sides []uint8 // of the rulings
-	item  int32   // see itemOf
+	Story    string `json:"story,omitempty"`    // see storyOf
+	Replaced bool   `json:"replaced,omitempty"` // another alert has its identity now
+	Told     bool   `json:"told,omitempty"`     // another alert goes on with its story
+
+	follows string  // of a new one: the group of the alert whose story it goes on with
+	ruled   uint64  // when sides was worked out: see sidesOf
+	sides   []uint8 // of the rulings
+	item    int32   // see itemOf
 }
 
 // canonicalFor finds or makes the alert that an episode belongs to.
@@ -72,7 +77,7 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 	}
 	ep.Canonical, ep.View = c.ID, false // it repeats nothing any more
 	s.alerts.Put(c.ID, c)
-	s.byIdentity[id] = c.ID
+	s.register(c)
 	return c, true
 }
 

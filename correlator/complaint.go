@@ -21,12 +21,17 @@ const (
 	// served: it is told of a machine, and names the service that runs there, which
 	// may be spread over several. What the service needs is as likely to be why.
 	served
-	complaints = 4
+	// somewhere: what is bound is only where the alert's subject is. What is in it is as
+	// likely to be why, each by itself, and the place seldom is.
+	somewhere
+	complaints = 5
 )
 
 func (g *graph) complaintOf(b *Binding, l event.Labels) complaint {
 	switch {
 	case b == nil:
+	case b.Place:
+		return somewhere
 	case b.Class == "service":
 		if mentions(l.Get("alertname"), absenceWords) {
 			return idle

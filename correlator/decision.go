@@ -77,13 +77,32 @@ type Binding struct {
 	// Everywhere says that the item runs on all machines of a cluster, so that it
 	// names no place.
 	Everywhere bool `json:"everywhere,omitempty"`
+	// Place says that the item is not what the alert is about but where that is: anything
+	// in it may be.
+	Place bool `json:"place,omitempty"`
 }
 
 // Evidence is one reason for a decision, as a sentence and as a number.
 type Evidence struct {
-	Signal string  `json:"signal"` // "time", "topology", "labels", ...
+	Signal string  `json:"signal"` // "time", "topology", "class", ...
 	Text   string  `json:"text"`
-	Weight float64 `json:"weight"`
+	Weight float64 `json:"weight"` // logarithm of odds: a detail for those who ask
+}
+
+// Kind is what a reason is in plain words: evidence is of four kinds, and otherwise a
+// person's or a rule's word.
+func (e Evidence) Kind() string {
+	switch e.Signal {
+	case "time", "age", "flood":
+		return "same time"
+	case "topology", "merge", "split":
+		return "linked by"
+	case "class":
+		return "same kind"
+	case "habit", "company":
+		return "learned from"
+	}
+	return e.Signal
 }
 
 // Cause is a suspected root cause.

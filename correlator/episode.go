@@ -338,7 +338,7 @@ func (s *State) placeEnded(key string, ep *episode, a *event.Alert) *canonical {
 	ep.Canonical = c.ID
 	ep.Why += "; part of " + best.g.ID + ": " + sentence(c.Evidence)
 	s.alerts.Put(c.ID, c)
-	s.byIdentity[id] = c.ID
+	s.register(c)
 	s.join(best.g, c)
 	s.touchGroup(best.g.ID, "")
 	return c
@@ -427,9 +427,7 @@ func (s *State) forget(key string, ep *episode) {
 		if len(c.Episodes) == 0 {
 			s.unseatAll(c)
 			s.alerts.Delete(c.ID)
-			if s.byIdentity[c.Identity] == c.ID {
-				delete(s.byIdentity, c.Identity)
-			}
+			s.unregister(c)
 		}
 	}
 	s.episodes.Delete(key)

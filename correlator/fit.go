@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/watchbill/watchbill/internal/event"
 )
 
 // How well an alert fits a group, signal by signal, and how that is told.
@@ -43,6 +45,7 @@ type sight struct {
 	reaches      []reach
 	near         []neighbour
 	broad        bool
+	isolated     bool // see isolated
 	class        string
 	share        float64 // of the class among all alerts that are not of a given incident
 	habit        float64
@@ -52,7 +55,8 @@ type sight struct {
 }
 
 func (s *State) sight(c *canonical) *sight {
-	v := &sight{c: c, broad: broad(c), class: classOf(c), elsewhere: s.aloneRate() + failureRate, cluster: clusterOf(c)}
+	alone := s.isolated(c)
+	v := &sight{c: c, isolated: alone, broad: alone || broad(c), class: classOf(c), elsewhere: s.aloneRate() + failureRate, cluster: clusterOf(c)}
 	v.share = s.classShare(v.class)
 	if x, _ := s.habitual(c); x > 1 {
 		v.habit = -habitShare * math.Log(x)
@@ -65,6 +69,17 @@ func (s *State) sight(c *canonical) *sight {
 		v.clusterShare = float64(s.g.clusterSize[v.cluster]+1) / float64(s.size()+1)
 	}
 	return v
+}
+
+// linkedLeast is how many relations an item has on the mean where they are known at all.
+const linkedLeast = 0.5
+
+// isolated says that nothing is known of where an alert's item stands: it has no
+// relation, in an estate of which hardly any is known. That it is connected with
+// nothing else then speaks against no incident.
+func (s *State) isolated(c *canonical) bool {
+	return c.Binding != nil && len(s.g.needs[c.Binding.CI]) == 0 && len(s.g.needed[c.Binding.CI]) == 0 &&
+		float64(s.g.edges.Len()) < linkedLeast*float64(s.g.nodes.Len())
 }
 
 // fitness weighs an alert against a group.
@@ -88,6 +103,9 @@ func (s *State) fitness(v *sight, g *group) fit {
 		}
 	} else {
 		ratio = v.sharesCluster(g)
+		if v.isolated {
+			ratio = max(ratio, 1) // nothing is known, so nothing speaks against it
+		}
 	}
 	adjacent, beside := s.adjacency(v, g)
 	if ratio < adjacent {
@@ -163,6 +181,8 @@ func broad(c *canonical) bool {
 	switch {
 	case b == nil || b.Class == "cluster":
 		return true
+	case b.Place && (b.Class == "site" || b.Class == "rack"):
+		return true
 	case b.Class == "namespace":
 		// The namespace of a scrape job is where the watched thing lives, all over
 		// the cluster; that of kube-state-metrics' objects is their own.
@@ -197,41 +217,28 @@ func (v *sight) classFit(g *group) float64 {
 	return max(0, math.Log((k+variety*v.share)/(n+variety)/v.share)) * sameKind
 }
 
-// evidence tells a fit in sentences.
+// evidence tells a fit in sentences for somebody who is tired: what speaks for it, in
+// words. How much each speaks is its weight, which is no part of the sentence.
 func (s *State) evidence(c *canonical, f fit) []Evidence {
-	var out []Evidence
 	g := f.g
-	out = append(out, Evidence{"time", fmt.Sprintf("another of its alerts is expected at %.1f an hour now, one that comes alone here at %.1f", s.pace(g)*60, s.aloneRate()*60), quantise(f.time)})
+	out := []Evidence{{"time", s.timing(g), quantise(f.time)}}
 	if c.Binding != nil {
-		text := "nothing known connects " + c.Binding.Name + " with its likely cause"
-		if f.via != "" && f.place > 0 {
-			if f.via == c.Binding.CI {
-				text = c.Binding.Name + " is a likely cause of it"
-			} else if way := s.g.way(c.Binding.CI, f.via, c.Complaint); way != "" {
-				text = way + ", a likely cause of it"
-			} else {
-				text = c.Binding.Name + " needs " + s.g.name(f.via) + ", a likely cause of it"
-			}
-		}
-		if f.beside == c.Binding.CI {
-			text = "it has alerts about " + c.Binding.Name + " already"
-		} else if f.beside != "" {
-			text = c.Binding.Name + " " + s.g.relationWord(c.Binding.CI, f.beside) + " " + s.g.name(f.beside) + ", which alerts too"
-		}
-		out = append(out, Evidence{"topology", text, quantise(f.place)})
+		out = append(out, Evidence{"topology", s.linked(c, f), quantise(f.place)})
 	}
 	class := classOf(c)
-	if n := g.Classes[class]; n > 0 {
+	switch n := g.Classes[class]; {
+	case n == 1 && len(g.Members) == 1:
+		out = append(out, Evidence{"class", "its alert is " + class + " too", quantise(f.class)})
+	case n > 0:
 		out = append(out, Evidence{"class", fmt.Sprintf("%d of its %d alerts are %s too", n, len(g.Members), class), quantise(f.class)})
-	} else {
-		text := "no other alert of it is " + class
-		if f.with != "" {
-			text += fmt.Sprintf(", which came with %s in %d earlier incidents", f.with, s.together[class][f.with])
-		}
-		out = append(out, Evidence{"class", text, quantise(f.class)})
+	default:
+		out = append(out, Evidence{"class", "no other alert of it is " + class, quantise(f.class)})
+	}
+	if f.with != "" {
+		out = append(out, Evidence{"company", fmt.Sprintf("%s came with %s in %d earlier incidents", class, f.with, s.together[class][f.with]), 0})
 	}
 	if f.age < 0 {
-		text := "it is older than the failure"
+		text := "it began before the failure did"
 		if c.Onset.After(g.Onset) {
 			text = "it comes long after most of its alerts"
 		}
@@ -239,7 +246,41 @@ func (s *State) evidence(c *canonical, f fit) []Evidence {
 	}
 	if f.habit < 0 {
 		_, n := s.habitual(c)
-		out = append(out, Evidence{"habit", fmt.Sprintf("it came alone %d times before", n), quantise(f.habit)})
+		out = append(out, Evidence{"habit", fmt.Sprintf("it came by itself %d times before", n), quantise(f.habit)})
 	}
 	return out
+}
+
+// atOnce is up to when two alerts came at once.
+const atOnce = 2 * time.Second
+
+// timing says when an alert came beside the last one of a group, and how often one
+// comes by itself here, which makes the first mean something.
+func (s *State) timing(g *group) string {
+	gap := s.now.Sub(g.LastJoined)
+	text := "it came at once with the alert before it"
+	if gap > atOnce {
+		text = "it came " + event.Span(gap.Round(time.Second)) + " after the alert before it"
+	}
+	every := time.Duration(float64(time.Minute) / s.aloneRate())
+	return text + ", where one by itself comes about every " + event.Span(every.Round(time.Minute))
+}
+
+// linked says what is known to connect an alert's item with a group.
+func (s *State) linked(c *canonical, f fit) string {
+	name := c.Binding.Name
+	switch {
+	case f.beside == c.Binding.CI:
+		return "it has alerts about " + name + " already"
+	case f.beside != "":
+		return name + " " + s.g.relationWord(c.Binding.CI, f.beside) + " " + s.g.name(f.beside) + ", which alerts too"
+	case f.via == "" || f.place <= 0:
+		return "nothing known connects " + name + " with what alerts"
+	case f.via == c.Binding.CI:
+		return name + " may be its cause"
+	}
+	if way := s.g.way(c.Binding.CI, f.via, c.Complaint); way != "" {
+		return way + ", which may be its cause"
+	}
+	return name + " needs " + s.g.name(f.via) + ", which may be its cause"
 }

@@ -1,12 +1,14 @@
 package correlator
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/paged"
@@ -27,6 +29,7 @@ type node struct {
 	Kind        string            `json:"kind,omitempty"`   // of a workload
 	Engine      string            `json:"engine,omitempty"` // of a database, cache, queue: the product
 	Product     string            `json:"product,omitempty"`
+	Since       string            `json:"since,omitempty"` // since when it is known, in event.TimeFormat, UTC
 }
 
 // edge is a relation, read "From Type To": From needs To.
@@ -44,10 +47,13 @@ type graph struct {
 	edges *paged.Table[edge]
 
 	// derived, rebuilt when loaded
-	alias  map[string][]string // lower-case name or address → node ids, sorted
-	needs  map[string][]edge   // by From, sorted
-	needed map[string][]edge   // by To, sorted
-	hosts  map[string]struct{} // ids of machines that can run a scraper
+	alias   map[string][]string // lower-case name or address → node ids, sorted
+	needs   map[string][]edge   // by From, sorted
+	needed  map[string][]edge   // by To, sorted
+	short   map[string][]string // first word of a machine's full name → node ids, sorted
+	base    map[string][]string // a service's name without its machine's → node ids, sorted
+	byClass map[string][]string // engines by their class, sorted
+	hosts   map[string]struct{} // ids of machines that can run a scraper
 
 	// interning: an item keeps its number for the life of this state. Numbers
 	// depend on the order of arrival, so nothing may be ordered by them.
@@ -75,6 +81,7 @@ func newGraph() *graph {
 	return &graph{
 		nodes: paged.NewTable[node]("node"), edges: paged.NewTable[edge]("edge"),
 		alias: map[string][]string{}, needs: map[string][]edge{}, needed: map[string][]edge{}, hosts: map[string]struct{}{},
+		short: map[string][]string{}, base: map[string][]string{}, byClass: map[string][]string{},
 		index: map[string]int32{}, classCount: map[string]int{}, clusterSize: map[string]int{}, clusterApps: map[string]int{}, platforms: map[string][]string{},
 		clusters: map[string]string{}, namespaces: map[string]string{},
 		wayCache: map[route]string{},
@@ -159,6 +166,15 @@ func (g *graph) indexNode(n *node) {
 	for _, a := range n.Aliases {
 		g.alias[a] = insert(g.alias[a], n.ID, strings.Compare)
 	}
+	for _, a := range n.shortNames() {
+		g.short[a] = insert(g.short[a], n.ID, strings.Compare)
+	}
+	if b := n.shared(); b != "" {
+		g.base[b] = insert(g.base[b], n.ID, strings.Compare)
+	}
+	if engineClass(n.Class) {
+		g.byClass[n.Class] = insert(g.byClass[n.Class], n.ID, strings.Compare)
+	}
 	if n.Class == "host" || n.Class == "virtual_machine" {
 		g.hosts[n.ID] = struct{}{}
 	}
@@ -181,6 +197,27 @@ func (g *graph) indexNode(n *node) {
 	}
 }
 
+// shortNames are the first words of a machine's full names.
+func (n *node) shortNames() (out []string) {
+	if !machineClass(n.Class) {
+		return nil
+	}
+	for _, a := range n.Aliases {
+		if s := shortOf(a); s != "" && !strings.ContainsAny(a, ":/") {
+			out = insert(out, s, strings.Compare)
+		}
+	}
+	return out
+}
+
+// shared is the name that a service has on every machine that it runs on.
+func (n *node) shared() string {
+	if strings.IndexByte(n.Name, '@') <= 0 || machineClass(n.Class) || n.Class == "certificate" {
+		return ""
+	}
+	return n.baseName()
+}
+
 // intern numbers an item, also one that is gone.
 func (g *graph) intern(id string) int32 {
 	i, ok := g.index[id]
@@ -195,6 +232,15 @@ func (g *graph) intern(id string) int32 {
 func (g *graph) unindexNode(n *node) {
 	for _, a := range n.Aliases {
 		remove(g.alias, a, n.ID, strings.Compare)
+	}
+	for _, a := range n.shortNames() {
+		remove(g.short, a, n.ID, strings.Compare)
+	}
+	if b := n.shared(); b != "" {
+		remove(g.base, b, n.ID, strings.Compare)
+	}
+	if engineClass(n.Class) {
+		remove(g.byClass, n.Class, n.ID, strings.Compare)
 	}
 	delete(g.hosts, n.ID)
 	g.classCount[n.Class]--
@@ -245,8 +291,14 @@ func remove[T any](m map[string][]T, key string, v T, cmp func(a, b T) int) {
 	}
 }
 
-func (g *graph) ci(c *event.CI) {
+// ci takes an item's fact, told at a time: since then it is known, where the fact does
+// not say since when.
+func (g *graph) ci(c *event.CI, at time.Time) {
 	id := c.Key()
+	since := at.UTC().Format(event.TimeFormat)
+	if old := g.nodes.Get(id); old != nil && old.Since != "" {
+		since = old.Since
+	}
 	if old := g.nodes.Get(id); old != nil {
 		g.unindexNode(old)
 	}
@@ -259,6 +311,7 @@ func (g *graph) ci(c *event.CI) {
 		return
 	}
 	n := nodeFrom(id, c)
+	n.Since = cmp.Or(n.Since, since)
 	g.nodes.Put(id, n)
 	g.indexNode(n)
 }
@@ -299,8 +352,9 @@ func nodeFrom(id string, c *event.CI) *node {
 	if n.Class == "database" && n.Engine == "" && strings.HasPrefix(n.Name, "etcd") {
 		n.Engine = "etcd"
 	}
+	n.Since = text("first_seen")
 	add := func(s string) {
-		if s = strings.ToLower(strings.TrimSpace(s)); s != "" {
+		if s = canonicalName(s); s != "" {
 			n.Aliases = insert(n.Aliases, s, strings.Compare)
 		}
 	}
@@ -308,8 +362,13 @@ func nodeFrom(id string, c *event.CI) *node {
 	if i := strings.LastIndexByte(c.Name, '/'); i >= 0 {
 		add(c.Name[i+1:])
 	}
-	for _, k := range []string{"hostname", "fqdn", "node", "url", "cloud_instance"} {
+	for _, k := range []string{"hostname", "fqdn", "node", "cloud_instance"} {
 		add(text(k))
+	}
+	if u := text("url"); u != "" {
+		for _, f := range urlForms(u) {
+			add(f)
+		}
 	}
 	for _, k := range []string{"aliases", "addresses", "pod_ip"} {
 		for _, a := range listOf(c.Attributes[k]) {
@@ -368,7 +427,7 @@ func listOf(v any) []string {
 // too much for membership to say anything about a cause.
 func tight(e edge, g *graph) bool {
 	switch e.Type {
-	case "located_in":
+	case "located_in", "watches":
 		return false
 	case "member_of":
 		n := g.nodes.Get(e.To)

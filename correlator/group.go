@@ -98,6 +98,8 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 	}
 	c.Active = true
 	s.books()
+	follows := c.follows
+	c.follows = "" // only at once: a state that is loaded does not know it
 	if why := s.silent(c); why != "" {
 		c.HoldWhy = why
 		ep.Fate, ep.Why = FateHeld, why
@@ -134,6 +136,10 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		s.unclear(g)
 		s.touchGroup(g.ID, fmt.Sprintf("%s joined: %s", classOf(c), why))
 		ep.Fate, ep.Why = FateIncident, why
+		return
+	}
+	if g := s.continued(follows); g != nil && best.g == nil && !s.keptApart(c, g, &kept) {
+		s.resume(g, c, ep)
 		return
 	}
 	if best.g != nil {

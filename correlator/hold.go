@@ -351,7 +351,7 @@ func (s *State) maybeMerge(g, h *group) *group {
 	if odds < mergeOdds {
 		return g
 	}
-	why := fmt.Sprintf("one failure of %s explains both better than two failures do (log odds %.1f)", s.g.name(cause), odds)
+	why := fmt.Sprintf("a failure of %s would explain both", s.g.name(cause))
 	into, from := g, h
 	if g.Held && !h.Held || g.Held == h.Held && h.OpenedAt.Before(g.OpenedAt) {
 		into, from = h, g

@@ -13,6 +13,7 @@ import (
 // revive reopens a resolved incident, because of what began at onset.
 func (s *State) revive(g *group, why string, onset time.Time) {
 	g.ResolvedAt, g.ClearedAt = time.Time{}, time.Time{}
+	s.overAt(g, time.Time{})
 	s.schedule(dueGroup, g.ID, &g.Due, time.Time{})
 	s.relist(g)
 	s.groups.Touch(g.ID)
@@ -80,7 +81,7 @@ func (s *State) clear(g *group, recovered bool) {
 	g.ClearedAt, g.Recovered = s.now, recovered
 	s.schedule(dueGroup, g.ID, &g.Due, s.now.Add(time.Duration(s.cfg.HoldDown)))
 	s.groups.Touch(g.ID)
-	s.emit(IncidentCleared{g.ID, s.overAt(g), recovered, s.recovery(g)})
+	s.emit(IncidentCleared{g.ID, s.lastOver(g), recovered, s.recovery(g)})
 }
 
 func (s *State) unclear(g *group) {
@@ -136,9 +137,7 @@ func (s *State) dropGroup(g *group) {
 		if c == nil {
 			continue
 		}
-		if s.byIdentity[c.Identity] == m {
-			delete(s.byIdentity, c.Identity)
-		}
+		s.unregister(c)
 		s.alerts.Delete(m)
 		for _, k := range c.Episodes {
 			if ep := s.episodes.Get(k); ep != nil && ep.ended() && ep.Due.IsZero() {
@@ -157,6 +156,7 @@ func (s *State) Resolved(id string, now time.Time) {
 		return
 	}
 	s.unlist(g)
+	s.overAt(g, now)
 	g.ResolvedAt = now
 	g.ClearedAt = time.Time{}
 	s.schedule(dueGroup, id, &g.Due, now.Add(time.Duration(s.cfg.ReopenWindow)))
@@ -170,6 +170,7 @@ func (s *State) Reopened(id string, now time.Time) {
 		return
 	}
 	g.ResolvedAt, g.Closed = time.Time{}, false
+	s.overAt(g, time.Time{})
 	s.schedule(dueGroup, id, &g.Due, time.Time{})
 	if g.Beat == "" {
 		s.relist(g)

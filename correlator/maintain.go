@@ -217,7 +217,7 @@ func (s *State) plannedBy(c *canonical, w *window) (string, float64) {
 	if odds < attachOdds+1 {
 		return "", 0
 	}
-	return fmt.Sprintf("goes with the maintenance of %s until %s: %s (log odds %.1f)", s.nameAll(w.CIs), until, w.Summary, odds), odds
+	return fmt.Sprintf("goes with the maintenance of %s until %s: %s", s.nameAll(w.CIs), until, w.Summary), odds
 }
 
 func (s *State) nameAll(ids []string) string {

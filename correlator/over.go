@@ -13,8 +13,8 @@ func (s *State) over(ep *episode, endsAt time.Time) time.Time {
 	return endsAt.UTC().Truncate(time.Millisecond)
 }
 
-// overAt is when the last of a group's alerts ended, as far as is known.
-func (s *State) overAt(g *group) time.Time {
+// lastOver is when the last of a group's alerts ended, as far as is known.
+func (s *State) lastOver(g *group) time.Time {
 	var at time.Time
 	for _, m := range g.Members {
 		c := s.alerts.Get(m)

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/watchbill/watchbill/internal/event"
 )
 
 // profile is what an incident is remembered by: what was suspected, of which
@@ -25,6 +23,8 @@ type profile struct {
 	Placed  float64        `json:"placed,omitempty"`  // share of its alerts that name a place
 	Changes []string       `json:"changes,omitempty"` // versions that came just before it
 	Alone   string         `json:"alone,omitempty"`   // the identity of its only alert
+	Story   string         `json:"story,omitempty"`   // what all its alerts tell, where it is one: see storyOf
+	Ended   time.Time      `json:"ended,omitzero"`    // when it was resolved
 	Family  string         `json:"family,omitempty"`  // the first incident of its kind
 	Problem string         `json:"problem,omitempty"` // on the family's first: the problem they share
 	Count   int            `json:"count,omitempty"`   // on the family's first: incidents so far
@@ -34,6 +34,7 @@ type profile struct {
 
 	sorted []string // classes in order
 	keys   []string // under which it is found
+	kin    string   // the family that its classes are counted for
 }
 
 const (
@@ -41,6 +42,12 @@ const (
 	profileClasses = 24
 	familyKeep     = 50
 	lookback       = 60 // profiles compared per key, the newest
+	// kinLookback is how many of one family are compared per key: its newest tell, and
+	// what recurs daily must not hide what recurs monthly.
+	kinLookback = 3
+	// memorySpans is for how many problem windows an incident is remembered: what comes
+	// once a month is to be recognised.
+	memorySpans = 4
 	// settleAfter is how long after its opening an incident is told to be a
 	// recurrence for good: by then most of what it does is seen.
 	settleAfter = 45 * time.Minute
@@ -55,7 +62,7 @@ func (s *State) remember(g *group) *profile {
 	if p == nil {
 		p = &profile{At: g.OpenedAt}
 		s.profiles.Put(g.ID, p)
-		s.schedule(dueProfile, g.ID, &p.Due, s.now.Add(time.Duration(s.cfg.ProblemWindow)))
+		s.schedule(dueProfile, g.ID, &p.Due, s.now.Add(s.memory()))
 	}
 	p.Title, p.Middle = g.Last.Title, g.Middle
 	p.Causes = append(p.Causes[:0], g.Ranked...)
@@ -82,7 +89,7 @@ func (s *State) remember(g *group) *profile {
 			p.Changes = insert(p.Changes, c.Type+" "+strings.ReplaceAll(c.Summary, c.Name, "")+" "+c.Version, strings.Compare)
 		}
 	}
-	p.Alone = g.sole()
+	p.Alone, p.Story = g.sole(), s.commonStory(g)
 	s.indexProfile(g.ID, p)
 	s.profiles.Touch(g.ID)
 	return p
@@ -96,33 +103,90 @@ func (s *State) indexProfile(id string, p *profile) {
 		p.sorted = append(p.sorted, k)
 	}
 	slices.Sort(p.sorted)
-	keys := make([]string, 0, len(p.Causes)+len(p.sorted))
+	keys := make([]string, 0, 1+len(p.Causes)+len(p.sorted))
+	if p.Story != "" {
+		keys = append(keys, storyKey+p.Story)
+	}
 	for _, c := range p.Causes {
 		keys = append(keys, c.CI)
 	}
 	for _, k := range p.sorted[:min(len(p.sorted), profileClasses)] {
 		keys = append(keys, classKey+k)
 	}
-	if slices.Equal(keys, p.keys) {
+	kin := cmp.Or(p.Family, id)
+	if slices.Equal(keys, p.keys) && kin == p.kin {
 		return
 	}
 	s.unindexProfile(id, p)
-	p.keys = keys
+	p.keys, p.kin = keys, kin
 	s.pairUp(keys, 1)
+	s.countKin(p, 1)
 	for _, k := range keys {
 		s.byProfile[k] = insert(s.byProfile[k], id, strings.Compare)
 	}
 }
 
-// classKey begins the keys that are classes: no item's id does.
-const classKey = "\x00"
+// countKin counts the families that had a kind of alert: how often one of them came
+// back says nothing of how common its kinds are.
+func (s *State) countKin(p *profile, n int) {
+	if p.kin == "" {
+		return
+	}
+	count := func(of map[string]int) map[string]int {
+		if of == nil {
+			of = map[string]int{}
+		}
+		if of[p.kin] += n; of[p.kin] == 0 {
+			delete(of, p.kin)
+		}
+		return of
+	}
+	s.families = count(s.families)
+	for _, k := range p.keys {
+		if !strings.HasPrefix(k, classKey) {
+			continue
+		}
+		if of := count(s.kinOf[k]); len(of) > 0 {
+			s.kinOf[k] = of
+		} else {
+			delete(s.kinOf, k)
+		}
+	}
+}
+
+// memory is how long an incident is remembered, if nothing like it comes.
+func (s *State) memory() time.Duration { return memorySpans * time.Duration(s.cfg.ProblemWindow) }
+
+// classKey begins the keys that are classes, storyKey those that are stories: no
+// item's id does.
+const (
+	classKey = "\x00"
+	storyKey = "\x01"
+)
 
 func (s *State) unindexProfile(id string, p *profile) {
 	for _, k := range p.keys {
 		remove(s.byProfile, k, id, strings.Compare)
 	}
 	s.pairUp(p.keys, -1)
-	p.keys = nil
+	s.countKin(p, -1)
+	p.keys, p.kin = nil, ""
+}
+
+// profileDue forgets what nothing came back to. Of a family the first is kept, which
+// counts for all, as long as any of it.
+func (s *State) profileDue(id string) {
+	p := s.profiles.Get(id)
+	if p.Family == id {
+		for _, m := range p.Members {
+			if x := s.profiles.Get(m); m != id && x != nil && x.Due.After(s.now) {
+				s.schedule(dueProfile, id, &p.Due, x.Due.Add(time.Millisecond))
+				s.profiles.Touch(id)
+				return
+			}
+		}
+	}
+	s.forgetProfile(id)
 }
 
 func (s *State) forgetProfile(id string) {
@@ -163,6 +227,7 @@ func (s *State) mergeProfile(from, into string) {
 	}
 	if o.Family == "" { // it continues the family under its own name
 		o.Family, o.Settled = into, true
+		s.indexProfile(into, o)
 		if g := s.groups.Get(into); g != nil {
 			s.schedule(dueSettle, into, &g.SettleDue, time.Time{})
 			s.groups.Touch(into)
@@ -182,6 +247,7 @@ func (s *State) mergeProfile(from, into string) {
 	for _, m := range p.Members {
 		if x := s.profiles.Get(m); x != nil && m != from && x.Family == from {
 			x.Family = o.Family
+			s.indexProfile(m, x)
 			s.profiles.Touch(m)
 			root.Count++
 			root.Members = append(root.Members, m)
@@ -197,7 +263,7 @@ func (s *State) mergeProfile(from, into string) {
 // rarity of a class among the incidents that are remembered: what few of them had
 // tells more of what an incident is than what comes with every failure.
 func (s *State) rarity(class string) float64 {
-	return math.Log(float64(s.profiles.Len()+unseen) / (float64(len(s.byProfile[classKey+class])) + 0.5))
+	return math.Log(float64(len(s.families)+unseen) / (float64(len(s.kinOf[classKey+class])) + 0.5))
 }
 
 // unseen is how many incidents stand for experience before there is any: among the
@@ -211,6 +277,7 @@ type likeness struct {
 	items   float64 // places
 	known   float64 // what the shared kinds of alerts tell together
 	alone   bool    // one of them is a single alert
+	same    bool    // both are the same alert
 	sibling string  // why another item counts as the same place
 }
 
@@ -228,6 +295,9 @@ const (
 	// sureAlike that from which a second time is a problem already.
 	alikeFrom = 0.55
 	sureAlike = 0.55
+	// sameStory is how surely an alert that was an incident by itself is that
+	// incident again: no other reading is left, but what fails may differ.
+	sameStory = 0.9
 	// leastKnown is what the shared kinds of alerts must tell together, in nats.
 	leastKnown = 1.2
 	// wellKnown is from where they tell all that they can.
@@ -239,6 +309,9 @@ const (
 
 // probability that it is the same failure again.
 func (l likeness) probability() float64 {
+	if l.same {
+		return sameStory
+	}
 	causes, items := l.causes, l.items
 	if l.sibling != "" {
 		causes, items = 1, 0.35
@@ -254,6 +327,10 @@ func (l likeness) probability() float64 {
 // the question to arise.
 func (s *State) alike(a, b *profile) (likeness, bool) {
 	l := likeness{alone: a.Alone != "" || b.Alone != ""}
+	if a.Story != "" && a.Story == b.Story {
+		l.same, l.classes, l.items = true, 1, 1
+		return l, true
+	}
 	// Alerts without a place happen with every failure of their cluster.
 	if a.Placed < 0.5 || b.Placed < 0.5 {
 		return l, false
@@ -368,6 +445,9 @@ func (s *State) recognise(g *group) string {
 // earlier finds the incident that p repeats most probably.
 func (s *State) earlier(self string, p *profile) (best string, like likeness, odds float64) {
 	keys := make([]string, 0, 8)
+	if p.Story != "" {
+		keys = append(keys, storyKey+p.Story)
+	}
 	for _, c := range p.Causes {
 		keys = append(keys, c.CI)
 	}
@@ -380,16 +460,19 @@ func (s *State) earlier(self string, p *profile) (best string, like likeness, od
 	seen := map[string]bool{self: true}
 	for _, k := range keys {
 		ids := s.byProfile[k]
-		for n := len(ids) - 1; n >= 0 && n >= len(ids)-lookback; n-- {
+		kin := map[string]int{}
+		for n, looked := len(ids)-1, 0; n >= 0 && looked < lookback; n-- {
 			id := ids[n]
+			o := s.profiles.Get(id)
+			if o == nil || kin[o.kin] >= kinLookback || !s.before(o, p) {
+				continue
+			}
+			kin[o.kin]++
+			looked++
 			if seen[id] {
 				continue
 			}
 			seen[id] = true
-			o := s.profiles.Get(id)
-			if o == nil || p.At.Sub(o.Middle) < apart {
-				continue
-			}
 			l, ok := s.alike(p, o)
 			if !ok {
 				continue
@@ -402,10 +485,29 @@ func (s *State) earlier(self string, p *profile) (best string, like likeness, od
 	return best, like, odds
 }
 
+// before says whether one incident may be an earlier occurrence of another: it was
+// over, or it began so long before that both are no parts of one storm.
+func (s *State) before(o, p *profile) bool {
+	if o.Story != "" && o.Story == p.Story && !o.Ended.IsZero() && !o.Ended.After(p.At) {
+		return true
+	}
+	return p.At.Sub(o.Middle) >= apart
+}
+
+// overAt notes when an incident was resolved; zero: it goes on.
+func (s *State) overAt(g *group, at time.Time) {
+	if p := s.profiles.Get(g.ID); p != nil {
+		p.Ended = at
+		s.profiles.Touch(g.ID)
+	}
+}
+
 // likenessText says what two incidents share.
 func (s *State) likenessText(a, b *profile, l likeness) string {
 	var parts []string
 	switch {
+	case l.same:
+		return "the same alert and no other"
 	case l.sibling != "":
 		parts = append(parts, l.sibling)
 	case len(a.Causes) > 0 && len(b.Causes) > 0 && a.Causes[0].CI == b.Causes[0].CI:
@@ -457,27 +559,30 @@ func (s *State) settle(g *group) {
 		root, first = g.ID, p
 	}
 	p.Family = root
+	s.indexProfile(g.ID, p)
 	if first.Count == 0 && root != g.ID {
 		first.Count, first.Members, first.Family = 1, []string{root}, root
+	}
+	if root != g.ID { // the family lives as long as it comes back
+		s.schedule(dueProfile, root, &first.Due, latest(first.Due, s.now.Add(s.memory())))
 	}
 	first.Count++
 	if first.Members = append(first.Members, g.ID); len(first.Members) > familyKeep {
 		first.Members = slices.Delete(first.Members, 1, 2)
 	}
 	s.profiles.Touch(root)
-	if root == g.ID || p.Alone != "" {
+	if root == g.ID {
 		return
 	}
-	window := time.Duration(s.cfg.ProblemWindow)
 	switch {
 	case first.Problem != "":
 		g.Problem = first.Problem
 		s.emit(ProblemJoined{first.Problem, g.ID, fmt.Sprintf("like %s (%.2f): the same cause and kind of alerts again", g.SeenBefore, g.Alike)})
-	case first.Count >= s.cfg.ProblemAfter || first.Count == 2 && g.Alike >= sureAlike:
+	case first.Count >= s.cfg.ProblemAfter || first.Count == 2 && g.Alike >= sureAlike && p.Alone == "":
 		first.Problem = s.seq("problem")
 		g.Problem = first.Problem
 		s.emit(ProblemOpened{first.Problem, first.Title, root, slices.Clone(first.Members),
-			fmt.Sprintf("%d incidents of one kind within %s, the last with probability %.2f", first.Count, event.Span(window), g.Alike)})
+			fmt.Sprintf("%d incidents of one kind since %s, the last with probability %.2f", first.Count, first.At.UTC().Format(time.DateOnly), g.Alike)})
 	}
 }
 

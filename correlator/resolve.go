@@ -53,7 +53,7 @@ type hit struct {
 // called finds the items that go by a name, those of a class alone where one is given.
 func (g *graph) called(name, class string) []hit {
 	var out []hit
-	for _, id := range g.alias[strings.ToLower(strings.TrimSpace(name))] {
+	for _, id := range g.alias[canonicalName(name)] {
 		n := g.nodes.Get(id)
 		if n == nil || class != "" && !strings.EqualFold(n.Class, class) {
 			continue

@@ -91,7 +91,7 @@ func (s *State) review(g *group) {
 	if len(leave) < splitLeast {
 		return
 	}
-	s.part(g, leave, fmt.Sprintf("two failures explain its alerts better than one does: %s, and %s (log odds %.1f)", causes[0], causes[1], odds))
+	s.part(g, leave, fmt.Sprintf("two failures explain its alerts better than one does: %s, and %s", causes[0], causes[1]))
 }
 
 // partition lays out an incident by items; nil where a person or a rule decided about it.

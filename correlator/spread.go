@@ -182,6 +182,8 @@ func carry(from *node, relation string, to *node, mode uint8) (uint8, float64) {
 		return final, 0
 	case "exposes":
 		return mode, 0.95
+	case "watches": // what measures it does not need it
+		return final, 0
 	case "member_of":
 		switch to.Class {
 		case "workload":
@@ -266,10 +268,44 @@ type walker struct {
 	strength float64
 }
 
+const (
+	// placeShows is how surely a failure in a place raises alerts that name the place alone,
+	// and placeItself how surely one of the place itself (its quota, its network) does.
+	placeShows  = 0.5
+	placeItself = 0.2
+)
+
+// within lists the suspects of an alert that says only where it is: what is in the place,
+// directly or in what is in it, or what a certificate stands for.
+func (g *graph) within(id string) map[string]float64 {
+	best := map[string]float64{id: placeItself}
+	front := []string{id}
+	for len(front) > 0 && len(best) < ballMax {
+		var next []string
+		for _, p := range front {
+			for _, e := range g.needed[p] {
+				if e.Type != "member_of" && e.Type != "located_in" && e.Type != "secured_by" {
+					continue
+				}
+				if _, seen := best[e.From]; seen || g.nodes.Get(e.From) == nil || len(best) >= ballMax {
+					continue
+				}
+				best[e.From] = placeShows
+				next = append(next, e.From)
+			}
+		}
+		front = next
+	}
+	return best
+}
+
 func (g *graph) walk(id string, how complaint) []reach {
 	n := g.nodes.Get(id)
 	if n == nil {
 		return nil
+	}
+	if how == somewhere {
+		return g.sorted(g.within(id), how)
 	}
 	best := map[string]float64{id: 1}
 	seen := map[string]*[modes]float64{}
@@ -323,6 +359,11 @@ func (g *graph) walk(id string, how complaint) []reach {
 			}
 		}
 	}
+	return g.sorted(best, how)
+}
+
+// sorted lists items by how surely their failure shows, the surest first.
+func (g *graph) sorted(best map[string]float64, how complaint) []reach {
 	out := make([]reach, 0, len(best))
 	for k, s := range best {
 		if how == network {

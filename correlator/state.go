@@ -50,6 +50,9 @@ type State struct {
 	changesOn  map[string][]string       // keys of changes by the item that was changed
 	byProfile  map[string][]string       // incidents by what they were suspected of and their commonest class
 	together   map[string]map[string]int // remembered incidents by two of their classes
+	families   map[string]int            // remembered incidents by family
+	kinOf      map[string]map[string]int // the same of each class: see countKin
+	byStory    map[string]string         // stories → the newest alert of each: see storyOf
 	search     uint64
 	rulings    []ruling // rules and teachings in force
 	ruled      uint64   // raised when they change
@@ -86,7 +89,7 @@ func New(cfg Config, seq Sequence) *State {
 		beats: paged.NewTable[heartbeat]("heartbeat"), changes: paged.NewTable[change]("change"),
 		totals: paged.NewTable[ledger]("ledger"), customs: paged.NewTable[custom]("custom"), habits: paged.NewTable[habit]("habit"), kinds: paged.NewTable[changeKind]("change-kind"),
 		rhythms:    paged.NewTable[rhythm]("rhythm"),
-		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]news{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{}, together: map[string]map[string]int{}, changesOn: map[string][]string{},
+		byIdentity: map[string]string{}, bySeries: map[string][]string{}, changed: map[string]news{}, bySuspect: map[int32][]*group{}, byItem: map[int32][]*group{}, byProfile: map[string][]string{}, together: map[string]map[string]int{}, families: map[string]int{}, kinOf: map[string]map[string]int{}, byStory: map[string]string{}, changesOn: map[string][]string{},
 		teachings: paged.NewTable[Teaching]("teaching"),
 	}
 	s.compile()
@@ -112,7 +115,7 @@ func (s *State) Step(e event.Event, body event.Body) []Decision {
 	case *event.Notification:
 		s.notification(e.Source, b)
 	case *event.CI:
-		s.g.ci(b)
+		s.g.ci(b, e.At)
 		s.arrived(b.Key())
 	case *event.Relation:
 		s.g.relation(b)
@@ -294,7 +297,7 @@ func (s *State) workOff() {
 			s.groups.Touch(d.Key)
 			s.groupDue(d.Key)
 		case dueProfile:
-			s.forgetProfile(d.Key)
+			s.profileDue(d.Key)
 		case dueView:
 			s.groups.Touch(d.Key)
 			s.lookAt(d.Key)
@@ -364,8 +367,11 @@ func (s *State) Loaded() {
 	}
 	for _, k := range s.alerts.Keys() {
 		c := s.alerts.Get(k)
-		if s.byIdentity[c.Identity] < k { // the newest holds the identity
+		if !c.Replaced {
 			s.byIdentity[c.Identity] = k
+		}
+		if !c.Told {
+			s.byStory[c.Story] = k
 		}
 	}
 	for _, k := range s.groups.Keys() {

@@ -20,6 +20,7 @@ func (s *State) Topology() []event.Body {
 		put("kind", n.Kind)
 		put("engine", n.Engine)
 		put("product", n.Product)
+		put("first_seen", n.Since)
 		if len(n.Aliases) > 0 {
 			attr["aliases"] = n.Aliases
 		}

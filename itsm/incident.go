@@ -44,9 +44,9 @@ type Cause struct {
 	Path  string  `json:"path"`
 }
 
-// Verdict says in words what is held of the cause: that it is one item ("cause"), one
+// CauseVerdict says in words what is held of the cause: that it is one item ("cause"), one
 // of a few ("probable"), or that nothing known is likely enough to say so ("unclear").
-type Verdict struct {
+type CauseVerdict struct {
 	Grade       string  `json:"grade"`
 	Text        string  `json:"text"`
 	Common      string  `json:"common,omitempty"`      // what all that alerts has in common, where no cause is named
@@ -90,7 +90,7 @@ type Incident struct {
 	Roles map[string]string `json:"roles,omitempty"` // commander, communications, scribe, … → who
 
 	Causes     []Cause         `json:"causes"` // best first; empty: the correlator abstains
-	Verdict    *Verdict        `json:"verdict,omitempty"`
+	Verdict    *CauseVerdict   `json:"verdict,omitempty"`
 	Changes    []SuspectChange `json:"changes,omitempty"`
 	CIs        []string        `json:"cis,omitempty"`
 	Services   []string        `json:"services,omitempty"`

@@ -3,7 +3,6 @@ package probe
 import (
 	"bufio"
 	"io"
-	"os"
 	"sort"
 	"strconv"
 	"strings"
@@ -19,7 +18,7 @@ var apkDatabases = []string{"/lib/apk/db/installed", "/usr/lib/apk/db/installed"
 func Apk(t Tree, distro Distro, wanted map[string]bool, owned func(path, purl string)) ([]report.Package, []report.Problem) {
 	var p problems
 	for _, name := range apkDatabases {
-		f, err := os.Open(t.Path(name))
+		f, err := t.open(name)
 		if err != nil {
 			p.denied(err, "CAP_DAC_READ_SEARCH", "apk database")
 			continue

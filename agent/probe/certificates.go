@@ -8,14 +8,15 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
-	"io/fs"
+	"errors"
 	"net"
-	"os"
 	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/watchbill/watchbill/cmdb/report"
 )
@@ -43,39 +44,40 @@ func CertificateFiles(t Tree) ([]report.Certificate, []report.Problem) {
 	out := []report.Certificate{}
 	files := 0
 	seen := make(map[string]bool)
-	for _, place := range certificatePlaces {
-		base := t.Path(place)
-		_ = filepath.WalkDir(base, func(path string, entry fs.DirEntry, err error) error {
-			name := strings.TrimPrefix(path, strings.TrimSuffix(t.root, "/"))
-			if err != nil {
-				p.denied(err, "CAP_DAC_READ_SEARCH", "certificates in "+name)
-				if entry != nil && entry.IsDir() {
-					return fs.SkipDir
-				}
-				return nil
+	var visit func(dir string, depth int)
+	visit = func(dir string, depth int) {
+		entries, err := t.list(dir)
+		if err != nil {
+			if !errors.Is(err, unix.ENOTDIR) {
+				p.denied(err, "CAP_DAC_READ_SEARCH", "certificates in "+dir)
 			}
+			return
+		}
+		for _, entry := range entries {
+			name := dir + "/" + entry.Name()
 			if entry.IsDir() {
-				if strings.Count(strings.TrimPrefix(path, base), "/") > maxCertificateDepth {
-					return fs.SkipDir
+				if depth < maxCertificateDepth {
+					visit(name, depth+1)
 				}
-				return nil
+				continue
 			}
 			if files >= maxCertificateFiles || !certificateName(entry.Name()) || t.isAnchor(name) {
-				return nil
+				continue
 			}
-			info, err := os.Stat(path)
-			if err != nil {
-				p.denied(err, "CAP_DAC_READ_SEARCH", "certificates in "+filepath.Dir(name))
-				return nil
+			info, err := t.stat(name)
+			if err == nil && (!info.regular() || info.size > maxCertificateFile) {
+				continue
 			}
-			if !info.Mode().IsRegular() || info.Size() > maxCertificateFile {
-				return nil
+			var away awayError
+			if err != nil && !errors.As(err, &away) {
+				p.denied(err, "CAP_DAC_READ_SEARCH", "certificates in "+dir)
+				continue
 			}
 			files++
 			data, err := t.read(name)
 			if err != nil {
-				p.denied(err, "CAP_DAC_READ_SEARCH", "certificates in "+filepath.Dir(name))
-				return nil
+				p.denied(err, "CAP_DAC_READ_SEARCH", "certificates in "+dir)
+				continue
 			}
 			for _, c := range parseCertificates(data, name) {
 				if key := c.Fingerprint + c.Location; !seen[key] {
@@ -83,8 +85,10 @@ func CertificateFiles(t Tree) ([]report.Certificate, []report.Problem) {
 					out = append(out, c)
 				}
 			}
-			return nil
-		})
+		}
+	}
+	for _, place := range certificatePlaces {
+		visit(place, 0)
 	}
 	if files >= maxCertificateFiles {
 		p.add("", "certificates: stopped after %d files", maxCertificateFiles)

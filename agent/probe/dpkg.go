@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 	"sort"
 	"strconv"
 	"strings"
@@ -21,22 +20,60 @@ type Distro struct{ ID, Version, Codename string }
 // Dpkg reads the packages that dpkg has installed. distro qualifies the URLs.
 func Dpkg(t Tree, distro Distro) ([]report.Package, []report.Problem) {
 	var p problems
-	f, err := os.Open(t.Path("/var/lib/dpkg/status"))
-	if err != nil {
-		p.denied(err, "CAP_DAC_READ_SEARCH", "dpkg status")
-		return nil, p.list
+	out := t.dpkgFile("/var/lib/dpkg/status", false, distro, &p)
+	// Images without a package manager keep one file per package, which says nothing
+	// of a state: what is listed is there.
+	const dir = "/var/lib/dpkg/status.d"
+	known := make(map[string]bool)
+	for _, one := range out {
+		known[one.Name+" "+one.Arch] = true
 	}
-	defer f.Close()
-	out, err := parseDpkg(f, distro)
-	if err != nil {
-		p.add("", "dpkg status: %v", err)
+	for _, name := range t.names(dir) {
+		if strings.HasSuffix(name, ".md5sums") || strings.HasSuffix(name, ".list") || strings.HasSuffix(name, ".preserve") || strings.HasPrefix(name, ".") {
+			continue
+		}
+		for _, one := range t.dpkgFile(dir+"/"+name, true, distro, &p) {
+			if key := one.Name + " " + one.Arch; !known[key] {
+				known[key] = true
+				out = append(out, one)
+			}
+		}
 	}
-	// Images without a package manager keep one file per package.
+	sortPackages(out)
 	return out, p.list
 }
 
-// parseDpkg streams a status file: paragraphs of "Field: value".
+func (t Tree) dpkgFile(name string, stateless bool, distro Distro, p *problems) []report.Package {
+	f, err := t.open(name)
+	if err != nil {
+		p.denied(err, "CAP_DAC_READ_SEARCH", "dpkg status")
+		return nil
+	}
+	defer f.Close()
+	out, err := parseStatus(f, stateless, func(one *report.Package) { one.PURL = debURL(*one, distro) })
+	if err != nil {
+		p.add("", "dpkg status: %v", err)
+	}
+	return out
+}
+
+func sortPackages(list []report.Package) {
+	sort.SliceStable(list, func(i, j int) bool {
+		if list[i].Name != list[j].Name {
+			return list[i].Name < list[j].Name
+		}
+		return list[i].Arch < list[j].Arch
+	})
+}
+
+// parseDpkg streams dpkg's status file.
 func parseDpkg(r io.Reader, distro Distro) ([]report.Package, error) {
+	return parseStatus(r, false, func(one *report.Package) { one.PURL = debURL(*one, distro) })
+}
+
+// parseStatus streams a status file: paragraphs of "Field: value". stateless says that
+// a package without a state is installed; named completes one.
+func parseStatus(r io.Reader, stateless bool, named func(*report.Package)) ([]report.Package, error) {
 	var out []report.Package
 	var current report.Package
 	installed, seen := false, false
@@ -45,10 +82,10 @@ func parseDpkg(r io.Reader, distro Distro) ([]report.Package, error) {
 			if current.Source == "" {
 				current.Source = current.Name
 			}
-			current.PURL = debURL(current, distro)
+			named(&current)
 			out = append(out, current)
 		}
-		current, installed, seen = report.Package{Type: "deb"}, false, false
+		current, installed, seen = report.Package{Type: "deb"}, stateless, false
 	}
 	finish()
 	lines := bufio.NewReaderSize(r, 64<<10)
@@ -82,12 +119,7 @@ func parseDpkg(r io.Reader, distro Distro) ([]report.Package, error) {
 			return out, err
 		}
 	}
-	sort.Slice(out, func(i, j int) bool {
-		if out[i].Name != out[j].Name {
-			return out[i].Name < out[j].Name
-		}
-		return out[i].Arch < out[j].Arch
-	})
+	sortPackages(out)
 	return out, nil
 }
 
@@ -102,6 +134,7 @@ func dpkgField(p *report.Package, installed *bool, name, value string) {
 		// "want flag state": only an installed package's files are all there;
 		// one half way through an upgrade still is, in its old version.
 		fields := strings.Fields(value)
+		*installed = false
 		if len(fields) == 3 {
 			switch fields[2] {
 			case "installed", "unpacked", "half-configured", "triggers-awaited", "triggers-pending":

@@ -74,7 +74,7 @@ func FuzzParsers(f *testing.F) {
 		parseManifest(text)
 		parseProperties(text)
 		nodePackage(data, "/x", "/x")
-		archive(bytes.NewReader(data), int64(len(data)), "x-1.jar", "/x", "/x", 0)
+		(&archives{marker: "/x", left: maxNested}).read(bytes.NewReader(data), int64(len(data)), "x-1.jar", "/x", 0)
 		parseCertificates(data, "/x")
 		parseSerialPage(data)
 		HomeOf(cgroupPath(text))

@@ -1,10 +1,11 @@
 package probe
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func Identity(ctx context.Context, t Tree) (report.Host, []report.Problem) {
 	host.Container, host.ContainerID = container.kind != "", container.id
 	if host.Container {
 		host.Virtualization = container.kind
-		if boot := t.BootID(); boot != "" {
+		if boot := t.BootID(); boot != "" && !t.ownBootID() {
 			// The kernel is shared with the host, and so is its boot id.
 			host.ParentHint = "boot-id:" + boot
 		}
@@ -91,12 +92,73 @@ func (t Tree) bootTime() time.Time {
 	return time.Time{}
 }
 
+// timezone is the one in force: what /etc/localtime leads to. The file beside it is
+// a note of some distributions, which other tools do not keep. Without either the
+// machine goes by universal time.
 func (t Tree) timezone() string {
-	if name := t.text("/etc/timezone"); name != "" && !strings.ContainsAny(name, "\n ") {
-		return name
+	const variants = "posix/ right/"
+	for name, links := "/etc/localtime", 0; links < maxLinks; links++ {
+		to := t.link(name)
+		if to == "" {
+			break
+		}
+		if _, zone, ok := strings.Cut(to, "zoneinfo/"); ok {
+			for _, variant := range strings.Fields(variants) {
+				zone = strings.TrimPrefix(zone, variant)
+			}
+			return zone
+		}
+		if !strings.HasPrefix(to, "/") {
+			to = filepath.Join(filepath.Dir(name), to)
+		}
+		name = to
 	}
-	if _, name, ok := strings.Cut(t.link("/etc/localtime"), "zoneinfo/"); ok {
-		return name
+	noted := ""
+	for _, name := range []string{"/etc/timezone", "/etc/TZ"} {
+		if zone := firstLine(t.text(name)); zone != "" && !strings.ContainsAny(zone, " \t") && noted == "" {
+			noted = zone
+		}
+	}
+	if noted == "" {
+		noted = t.zoneSetting()
+	}
+	if noted != "" && t.exists("/etc/localtime") && !t.sameZone(noted) {
+		return t.zoneLike()
+	}
+	return noted
+}
+
+// zoneSetting is what older distributions of Red Hat and SUSE keep.
+func (t Tree) zoneSetting() string {
+	for _, line := range strings.Split(t.text("/etc/sysconfig/clock"), "\n") {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if value = strings.Trim(value, `"'`); (name == "ZONE" || name == "TIMEZONE") && value != "" {
+			return strings.ReplaceAll(value, " ", "_")
+		}
+	}
+	return ""
+}
+
+const zoneDir = "/usr/share/zoneinfo/"
+
+// sameZone says whether a copy of a zone at /etc/localtime may be the named one:
+// it is, unless the zone's own file says otherwise.
+func (t Tree) sameZone(name string) bool {
+	want, err := t.read(zoneDir + name)
+	have := t.text("/etc/localtime")
+	return err != nil || have == "" || strings.TrimSpace(string(want)) == have
+}
+
+// zoneLike finds the zone whose file was copied to /etc/localtime; the first by name
+// of those that are alike, with a place rather than an abbreviation.
+func (t Tree) zoneLike() string {
+	have := t.text("/etc/localtime")
+	for _, pattern := range []string{zoneDir + "[A-Z]*/[A-Z]*", zoneDir + "[A-Z]*"} {
+		for _, name := range t.Glob(pattern) {
+			if info, err := t.stat(name); err == nil && info.regular() && t.text(name) == have {
+				return strings.TrimPrefix(name, zoneDir)
+			}
+		}
 	}
 	return ""
 }
@@ -143,89 +205,53 @@ func (t Tree) fqdn(ctx context.Context, short string) string {
 	return name
 }
 
-type containerKind struct{ kind, id string }
-
-// container tells whether the agent itself runs in a container. A left-over
-// /.dockerenv (an image made into a virtual machine keeps it) is believed only
-// where nothing speaks against it: the kernel's own threads are visible to the
-// host's processes only, and its root lies on a real block device.
-func (t Tree) container() containerKind {
-	home := HomeOf(cgroupPath(t.text("/proc/self/cgroup")))
-	if id := t.containerMount(); home.Container == "" {
-		home.Container = id
-	}
-	onHost := t.text("/proc/2/comm") == "kthreadd" && t.rootOnDisk()
-	if kind := t.text("/run/systemd/container"); kind != "" {
-		return containerKind{kind, home.Container}
-	}
-	if home.Container != "" && home.Runtime != "" && !onHost {
-		return containerKind{home.Runtime, home.Container}
-	}
-	if onHost {
-		return containerKind{}
-	}
-	switch {
-	case t.exists("/run/.containerenv"):
-		return containerKind{"podman", home.Container}
-	case t.exists("/.dockerenv"):
-		return containerKind{"docker", home.Container}
-	case t.exists("/var/run/secrets/kubernetes.io"):
-		return containerKind{"kubernetes", home.Container}
-	case t.exists("/dev/lxd"), t.exists("/dev/.lxc"):
-		return containerKind{"lxc", ""}
-	case t.exists("/proc/vz") && !t.exists("/proc/bc"):
-		return containerKind{"openvz", ""}
-	}
-	return containerKind{}
+// hypervisors are told by what the firmware says about itself.
+var hypervisors = []struct{ vendor, product, name string }{
+	{"QEMU", "", "kvm"}, {"", "KVM", "kvm"}, {"Amazon EC2", "metal", "none"}, {"Amazon EC2", "", "amazon"}, {"Google", "Google Compute Engine", "google"},
+	{"VMware", "", "vmware"}, {"", "VMware", "vmware"}, {"innotek", "", "virtualbox"}, {"", "VirtualBox", "virtualbox"},
+	{"Xen", "", "xen"}, {"", "HVM domU", "xen"}, {"Microsoft Corporation", "Virtual Machine", "hyperv"}, {"Parallels", "", "parallels"},
+	{"", "OpenStack", "kvm"}, {"Red Hat", "KVM", "kvm"}, {"Red Hat", "RHEV", "kvm"}, {"Red Hat", "OpenStack", "kvm"}, {"oVirt", "", "kvm"}, {"Nutanix", "AHV", "kvm"}, {"BHYVE", "", "bhyve"}, {"", "BHYVE", "bhyve"},
+	{"DigitalOcean", "", "kvm"}, {"Hetzner", "vServer", "kvm"}, {"Alibaba Cloud", "ECS", "kvm"}, {"Scaleway", "", "kvm"}, {"Apple Inc.", "Apple Virtualization", "apple"},
 }
 
-// rootOnDisk says whether "/" is mounted from a block device.
-func (t Tree) rootOnDisk() bool {
-	for _, m := range t.mounts() {
-		if m.point == "/" {
-			return strings.HasPrefix(m.source, "/dev/")
+// bareToo are vendors whose name stands on machines without a hypervisor as well.
+// Amazon's say so by their type.
+var bareToo = map[string]bool{"Google": true, "Alibaba Cloud": true, "Scaleway": true}
+
+// onX86 says whether the processors tell of a hypervisor at all.
+func onX86(cpu string) bool {
+	for line := range strings.Lines(cpu) {
+		if name, _, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "flags" {
+			return true
 		}
 	}
 	return false
 }
 
-// containerMount finds the container's id in the files its runtime mounts over
-// /etc/hostname and its kin.
-func (t Tree) containerMount() string {
-	data, err := t.read("/proc/self/mountinfo")
-	if err != nil {
-		return ""
-	}
-	for line := range bytes.Lines(data) {
-		fields := strings.Fields(string(line))
-		if len(fields) < 5 || fields[4] != "/etc/hostname" && fields[4] != "/etc/resolv.conf" {
-			continue
-		}
-		for _, part := range strings.Split(fields[3], "/") {
-			if len(part) == 64 && containerID.MatchString(part) {
-				return part
-			}
+// guestFlag says whether the processors say that a hypervisor is below them.
+func guestFlag(cpu string) bool {
+	for line := range strings.Lines(cpu) {
+		if name, flags, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "flags" {
+			return slices.Contains(strings.Fields(flags), "hypervisor")
 		}
 	}
-	return ""
-}
-
-// hypervisors are told by what the firmware says about itself.
-var hypervisors = []struct{ vendor, product, name string }{
-	{"QEMU", "", "kvm"}, {"", "KVM", "kvm"}, {"Amazon EC2", "metal", "none"}, {"Amazon EC2", "", "amazon"}, {"Google", "", "google"},
-	{"VMware", "", "vmware"}, {"", "VMware", "vmware"}, {"innotek", "", "virtualbox"}, {"", "VirtualBox", "virtualbox"},
-	{"Xen", "", "xen"}, {"", "HVM domU", "xen"}, {"Microsoft Corporation", "Virtual Machine", "hyperv"}, {"Parallels", "", "parallels"},
-	{"", "OpenStack", "kvm"}, {"Red Hat", "", "kvm"}, {"oVirt", "", "kvm"}, {"Nutanix", "AHV", "kvm"}, {"BHYVE", "", "bhyve"}, {"", "BHYVE", "bhyve"},
-	{"DigitalOcean", "", "kvm"}, {"Hetzner", "vServer", "kvm"}, {"Alibaba Cloud", "ECS", "kvm"}, {"Scaleway", "", "kvm"}, {"Apple Inc.", "Apple Virtualization", "apple"},
+	return false
 }
 
 // hypervisor names what the machine runs on: "none" for real hardware.
 func (t Tree) hypervisor() string {
 	vendor, product := t.text(dmi+"sys_vendor"), t.text(dmi+"product_name")
+	cpu := t.text("/proc/cpuinfo")
 	for _, h := range hypervisors {
-		if vendor+product != "" && strings.Contains(vendor, h.vendor) && strings.Contains(product, h.product) {
-			return h.name
+		if vendor+product == "" || !strings.Contains(vendor, h.vendor) || !strings.Contains(product, h.product) {
+			continue
 		}
+		// A cloud's own name stands on its bare machines too. The processor tells
+		// them apart where it can: it knows that it is shared.
+		if bareToo[h.vendor] && onX86(cpu) && !guestFlag(cpu) {
+			return "none"
+		}
+		return h.name
 	}
 	switch kind := t.text("/sys/hypervisor/type"); {
 	case kind == "xen" && strings.Contains(t.text("/proc/xen/capabilities"), "control_d"):
@@ -239,11 +265,10 @@ func (t Tree) hypervisor() string {
 		}
 		return "kvm"
 	}
-	cpu := t.text("/proc/cpuinfo")
 	if strings.Contains(cpu, "User Mode Linux") {
 		return "uml"
 	}
-	if !strings.Contains(cpu, " hypervisor") {
+	if !guestFlag(cpu) {
 		return "none"
 	}
 	switch clocks := t.text("/sys/devices/system/clocksource/clocksource0/available_clocksource"); {

@@ -30,7 +30,14 @@ func (t Tree) WatchDirs(ctx context.Context, dirs []string, visit func(DirEvent)
 	byWatch := make(map[int32]string)
 	var failed error
 	for _, dir := range dirs {
-		watch, err := unix.InotifyAddWatch(fd, t.Path(dir), unix.IN_CREATE|unix.IN_CLOSE_WRITE|unix.IN_MOVED_TO|unix.IN_MOVED_FROM|unix.IN_DELETE|unix.IN_MODIFY|unix.IN_ONLYDIR|unix.IN_EXCL_UNLINK)
+		real, err := t.guard.resolve(dir)
+		if err != nil {
+			if waits(err) {
+				failed = fmt.Errorf("watch %s: %w", dir, err)
+			}
+			continue
+		}
+		watch, err := unix.InotifyAddWatch(fd, t.Path(real), unix.IN_CREATE|unix.IN_CLOSE_WRITE|unix.IN_MOVED_TO|unix.IN_MOVED_FROM|unix.IN_DELETE|unix.IN_MODIFY|unix.IN_ONLYDIR|unix.IN_EXCL_UNLINK)
 		switch {
 		case err == nil:
 			byWatch[int32(watch)] = dir

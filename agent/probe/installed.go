@@ -2,14 +2,17 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"maps"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
-	"syscall"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -48,21 +51,121 @@ func Languages(ctx context.Context, t Tree, patience Patience, procs []*Proc, be
 	for _, m := range t.mounts() {
 		// Views of kernel state, other machines' disks and memory are not
 		// where software is installed; a bind mount was seen where it comes from.
-		if m.point != "/" && (!storing[m.kind] || m.kind == "overlay" || m.kind == "iso9660" || m.kind == "9p" || m.kind == "virtiofs") {
+		if m.point != "/" && (!storing[m.kind] || served(m.kind) || m.kind == "overlay" || m.kind == "iso9660") {
 			w.other[m.point] = true
 		}
 	}
+	ended := make(chan struct{})
 	var err error
-	patience.run(func() {
-		if err = w.dir("/", place{}); err == nil {
-			err = w.running(procs)
+	go func() {
+		defer close(ended)
+		patience.run(func() {
+			if err = w.dir("/", place{}); err == nil {
+				err = w.running(procs)
+			}
+		})
+	}()
+	watch := time.NewTicker(fileLook)
+	defer watch.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-ended:
+			waiting = false
+		case <-watch.C:
+			if file := w.lateAt(time.Now()); file != "" {
+				found, after, problems := w.harvest()
+				for name, have := range before { // what was not come to is as it was
+					if _, known := after[name]; !known {
+						after[name] = have
+						found = append(found, have.Found...)
+					}
+				}
+				sort.Slice(found, func(i, j int) bool { return installedLess(found[i], found[j]) })
+				return found, after, problems, &StuckError{File: file, Ended: ended}
+			}
 		}
-	})
+	}
+	found, after, problems := w.harvest()
 	if err != nil {
 		return nil, before, nil, fmt.Errorf("look for language packages: %w", err)
 	}
-	sort.Slice(w.found, func(i, j int) bool { return installedLess(w.found[i], w.found[j]) })
-	return w.found, w.after, w.problems.list, nil
+	sort.Slice(found, func(i, j int) bool { return installedLess(found[i], found[j]) })
+	return found, after, problems, nil
+}
+
+const (
+	// fileLimit is how long one file may take: the largest archives take seconds, at
+	// the walk's own slow pace, and longer means that a disk does not answer.
+	fileLimit = time.Minute
+	fileLook  = time.Second
+)
+
+// StuckError says that the walk was given up at a file that did not answer. Its thread
+// is lost until it does: no other walk should begin before Ended is closed.
+type StuckError struct {
+	File  string
+	Ended <-chan struct{}
+}
+
+func (e *StuckError) Error() string {
+	return fmt.Sprintf("language packages: %s did not answer within %s, and the walk over the disks ended there", e.File, fileLimit)
+}
+
+// enter and leave mark the file that is being read.
+func (w *walk) enter(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.file, w.since = name, time.Now()
+}
+
+func (w *walk) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.file = ""
+}
+
+// lateAt names the file that has taken too long, "" for none.
+func (w *walk) lateAt(now time.Time) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file != "" && now.Sub(w.since) > fileLimit {
+		return w.file
+	}
+	return ""
+}
+
+// harvest takes what was found so far; a walk that goes on after it is for nothing
+// and ends at its next step.
+func (w *walk) harvest() ([]Installed, Memory, []report.Problem) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.given = true
+	return slices.Clone(w.found), maps.Clone(w.after), slices.Clone(w.problems.list)
+}
+
+var errGivenUp = errors.New("the walk was given up")
+
+// breathe rests as the pace says, and ends a walk that nobody waits for.
+func (w *walk) breathe() error {
+	if err := w.pace.breathe(w.ctx); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.given {
+		return errGivenUp
+	}
+	return nil
+}
+
+// unread notes why something could not be looked at.
+func (w *walk) unread(err error, name string) {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.problems.denied(err, "CAP_DAC_READ_SEARCH", "language packages below "+topOf(name))
 }
 
 func installedLess(a, b Installed) bool {
@@ -82,15 +185,20 @@ func installedLess(a, b Installed) bool {
 type fileID struct{ device, inode uint64 }
 
 type walk struct {
-	tree     Tree
-	ctx      context.Context
-	pace     pacer
-	before   Memory
-	after    Memory
-	other    map[string]bool // mount points to pass by
-	seen     map[fileID]bool // files that were read, under whatever name
+	tree   Tree
+	ctx    context.Context
+	pace   pacer
+	before Memory
+	after  Memory
+	other  map[string]bool // mount points to pass by
+	seen   map[fileID]bool // files that were read, under whatever name
+
+	mu       sync.Mutex // what follows is looked at from outside
 	found    []Installed
 	problems problems
+	file     string // that is being read since, "" between two
+	since    time.Time
+	given    bool // nobody waits for it any more
 }
 
 // place is what the way to a directory says about it.
@@ -123,18 +231,21 @@ var shunned = map[string]bool{
 // managers keep versions of interpreters in a clone of their own sources.
 var managers = map[string]string{".pyenv": "versions", ".nvm": "versions", ".rbenv": "versions", ".nodenv": "versions", ".asdf": "installs", ".rvm": "gems", "pyenv": "versions", "nvm": "versions", "rbenv": "versions"}
 
-var pythonLib = regexp.MustCompile(`^(python|pypy)\d+(\.\d+)?t?$`)
+var pythonLib = regexp.MustCompile(`^(python|pypy|graalpy|jython)\d+(\.\d+)?t?$`)
+
+// nodeLib is Node.js's directory of packages, and those of Fedora's parallel versions.
+var nodeLib = regexp.MustCompile(`^node_modules(_\d+)?$`)
 
 func (w *walk) dir(name string, at place) error {
 	if at.depth > maxDepth || passed[name] || w.other[name] {
 		return nil
 	}
-	if err := w.pace.breathe(w.ctx); err != nil {
+	if err := w.breathe(); err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(w.tree.Path(name))
+	entries, err := w.tree.list(name)
 	if err != nil {
-		w.problems.denied(err, "CAP_DAC_READ_SEARCH", "language packages below "+topOf(name))
+		w.unread(err, name)
 		return nil
 	}
 	at.depth++
@@ -147,12 +258,13 @@ func (w *walk) dir(name string, at place) error {
 	base := baseName(name)
 	parent := baseName(filepath.Dir(name))
 	switch {
-	case (base == "site-packages" || base == "dist-packages") && (pythonLib.MatchString(parent) || parent == "lib"):
+	case (base == "site-packages" || base == "dist-packages") && (pythonLib.MatchString(parent) || strings.EqualFold(parent, "lib") || parent == "lib64"):
 		return w.sitePackages(name, entries)
-	case base == "node_modules":
-		// Global ones lie in a "lib"; others belong to an application, which is
-		// installed where applications are put and is source elsewhere.
-		if parent == "lib" || at.deployed || strings.HasPrefix(name, "/usr/") || strings.HasPrefix(name, "/var/lib/") {
+	case nodeLib.MatchString(base):
+		// Global ones lie in a "lib", or in a manager's "global"; others belong to an
+		// application, which is installed where applications are put and is source
+		// elsewhere.
+		if parent == "lib" || parent == "lib64" || strings.Contains(name, "/global/") || at.deployed || strings.HasPrefix(name, "/usr/") || strings.HasPrefix(name, "/var/lib/") {
 			return w.nodeModules(name, entries, 0)
 		}
 		return nil
@@ -169,7 +281,7 @@ func (w *walk) dir(name string, at place) error {
 		switch e.Name() {
 		case ".git", ".hg", ".svn":
 			checkout = true
-		case "pyvenv.cfg":
+		case "pyvenv.cfg", "conda-meta":
 			virtual = true
 		}
 	}
@@ -183,19 +295,20 @@ func (w *walk) dir(name string, at place) error {
 		child := strings.TrimSuffix(name, "/") + "/" + e.Name()
 		switch {
 		case e.IsDir():
+			if e.Name() == ".cache" && at.home {
+				// Poetry's environments are no cache, though they lie in one.
+				if err := w.environments(child+"/pypoetry/virtualenvs", at, environmentDepth); err != nil {
+					return err
+				}
+			}
 			if shunned[e.Name()] || at.deployed && (e.Name() == "test" || e.Name() == "tests" || e.Name() == "examples") {
 				continue
 			}
 			// Homes hold projects; installed software in them has known places.
-			if at.home && !homePlace(name, e.Name(), virtual) && !w.tree.exists(child+"/pyvenv.cfg") {
-				// A project is source; the virtual environment in it is an installation.
-				for _, inner := range []string{child + "/.venv", child + "/venv"} {
-					if !w.tree.exists(inner + "/pyvenv.cfg") {
-						continue
-					}
-					if err := w.dir(inner, at); err != nil {
-						return err
-					}
+			if at.home && !homePlace(name, e.Name(), virtual) && !w.installation(child) {
+				// A project is source; the environment in it is an installation.
+				if err := w.environments(child, at, 1); err != nil {
+					return err
 				}
 				continue
 			}
@@ -203,10 +316,66 @@ func (w *walk) dir(name string, at place) error {
 				return err
 			}
 		case e.Type().IsRegular():
-			w.file(child, at)
+			w.visit(child, at)
 		case e.Type()&fs.ModeSymlink != 0 && at.programs:
 			// Distributions link programs out of their versions' directories.
 			w.program(child)
+		}
+	}
+	return nil
+}
+
+// installation says whether a directory is one, whatever its name: an environment of
+// Python or conda, or a prefix of an interpreter with its packages.
+func (w *walk) installation(name string) bool {
+	for _, sign := range []string{"/pyvenv.cfg", "/conda-meta", "/lib/node_modules"} {
+		if w.tree.exists(name + sign) {
+			return true
+		}
+	}
+	for _, lib := range w.tree.names(name + "/lib") {
+		if pythonLib.MatchString(lib) && w.tree.isDir(name+"/lib/"+lib+"/site-packages") {
+			return true
+		}
+	}
+	return false
+}
+
+// environmentDepth is how far below a directory of somebody's home an environment is
+// looked for: managers of versions put theirs four levels deep.
+const environmentDepth = 4
+
+// sources hold what belongs to a project: none of it is installed.
+var sources = map[string]bool{"node_modules": true, "vendor": true, "third_party": true, "test": true, "tests": true, "examples": true, "build": true, "dist": true, "target": true}
+
+// environments looks for installations below a directory that is none itself.
+func (w *walk) environments(name string, at place, depth int) error {
+	if strings.HasSuffix(name, "/go/pkg") {
+		return nil // other people's modules, as sources
+	}
+	if depth > environmentDepth || w.other[name] {
+		return nil
+	}
+	if err := w.breathe(); err != nil {
+		return err
+	}
+	entries, err := w.tree.list(name)
+	if err != nil {
+		w.unread(err, name)
+		return nil
+	}
+	for _, e := range entries {
+		if !e.IsDir() || shunned[e.Name()] || sources[e.Name()] {
+			continue
+		}
+		child := name + "/" + e.Name()
+		if w.installation(child) {
+			err = w.dir(child, at)
+		} else {
+			err = w.environments(child, at, depth+1)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -234,7 +403,8 @@ func homePlace(parent, name string, virtual bool) bool {
 	}
 	switch name {
 	case ".local", "lib", "lib64", "bin", "go", "share", "pipx", "venvs", "venv", ".venv", ".venvs", ".virtualenvs", "versions", "installs", "site-packages", ".npm-global", "node_modules", "specifications",
-		"gems", "ruby", ".gem", ".rvm", "miniconda3", "anaconda3", "envs", "node", "sdk", "opt", ".volta", "tools", "image":
+		"gems", "ruby", ".gem", ".rvm", "miniconda3", "anaconda3", "envs", "node", "sdk", "opt", ".volta", "tools", "image", "packages",
+		".config", "yarn", "global", ".bun", "install", "pnpm", "virtualenvs":
 		return true
 	}
 	if pythonLib.MatchString(name) || strings.HasPrefix(name, "v") && len(name) > 1 && name[1] >= '0' && name[1] <= '9' || name != "" && name[0] >= '0' && name[0] <= '9' {
@@ -243,14 +413,14 @@ func homePlace(parent, name string, virtual bool) bool {
 	return false
 }
 
-// file looks at one file by its name and its place.
-func (w *walk) file(name string, at place) {
+// visit looks at one file by its name and its place.
+func (w *walk) visit(name string, at place) {
 	switch filepath.Ext(name) {
-	case ".jar", ".war", ".ear":
+	case ".jar", ".war", ".ear", ".rar", ".sar", ".par", ".har", ".nar", ".kar", ".hpi", ".jpi", ".lpkg", ".aar", ".mar", ".esa":
 		if at.home {
 			return
 		}
-		w.remember(name, func() []Installed { return javaArchive(w.tree, name, &w.problems) })
+		w.remember(name, func() ([]Installed, error) { return javaArchive(w.tree, name) })
 	case "", ".bin", ".exe":
 		if at.programs {
 			w.program(name)
@@ -265,30 +435,45 @@ func (w *walk) file(name string, at place) {
 
 // program looks for a Go program in an executable file.
 func (w *walk) program(name string) {
-	info, err := os.Stat(w.tree.Path(name))
-	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 || info.Size() < 64<<10 {
+	info, err := w.tree.stat(name)
+	if err != nil {
+		if waits(err) {
+			w.unread(err, name)
+		}
+		return
+	}
+	if !info.regular() || !info.executable() || info.size < 64<<10 {
 		return // no Go program is that small
 	}
-	w.remember(name, func() []Installed { return goProgram(w.tree, name) })
+	w.remember(name, func() ([]Installed, error) { return goProgram(w.tree, name) })
 }
 
 // remember reads a marker file, or recalls what was found in it. A file with
 // several names is read under the first.
-func (w *walk) remember(name string, read func() []Installed) {
-	info, err := os.Stat(w.tree.Path(name))
-	if err != nil || !info.Mode().IsRegular() {
+func (w *walk) remember(name string, read func() ([]Installed, error)) {
+	w.enter(name)
+	defer w.leave()
+	info, err := w.tree.stat(name)
+	if err != nil || !info.regular() {
+		if waits(err) {
+			w.unread(err, name)
+		}
 		return
 	}
-	id := identityOf(info)
-	if w.seen[id] {
+	if w.seen[info.id] {
 		return
 	}
-	w.seen[id] = true
+	w.seen[info.id] = true
 	have, known := w.before[name]
-	if !known || have.Size != info.Size() || have.Time != info.ModTime().UnixNano() {
-		_ = w.pace.breathe(w.ctx)
-		have = Remembered{Size: info.Size(), Time: info.ModTime().UnixNano(), Found: read()}
+	if !known || have.Size != info.size || have.Time != info.time {
+		_ = w.breathe()
+		w.enter(name) // a rest is none of the file's time
+		have = Remembered{Size: info.size, Time: info.time}
+		have.Found, err = read()
+		w.unread(err, name)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.after[name] = have
 	w.found = append(w.found, have.Found...)
 }
@@ -304,14 +489,6 @@ func (w *walk) running(procs []*Proc) error {
 		w.program(p.Exe)
 	}
 	return w.ctx.Err()
-}
-
-// identityOf tells files apart whatever their names.
-func identityOf(info fs.FileInfo) fileID {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return fileID{uint64(st.Dev), st.Ino} //nolint:unconvert // of 32 bits on some architectures
-	}
-	return fileID{}
 }
 
 // DpkgOwners finds which system package brought each of the files, by dpkg's lists.

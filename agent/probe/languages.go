@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -42,6 +41,8 @@ func (w *walk) sitePackages(dir string, entries []fs.DirEntry) error {
 		name := e.Name()
 		var marker string
 		switch {
+		case strings.ContainsRune("~-.=%", rune(name[0])):
+			continue // pip puts an installation aside under such a name, and may leave it
 		case strings.HasSuffix(name, ".dist-info"):
 			marker = dir + "/" + name + "/METADATA"
 		case strings.HasSuffix(name, ".egg-info") && e.IsDir():
@@ -50,23 +51,67 @@ func (w *walk) sitePackages(dir string, entries []fs.DirEntry) error {
 			marker = dir + "/" + name
 		case strings.HasSuffix(name, ".egg") && e.IsDir():
 			marker = dir + "/" + name + "/EGG-INFO/PKG-INFO"
+		case strings.HasSuffix(name, ".egg"):
+			marker = dir + "/" + name // packed
 		default:
 			continue
 		}
-		w.remember(marker, func() []Installed {
-			data, err := w.tree.read(marker)
-			w.problems.denied(err, "CAP_DAC_READ_SEARCH", "language packages below "+topOf(dir))
+		w.remember(marker, func() ([]Installed, error) {
+			data, err := w.metadata(marker)
 			name, version := parseMetadata(data)
 			if name == "" || version == "" {
-				return nil
+				return nil, err
 			}
 			// The package index knows names in lower case with hyphens.
-			canonical := pythonSeparators.ReplaceAllString(strings.ToLower(name), "-")
-			f := found(packageurl.TypePyPi, "", canonical, version, dir, marker)
-			return []Installed{f}
+			canonical := pythonName(name)
+			if leftOver(e.Name(), canonical) {
+				return nil, nil
+			}
+			return []Installed{found(packageurl.TypePyPi, "", canonical, version, dir, marker)}, nil
 		})
 	}
-	return w.pace.breathe(w.ctx)
+	return w.breathe()
+}
+
+func pythonName(name string) string {
+	return pythonSeparators.ReplaceAllString(strings.ToLower(name), "-")
+}
+
+// leftOver says whether an entry is what pip put aside and did not remove: it
+// overwrites the name's first letters, when nothing else is free with digits.
+func leftOver(entry, canonical string) bool {
+	if entry[0] < '0' || entry[0] > '9' {
+		return false
+	}
+	stem, _, _ := strings.Cut(pythonName(strings.TrimSuffix(entry, filepath.Ext(entry))), "-")
+	first, _, _ := strings.Cut(canonical, "-")
+	return stem != first && len(stem) == len(first)
+}
+
+// metadata reads what a package says of itself; a packed one holds it.
+func (w *walk) metadata(marker string) ([]byte, error) {
+	if !strings.HasSuffix(marker, ".egg") {
+		return w.tree.read(marker)
+	}
+	f, err := w.tree.open(marker)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	z, err := zip.NewReader(f, info.Size())
+	if err != nil {
+		return nil, nil //nolint:nilerr // an egg of another kind
+	}
+	for _, entry := range z.File {
+		if entry.Name == "EGG-INFO/PKG-INFO" {
+			return []byte(entryText(entry)), nil
+		}
+	}
+	return nil, nil
 }
 
 var pythonSeparators = regexp.MustCompile(`[-_.]+`)
@@ -93,7 +138,7 @@ func (w *walk) nodeModules(dir string, entries []fs.DirEntry, depth int) error {
 	if depth > maxDepth {
 		return nil
 	}
-	if err := w.pace.breathe(w.ctx); err != nil {
+	if err := w.breathe(); err != nil {
 		return err
 	}
 	for _, e := range entries {
@@ -111,7 +156,7 @@ func (w *walk) nodeModules(dir string, entries []fs.DirEntry, depth int) error {
 		}
 		path := dir + "/" + name
 		if strings.HasPrefix(name, "@") {
-			inner, err := os.ReadDir(w.tree.Path(path))
+			inner, err := w.tree.list(path)
 			if err == nil {
 				if err := w.nodeModules(path, inner, depth+1); err != nil {
 					return err
@@ -120,13 +165,12 @@ func (w *walk) nodeModules(dir string, entries []fs.DirEntry, depth int) error {
 			continue
 		}
 		marker := path + "/package.json"
-		w.remember(marker, func() []Installed {
+		w.remember(marker, func() ([]Installed, error) {
 			data, err := w.tree.read(marker)
-			w.problems.denied(err, "CAP_DAC_READ_SEARCH", "language packages below "+topOf(dir))
-			return nodePackage(data, path, marker)
+			return nodePackage(data, path, marker), err
 		})
 		nested := path + "/node_modules"
-		inner, err := os.ReadDir(w.tree.Path(nested))
+		inner, err := w.tree.list(nested)
 		if err != nil {
 			continue
 		}
@@ -139,7 +183,7 @@ func (w *walk) nodeModules(dir string, entries []fs.DirEntry, depth int) error {
 
 func (w *walk) pnpm(dir string) error {
 	for _, name := range w.tree.names(dir) {
-		inner, err := os.ReadDir(w.tree.Path(dir + "/" + name + "/node_modules"))
+		inner, err := w.tree.list(dir + "/" + name + "/node_modules")
 		if err != nil {
 			continue
 		}
@@ -169,7 +213,7 @@ func nodePackage(data []byte, path, marker string) []Installed {
 func (w *walk) gems(dir string, entries []fs.DirEntry) error {
 	for _, e := range entries {
 		if e.IsDir() && e.Name() == "default" {
-			inner, err := os.ReadDir(w.tree.Path(dir + "/default"))
+			inner, err := w.tree.list(dir + "/default")
 			if err == nil {
 				if err := w.gems(dir+"/default", inner); err != nil {
 					return err
@@ -181,17 +225,16 @@ func (w *walk) gems(dir string, entries []fs.DirEntry) error {
 		if !strings.HasSuffix(marker, ".gemspec") {
 			continue
 		}
-		w.remember(marker, func() []Installed {
+		w.remember(marker, func() ([]Installed, error) {
 			data, err := w.tree.read(marker)
-			w.problems.denied(err, "CAP_DAC_READ_SEARCH", "language packages below "+topOf(dir))
 			name, version := parseGemspec(data, e.Name())
 			if name == "" || version == "" {
-				return nil
+				return nil, err
 			}
-			return []Installed{found(packageurl.TypeGem, "", name, version, dir, marker)}
+			return []Installed{found(packageurl.TypeGem, "", name, version, dir, marker)}, err
 		})
 	}
-	return w.pace.breathe(w.ctx)
+	return w.breathe()
 }
 
 var (
@@ -218,25 +261,25 @@ func parseGemspec(data []byte, file string) (name, version string) {
 // goProgram reads the module list that the Go linker leaves in a program: the
 // program's own module, the modules in it (their Source is the program's), and
 // the standard library. A program that distributions stripped has none.
-func goProgram(t Tree, path string) []Installed {
-	f, err := os.Open(t.Path(path))
+func goProgram(t Tree, path string) ([]Installed, error) {
+	f, err := t.open(path)
 	if err != nil {
-		return nil
+		return nil, nil //nolint:nilerr // programs that may be run but not read are many, and not all of Go
 	}
 	defer f.Close()
 	var magic [4]byte
 	if _, err := f.ReadAt(magic[:], 0); err != nil || string(magic[:]) != elf.ELFMAG {
-		return nil
+		return nil, nil
 	}
 	// Without this look buildinfo searches each foreign program's data for its
 	// mark, which is most of the walk's time.
 	binary, err := elf.NewFile(f)
 	if err != nil || binary.Section(".go.buildinfo") == nil {
-		return nil
+		return nil, nil
 	}
 	info, err := buildinfo.Read(f)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	var out []Installed
 	add := func(module, version, source string) {
@@ -277,72 +320,99 @@ func goProgram(t Tree, path string) []Installed {
 		}
 		add(d.Path, d.Version, owner)
 	}
-	return out
+	return out, nil
 }
 
 const (
 	maxNestedArchive = 64 << 20
-	maxNesting       = 2
+	maxNesting       = 3
+	maxNested        = 3000 // archives within one file, at whatever depth
 	maxJavaEntries   = 100000
 )
 
 // javaArchive reads which Maven artifacts an archive holds, those in archives
 // inside it too.
-func javaArchive(t Tree, path string, p *problems) []Installed {
-	f, err := os.Open(t.Path(path))
+func javaArchive(t Tree, path string) ([]Installed, error) {
+	f, err := t.open(path)
 	if err != nil {
-		p.denied(err, "CAP_DAC_READ_SEARCH", "language packages below "+topOf(path))
-		return nil
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	return archive(f, info.Size(), baseName(path), path, path, 0)
+	a := archives{marker: path, left: maxNested}
+	return a.read(f, info.Size(), baseName(path), path, 0), nil
 }
 
-func archive(r io.ReaderAt, size int64, file, location, marker string, depth int) []Installed {
+// archives reads one file on disk with all the archives in it.
+type archives struct {
+	marker string
+	left   int // archives that may still be opened
+}
+
+// holdsJava says whether an entry of an archive is an archive too, wherever in it
+// it lies: each kind of container has its own place for them.
+func holdsJava(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".jar", ".war", ".rar", ".sar", ".par", ".har", ".nar":
+		return true
+	}
+	return false
+}
+
+func (a *archives) read(r io.ReaderAt, size int64, file, location string, depth int) []Installed {
 	z, err := zip.NewReader(r, size)
 	if err != nil || len(z.File) > maxJavaEntries {
 		return nil
 	}
-	var out []Installed
+	var own, inner []Installed
 	var manifest map[string]string
 	for _, f := range z.File {
 		switch {
 		case strings.HasPrefix(f.Name, "META-INF/maven/") && strings.HasSuffix(f.Name, "/pom.properties"):
 			fields := parseProperties(entryText(f))
 			if fields["artifactId"] != "" && fields["version"] != "" {
-				out = append(out, found(packageurl.TypeMaven, fields["groupId"], fields["artifactId"], fields["version"], location, marker))
+				own = append(own, found(packageurl.TypeMaven, fields["groupId"], fields["artifactId"], fields["version"], location, a.marker))
 			}
 		case f.Name == "META-INF/MANIFEST.MF":
 			manifest = parseManifest(entryText(f))
-		case depth < maxNesting && strings.HasSuffix(f.Name, ".jar") && (strings.HasPrefix(f.Name, "WEB-INF/lib/") || strings.HasPrefix(f.Name, "BOOT-INF/lib/") || strings.HasPrefix(f.Name, "lib/") || strings.HasPrefix(f.Name, "APP-INF/lib/")):
-			out = append(out, nested(r, f, location+"!/"+f.Name, marker, depth+1)...)
+		case depth < maxNesting && a.left > 0 && holdsJava(f.Name):
+			a.left--
+			inner = append(inner, a.nested(r, f, location+"!/"+f.Name, depth+1)...)
 		}
 	}
-	// Its own record stands among those of what it holds.
-	for _, i := range out {
-		if i.Location == location {
-			return out
+	if one, ok := javaByManifest(manifest, file, location, a.marker); ok && !recorded(own, one, manifest) {
+		own = append(own, one)
+	}
+	return append(own, inner...)
+}
+
+// recorded says whether the archive's own record is among those that stand in it. A
+// build tool that packs other artifacts into one may leave theirs only: then the
+// archive is none of them, by its name and by its version.
+func recorded(records []Installed, one Installed, manifest map[string]string) bool {
+	artifact := func(i Installed) string { return i.Name[strings.LastIndexByte(i.Name, ':')+1:] }
+	name := artifact(one)
+	for _, r := range records {
+		a := artifact(r)
+		if strings.EqualFold(a, name) || strings.HasSuffix(strings.ToLower(name), "."+strings.ToLower(a)) || strings.EqualFold(a, manifest["Implementation-Title"]) {
+			return true
 		}
 	}
-	if one, ok := javaByManifest(manifest, file, location, marker); ok {
-		out = append(out, one)
-	}
-	return out
+	return len(records) == 1 && records[0].Version == one.Version
 }
 
 // nested opens an archive within an archive. Stored ones (as Spring Boot packs
 // them) are read in place, compressed ones are unpacked into memory.
-func nested(outer io.ReaderAt, f *zip.File, location, marker string, depth int) []Installed {
+func (a *archives) nested(outer io.ReaderAt, f *zip.File, location string, depth int) []Installed {
 	if f.UncompressedSize64 > maxNestedArchive {
 		return nil
 	}
 	if f.Method == zip.Store {
 		if offset, err := f.DataOffset(); err == nil {
-			return archive(io.NewSectionReader(outer, offset, int64(f.UncompressedSize64)), int64(f.UncompressedSize64), baseName(f.Name), location, marker, depth)
+			return a.read(io.NewSectionReader(outer, offset, int64(f.UncompressedSize64)), int64(f.UncompressedSize64), baseName(f.Name), location, depth)
 		}
 	}
 	r, err := f.Open()
@@ -354,7 +424,7 @@ func nested(outer io.ReaderAt, f *zip.File, location, marker string, depth int) 
 	if err != nil {
 		return nil
 	}
-	return archive(bytes.NewReader(data), int64(len(data)), baseName(f.Name), location, marker, depth)
+	return a.read(bytes.NewReader(data), int64(len(data)), baseName(f.Name), location, depth)
 }
 
 // entryText reads a small text out of an archive.
@@ -405,16 +475,64 @@ func parseManifest(text string) map[string]string {
 	return out
 }
 
-var jarVersion = regexp.MustCompile(`^(.+?)-(\d[\w.+-]*?)(?:-(?:jar-with-dependencies|all|exec|shaded))?\.(?:jar|war|ear)$`)
+var (
+	// jarClassifier is what is packed beside an artifact's main archive: more of it,
+	// less of it, or the same for one platform.
+	jarClassifier = regexp.MustCompile(`^(?i:all|exec|shaded|uber|fat|full|boot|dist|bin|standalone|bundle|nodep|indy|noapt|native|natives|runnable|runtime|plain|app|assembly|shadow|with|dependencies|jar|sources|javadoc|tests?|linux|windows|osx|macos|x86|x86_32|x86_64|aarch_64|aarch64|amd64|arm64)$`)
+	// jarQualifier is a part of a version that is no number.
+	jarQualifier = regexp.MustCompile(`^(?i:\d+|\d{8}\.\d{4,6}|snapshot|release|final|ga|incubating|milestone\d*|alpha[\d.]*|beta[\d.]*|rc[\d.]*|cr\d*|m\d+|b\d+|r\d+|v\d+|sp\d*|p\d+|pre\d*|preview\d*|ea|build\d*|dev|nightly|jre\d*|jdk\d*|java\d*|android|redhat|fuse|cdh[\d.]*|hadoop\d*|empty|lts|patch\d*|hotfix\d*|ubuntu\d*|debian)$`)
+	jarNumber    = regexp.MustCompile(`^\d`)
+	osgiFile     = regexp.MustCompile(`^([\w.-]*[A-Za-z][\w.-]*)_(\d+\.\d+\.\d+(?:\.[\w-]+)?)$`)
+)
+
+// jarName cuts an archive's file name into the artifact and its version. A name may
+// hold numbers itself ("log4j-1.2-api-2.17.1"), and a version words ("31.1-jre"): the
+// version begins at the first number after which only parts of versions follow.
+func jarName(file string) (name, version string) {
+	stem := strings.TrimSuffix(file, filepath.Ext(file))
+	if m := osgiFile.FindStringSubmatch(stem); m != nil {
+		return m[1], m[2]
+	}
+	parts := strings.Split(stem, "-")
+	end := len(parts)
+	for end > 2 && jarClassifier.MatchString(parts[end-1]) {
+		end--
+	}
+	last := 0
+	for i := 1; i < end; i++ {
+		if !jarNumber.MatchString(parts[i]) {
+			continue
+		}
+		last = i
+		whole := true
+		for _, part := range parts[i+1 : end] {
+			whole = whole && jarQualifier.MatchString(part)
+		}
+		if whole {
+			return strings.Join(parts[:i], "-"), strings.Join(parts[i:end], "-")
+		}
+	}
+	if last == 0 {
+		return strings.Join(parts[:end], "-"), ""
+	}
+	// An unknown word behind the last number: somebody's build of that version.
+	to := last + 1
+	for to < end && jarQualifier.MatchString(parts[to]) {
+		to++
+	}
+	return strings.Join(parts[:last], "-"), strings.Join(parts[last:to], "-")
+}
 
 // javaByManifest names an archive without Maven's records by its file name
 // ("guava-31.1.jar"), or by its manifest; nameless ones are left out.
 func javaByManifest(manifest map[string]string, file, location, marker string) (Installed, bool) {
-	name, version := strings.TrimSuffix(file, filepath.Ext(file)), ""
-	if m := jarVersion.FindStringSubmatch(file); m != nil {
-		name, version = m[1], m[2]
+	stem := strings.TrimSuffix(file, filepath.Ext(file))
+	told := firstOf(manifest["Implementation-Version"], manifest["Bundle-Version"], manifest["Specification-Version"])
+	name, version := jarName(file)
+	if before, ok := strings.CutSuffix(stem, "-"+told); told != "" && ok && before != "" {
+		name, version = before, told // both say so
 	}
-	version = firstOf(version, manifest["Implementation-Version"], manifest["Bundle-Version"], manifest["Specification-Version"])
+	version = firstOf(version, told)
 	if version == "" || strings.ContainsAny(version, "${} ") {
 		return Installed{}, false
 	}

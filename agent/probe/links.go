@@ -31,6 +31,7 @@ func dumpWhole(kind uint16, request []byte, reset func(), visit func(payload []b
 // linkInfo is one interface as rtnetlink tells it.
 type linkInfo struct {
 	index, master int
+	peer          int32  // the kernel's number of the namespace of a veth's other end, -1 when it is none
 	kind          string // IFLA_INFO_KIND
 	loopback      bool
 	out           report.Interface
@@ -64,8 +65,14 @@ func Interfaces(t Tree) ([]report.Interface, []report.Problem) {
 		p.add("", "addresses: %v", err)
 	}
 	names := make(map[int]string, len(links))
+	peers := false
 	for _, l := range links {
 		names[l.index] = l.out.Name
+		peers = peers || l.kind == "veth" && l.peer >= 0
+	}
+	var here map[int32]bool
+	if peers {
+		here = namespaceIDs(t)
 	}
 	out := make([]report.Interface, 0, len(links))
 	for _, l := range links {
@@ -75,6 +82,7 @@ func Interfaces(t Tree) ([]report.Interface, []report.Problem) {
 		sort.Strings(i.Addresses)
 		device := "/sys/class/net/" + i.Name
 		i.Driver = baseName(t.link(device + "/device/driver"))
+		i.PeerHere = l.kind == "veth" && (l.peer >= 0 && here[l.peer] || l.peer < 0)
 		i.Kind = interfaceKind(l, i.Driver != "" || t.exists(device+"/device"))
 		if speed := t.number(device + "/speed"); speed > 0 {
 			i.SpeedMbps = int(speed)
@@ -96,7 +104,7 @@ func parseLink(payload []byte) (linkInfo, bool) {
 	if len(payload) < size {
 		return linkInfo{}, false
 	}
-	l := linkInfo{index: int(int32(binary.NativeEndian.Uint32(payload[4:])))}
+	l := linkInfo{index: int(int32(binary.NativeEndian.Uint32(payload[4:]))), peer: -1}
 	l.loopback = binary.NativeEndian.Uint32(payload[8:])&unix.IFF_LOOPBACK != 0
 	attributes(payload[size:], func(kind uint16, value []byte) {
 		switch kind {
@@ -108,6 +116,8 @@ func parseLink(payload []byte) (linkInfo, bool) {
 			l.out.PermanentMAC = hardwareAddress(value)
 		case unix.IFLA_MTU:
 			l.out.MTU = int(attributeNumber(value))
+		case unix.IFLA_LINK_NETNSID:
+			l.peer = int32(attributeNumber(value))
 		case unix.IFLA_MASTER:
 			l.master = int(attributeNumber(value))
 		case unix.IFLA_OPERSTATE:
@@ -347,4 +357,68 @@ func linkName(names map[int]string, index int) string {
 		return name
 	}
 	return "if" + strconv.Itoa(index)
+}
+
+const unixGetNeighbour = unix.RTM_GETNEIGH
+
+// parseNeighbour reads struct ndmsg: an address on a link, and the card that answers
+// for it. What did not answer has none.
+func parseNeighbour(payload []byte) (netip.Addr, string, bool) {
+	const size = 12
+	if len(payload) < size {
+		return netip.Addr{}, "", false
+	}
+	family := payload[0]
+	state := binary.NativeEndian.Uint16(payload[8:])
+	const useless = unix.NUD_FAILED | unix.NUD_INCOMPLETE | unix.NUD_NOARP
+	if state&useless != 0 || state == 0 {
+		return netip.Addr{}, "", false
+	}
+	var address netip.Addr
+	mac := ""
+	attributes(payload[size:], func(kind uint16, value []byte) {
+		switch kind {
+		case unix.NDA_DST:
+			address = addressOf(family, value)
+		case unix.NDA_LLADDR:
+			mac = hardwareAddress(value)
+		}
+	})
+	return address, mac, address.IsValid() && mac != ""
+}
+
+// namespaceIDs are the numbers by which the kernel names, to this namespace, the
+// network namespaces of processes that can be seen from here. They tell whether the
+// other end of a veth lies on this machine.
+func namespaceIDs(t Tree) map[int32]bool {
+	out := make(map[int32]bool)
+	own := t.OwnNamespace()
+	seen := map[uint64]bool{own: true, 0: true}
+	for _, name := range t.names("/proc") {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		var id uint64
+		if _, err := fmt.Sscanf(t.link("/proc/"+name+"/ns/net"), "net:[%d]", &id); err != nil || seen[id] {
+			continue
+		}
+		seen[id] = true
+		request := make([]byte, 12) // struct rtgenmsg, padded, and one attribute
+		binary.NativeEndian.PutUint16(request[4:], 8)
+		binary.NativeEndian.PutUint16(request[6:], unix.NETNSA_PID)
+		binary.NativeEndian.PutUint32(request[8:], uint32(pid))
+		_ = single(unix.NETLINK_ROUTE, unix.RTM_GETNSID, request, func(_ uint16, payload []byte) error {
+			if len(payload) < 4 {
+				return nil
+			}
+			attributes(payload[4:], func(kind uint16, value []byte) {
+				if number := int32(attributeNumber(value)); kind == unix.NETNSA_NSID && number >= 0 {
+					out[number] = true
+				}
+			})
+			return nil
+		})
+	}
+	return out
 }

@@ -18,6 +18,15 @@ const netlinkBuffer = 64 << 10
 // dump asks the kernel for a whole table and hands each message's payload to
 // visit, which must not keep it. request is the payload after the header.
 func dump(protocol int, kind uint16, request []byte, visit func(kind uint16, payload []byte) error) error {
+	return exchange(protocol, kind, unix.NLM_F_REQUEST|unix.NLM_F_DUMP, request, visit)
+}
+
+// single is dump for a single answer, which the kernel ends with an acknowledgement.
+func single(protocol int, kind uint16, request []byte, visit func(kind uint16, payload []byte) error) error {
+	return exchange(protocol, kind, unix.NLM_F_REQUEST|unix.NLM_F_ACK, request, visit)
+}
+
+func exchange(protocol int, kind, flags uint16, request []byte, visit func(kind uint16, payload []byte) error) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return fmt.Errorf("open netlink socket: %w", err)
@@ -26,7 +35,7 @@ func dump(protocol int, kind uint16, request []byte, visit func(kind uint16, pay
 	message := make([]byte, unix.NLMSG_HDRLEN+len(request))
 	binary.NativeEndian.PutUint32(message[0:], uint32(len(message)))
 	binary.NativeEndian.PutUint16(message[4:], kind)
-	binary.NativeEndian.PutUint16(message[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
+	binary.NativeEndian.PutUint16(message[6:], flags)
 	binary.NativeEndian.PutUint32(message[8:], 1)
 	copy(message[unix.NLMSG_HDRLEN:], request)
 	if err := unix.Sendto(fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {

@@ -3,7 +3,9 @@ package probe
 import (
 	"cmp"
 	"net/netip"
+	"os"
 	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +21,7 @@ const socketPrivilege = "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
 // for concurrent use.
 type Network struct {
 	tree      Tree
+	self      int // the agent's own process, 0 where the tree is not this machine's
 	round     int
 	listeners map[uint32]holder // by socket inode
 	edges     map[edgeAt]attribution
@@ -41,7 +44,7 @@ type edgeAt struct {
 type attribution struct {
 	seen                     int // the last round in which the edge was there
 	tried                    int // the round in which its holder was looked for
-	found                    bool
+	found, self              bool
 	process, unit, container string
 }
 
@@ -54,7 +57,11 @@ const retryAfter = 20
 
 // NewNetwork returns a look at the sockets of a tree's machine.
 func NewNetwork(tree Tree) *Network {
-	return &Network{tree: tree, listeners: make(map[uint32]holder), edges: make(map[edgeAt]attribution)}
+	n := &Network{tree: tree, listeners: make(map[uint32]holder), edges: make(map[edgeAt]attribution)}
+	if tree.Live() {
+		n.self = os.Getpid()
+	}
+	return n
 }
 
 // OwnedEdge is an edge with its sample and its owner.
@@ -65,6 +72,8 @@ type OwnedEdge struct {
 	Process   string
 	Unit      string
 	Container string
+	User      string // where neither process nor unit can be told
+	Self      bool   // the agent's own
 }
 
 // NetworkSample is one look at every network namespace that can be seen.
@@ -148,7 +157,11 @@ func (n *Network) Sample(procs []*Proc, refresh func() []*Proc) NetworkSample {
 	wanted := make(map[uint32]bool)
 	for _, l := range listeners {
 		// Between two reports nobody asks who listens.
-		if have, known := n.listeners[l.Inode]; l.Inode != 0 && refresh == nil && alive(have) == nil && (!known || have.pid != 0 || n.round-have.tried >= retryAfter) {
+		have, known := n.listeners[l.Inode]
+		by := alive(have)
+		// What a service manager holds, its service takes over when it starts.
+		waiting := by != nil && by.manages() && n.round-have.tried >= retryAfter
+		if l.Inode != 0 && refresh == nil && (waiting || by == nil && (!known || have.pid != 0 || n.round-have.tried >= retryAfter)) {
 			wanted[l.Inode] = true
 		}
 	}
@@ -181,6 +194,16 @@ func (n *Network) Sample(procs []*Proc, refresh func() []*Proc) NetworkSample {
 	at := make(map[place]int)
 	kept := make(map[uint32]holder, len(listeners))
 	unresolved := 0
+	var sockets []activation
+	forWhom := func(l listenerAt, unit string) string {
+		if unit != "init.scope" {
+			return unit
+		}
+		if sockets == nil {
+			sockets = append(n.tree.activations(), activation{})
+		}
+		return firstOf(activated(sockets, protocolName(l.Protocol, l.Family), l.Local.Addr(), l.Local.Port()), unit)
+	}
 	for _, l := range listeners {
 		p := found[l.Inode]
 		if p == nil {
@@ -197,14 +220,19 @@ func (n *Network) Sample(procs []*Proc, refresh func() []*Proc) NetworkSample {
 			kept[l.Inode] = holder{tried: n.round}
 		}
 		if p != nil {
-			kept[l.Inode] = holder{p.PID, p.Start, n.round}
+			if have := kept[l.Inode]; have.pid != p.PID || have.start != p.Start || wanted[l.Inode] {
+				kept[l.Inode] = holder{p.PID, p.Start, n.round}
+			}
 			product := p.Product()
 			out.PID, out.Process, out.Unit, out.Container = p.PID, p.Program(), p.Home.Unit, p.Home.Container
 			out.Product, out.Version = product.Name, product.Version
+			if p.manages() {
+				out.Unit = forWhom(l, firstOf(p.Home.Unit, "init.scope"))
+			}
 		} else {
 			unresolved++
 			at := home(l.Cgroup)
-			out.Unit, out.Container = at.Unit, at.Container
+			out.Unit, out.Container = forWhom(l, at.Unit), at.Container
 		}
 		// Workers that share a port each have a socket of their own.
 		key := place{out.Protocol, out.Address, out.Namespace, out.Port}
@@ -222,12 +250,14 @@ func (n *Network) Sample(procs []*Proc, refresh func() []*Proc) NetworkSample {
 		listening.add(socketPrivilege, "processes of listeners: other users' open files cannot be read")
 	}
 	unresolved = 0
+	var users map[uint32]string
 	for edge, seen := range edges {
 		have, known := n.edges[edge]
 		have.seen = n.round
 		if wanted[seen.Inode] && seen.Inode != 0 || !known {
 			if p := found[seen.Inode]; p != nil {
 				have.found, have.process, have.unit, have.container = true, p.Program(), p.Home.Unit, p.Home.Container
+				have.self = p.PID == n.self
 			} else if !have.found {
 				at := home(edge.Owner.Cgroup)
 				have.unit, have.container = at.Unit, at.Container
@@ -238,7 +268,13 @@ func (n *Network) Sample(procs []*Proc, refresh func() []*Proc) NetworkSample {
 		if edge.Owner.Held && !have.found {
 			unresolved++
 		}
-		sample.Edges = append(sample.Edges, OwnedEdge{Edge: edge.Edge, EdgeSample: seen, Namespace: NamespaceOf(edge.namespace, own), Process: have.process, Unit: have.unit, Container: have.container})
+		sample.Edges = append(sample.Edges, OwnedEdge{Edge: edge.Edge, EdgeSample: seen, Namespace: NamespaceOf(edge.namespace, own), Process: have.process, Unit: have.unit, Container: have.container, Self: have.self})
+		if edge.Owner.Held && have.process == "" && have.unit == "" && have.container == "" {
+			if users == nil {
+				users = UserNames(n.tree)
+			}
+			sample.Edges[len(sample.Edges)-1].User = cmp.Or(users[edge.Owner.UID], strconv.FormatUint(uint64(edge.Owner.UID), 10))
+		}
 	}
 	if unresolved > 0 && (skipped > 0 || !n.mayReadDescriptors(procs)) {
 		edging.add(socketPrivilege, "processes of connections: other users' open files cannot be read")

@@ -32,6 +32,7 @@ type Proc struct {
 	// most of a round's work.
 	command *string
 	product *Product
+	program *string
 }
 
 // Processes keeps what is known of running processes between rounds, so that a
@@ -41,6 +42,7 @@ type Processes struct {
 	tree   Tree
 	known  map[int]*Proc
 	denied int // of the last Refresh: processes whose program may not be read
+	closed int // of the last Refresh: processes of which not even the state may be read
 	buffer []byte
 }
 
@@ -61,15 +63,18 @@ func (p *Processes) Refresh() ([]*Proc, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.denied = 0
+	p.denied, p.closed = 0, 0
 	alive := make(map[int]*Proc, len(p.known)+16)
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
 		}
-		stat, ok := p.stat(name)
-		if !ok || stat.kernel {
+		stat, err := p.stat(name)
+		if errors.Is(err, fs.ErrPermission) {
+			p.closed++
+		}
+		if err != nil || stat.kernel {
 			continue
 		}
 		have := p.known[pid]
@@ -92,6 +97,22 @@ func (p *Processes) Refresh() ([]*Proc, error) {
 	return out, nil
 }
 
+// Hidden says why the list is not whole, "" when it is: /proc may be mounted so that
+// a user sees the own processes only.
+func (p *Processes) Hidden() string {
+	if _, err := readInto(p.tree.Path("/proc/1/stat"), p.buffer); err == nil {
+		return ""
+	}
+	hides := procHides(p.tree.mounts())
+	switch {
+	case hides != "" && !strings.HasPrefix(hides, "subset="):
+		return "other users' processes are hidden (/proc is mounted with " + hides + ")"
+	case p.closed > 0:
+		return "other users' processes are hidden (" + strconv.Itoa(p.closed) + " of them may not be read)"
+	}
+	return ""
+}
+
 // Denied says of how many processes the program could not be read last time.
 func (p *Processes) Denied() int { return p.denied }
 
@@ -103,13 +124,19 @@ type procStat struct {
 }
 
 // stat reads /proc/PID/stat into the shared buffer.
-func (p *Processes) stat(pid string) (procStat, bool) {
+func (p *Processes) stat(pid string) (procStat, error) {
 	n, err := readInto(p.tree.Path("/proc/"+pid+"/stat"), p.buffer)
 	if err != nil {
-		return procStat{}, false
+		return procStat{}, err
 	}
-	return parseStat(p.buffer[:n])
+	stat, ok := parseStat(p.buffer[:n])
+	if !ok {
+		return procStat{}, errStat
+	}
+	return stat, nil
 }
+
+var errStat = errors.New("the state of a process cannot be read")
 
 // parseStat reads a line of /proc/PID/stat. The name stands in parentheses and
 // may hold any byte, parentheses too: the last one ends it.
@@ -217,14 +244,6 @@ const Ticks = 100
 // StartedAt turns a process's start into a time, to the second.
 func (p *Proc) StartedAt(boot time.Time) time.Time {
 	return boot.Add(time.Duration(p.Start) * time.Second / Ticks).Truncate(time.Second).UTC()
-}
-
-// Program is the name of what runs: its executable's base name.
-func (p *Proc) Program() string {
-	if p.Exe != "" {
-		return p.Exe[strings.LastIndexByte(p.Exe, '/')+1:]
-	}
-	return p.Name
 }
 
 // NamespaceOf names a network namespace for people: "" for the agent's own.
@@ -346,9 +365,15 @@ func (t Tree) Holders(procs []*Proc, wanted map[uint32]bool) (found map[uint32]*
 		return found, 0
 	}
 	// Oldest first: of the workers that share a listener, the one that opened
-	// it is the one to name.
+	// it is the one to name. A service manager comes last: it keeps what it opened for
+	// a service open, and holds a socket alone only while the service does not run.
 	order := append([]*Proc(nil), procs...)
-	sort.SliceStable(order, func(i, j int) bool { return order[i].Start < order[j].Start })
+	sort.SliceStable(order, func(i, j int) bool {
+		if a, b := order[i].manages(), order[j].manages(); a != b {
+			return b
+		}
+		return order[i].Start < order[j].Start
+	})
 	link := make([]byte, 64)
 	for _, p := range order {
 		if len(found) == len(wanted) {

@@ -91,7 +91,10 @@ func parseFingerprints(data []byte) (fingerprints, error) {
 // none that is known.
 func Recognise(p *Proc) Product {
 	all := products()
-	f := all.byProgram[p.Program()]
+	f := all.byProgram[p.called()]
+	if f == nil {
+		f = all.byProgram[p.binary()]
+	}
 	if f == nil && p.Exe == "" && len(p.Args) > 0 {
 		// Unprivileged, the executable's link is closed but the title is not:
 		// "nginx: master process /usr/sbin/nginx".
@@ -126,7 +129,7 @@ func Recognise(p *Proc) Product {
 // interprets says whether a process runs somebody else's program: an editor
 // that has kafka.Kafka open is no Kafka.
 func interprets(p *Proc) bool {
-	switch name := p.Program(); {
+	switch name := p.binary(); {
 	case name == "java", name == "beam.smp", name == "erl", strings.HasPrefix(name, "ruby"), strings.HasPrefix(name, "python"), name == "node", name == "puma":
 		return true
 	}
@@ -185,7 +188,7 @@ func InstalledVersions(packages []report.Package) map[string]string {
 	out := make(map[string]string, len(packages))
 	for _, p := range packages {
 		switch p.Type {
-		case "deb", "rpm", "apk":
+		case "deb", "rpm", "apk", "alpm", "opkg", "snap", "slackware":
 			out[p.Name] = p.Version
 		case "pypi", "gem", "npm":
 			if languageProducts()[p.Type+":"+p.Name] {

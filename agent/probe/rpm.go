@@ -67,7 +67,10 @@ func entries(from <-chan rpmdb.Entry, visit func([]byte) error) error {
 func Rpm(t Tree, distro Distro, wanted map[string]bool, owned func(path, purl string)) ([]report.Package, []report.Problem) {
 	var p problems
 	for _, database := range rpmDatabases {
-		if !t.exists(database.path) {
+		if _, err := t.stat(database.path); err != nil {
+			if waits(err) {
+				p.denied(err, "", "rpm database "+database.path)
+			}
 			continue
 		}
 		var out []report.Package

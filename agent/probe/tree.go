@@ -2,7 +2,7 @@
 // function from the host's files and kernel tables to one section of a report
 // and the problems it met. It owns parsing what the system says; it refuses to
 // decide what changed, when to look and whom to tell (package agent), to read
-// processes' environments or private keys, and to ask the network anything.
+// processes' environments (but for the word of a container's manager) or private keys, and to ask the network anything.
 package probe
 
 import (
@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,14 +22,22 @@ import (
 // Tree is the files of one machine, seen from a directory: "/" for the host
 // itself, another one in tests and for a host mounted into a container.
 // It is safe for concurrent use.
-type Tree struct{ root string }
+type Tree struct {
+	root  string
+	guard *guard
+}
 
 // NewTree returns the tree below root; an empty root means "/".
 func NewTree(root string) Tree {
 	if root == "" {
 		root = "/"
 	}
-	return Tree{root: filepath.Clean(root)}
+	root = filepath.Clean(root)
+	// Links on the way to the tree are whoever's who named it.
+	if real, err := filepath.EvalSymlinks(root); err == nil {
+		root = real
+	}
+	return Tree{root: root, guard: newGuard(root)}
 }
 
 // Live says whether the tree is the running machine itself. Kernel tables that
@@ -36,31 +45,28 @@ func NewTree(root string) Tree {
 func (t Tree) Live() bool { return t.root == "/" }
 
 // Path turns an absolute path of the machine into one that can be opened.
-func (t Tree) Path(name string) string {
-	if t.root == "/" {
-		return name
-	}
-	return filepath.Join(t.root, name)
-}
+func (t Tree) Path(name string) string { return t.guard.path(name) }
 
 // maxFile bounds what is read into memory at once. Larger files are streamed
 // by the probes that expect them; elsewhere such a size means a wrong file.
 const maxFile = 16 << 20
 
-// read returns a whole file. Kernel files say size 0, so it reads to the end.
+// read returns a whole file.
 func (t Tree) read(name string) ([]byte, error) {
-	f, err := os.Open(t.Path(name))
+	f, err := t.open(name)
+	var away awayError
+	if errors.As(err, &away) {
+		return t.readAside(name, away.mount)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	// A named pipe or a device in a directory that others can write would
-	// block for ever: only regular files (and the kernel's) are read.
-	if info, err := f.Stat(); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: not a regular file", name)
-	}
+	return readBounded(f, name)
+}
+
+// readBounded reads to the end: kernel files say size 0.
+func readBounded(f *os.File, name string) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, err
@@ -92,7 +98,7 @@ func (t Tree) number(name string) int64 {
 
 // names lists a directory, sorted; nil when it cannot be read.
 func (t Tree) names(name string) []string {
-	entries, err := os.ReadDir(t.Path(name))
+	entries, err := t.list(name)
 	if err != nil {
 		return nil
 	}
@@ -103,18 +109,32 @@ func (t Tree) names(name string) []string {
 	return out
 }
 
+func sortEntries(entries []os.DirEntry) {
+	slices.SortFunc(entries, func(a, b os.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+}
+
 func (t Tree) exists(name string) bool {
-	_, err := os.Stat(t.Path(name))
+	_, err := t.stat(name)
 	return err == nil
 }
 
 func (t Tree) isDir(name string) bool {
-	info, err := os.Stat(t.Path(name))
-	return err == nil && info.IsDir()
+	info, err := t.stat(name)
+	return err == nil && info.directory()
 }
 
 // link returns where a symbolic link points, "" when it is none.
 func (t Tree) link(name string) string {
+	if !t.Live() || !kernelName(name) {
+		dir, err := t.guard.resolve(filepath.Dir(name))
+		if err != nil {
+			return ""
+		}
+		name = strings.TrimSuffix(dir, "/") + "/" + filepath.Base(name)
+		if t.guard.admit(name, name) != nil {
+			return ""
+		}
+	}
 	to, err := os.Readlink(t.Path(name))
 	if err != nil {
 		return ""
@@ -124,19 +144,7 @@ func (t Tree) link(name string) string {
 
 // Glob returns the machine's paths that match a pattern; none when the pattern
 // is malformed.
-func (t Tree) Glob(pattern string) []string {
-	found, err := filepath.Glob(t.Path(pattern))
-	if err != nil {
-		return nil
-	}
-	if t.root == "/" {
-		return found
-	}
-	for i, f := range found {
-		found[i] = strings.TrimPrefix(f, t.root)
-	}
-	return found
-}
+func (t Tree) Glob(pattern string) []string { return t.glob(pattern) }
 
 // problems collects why a section is not whole, each reason once.
 type problems struct{ list []report.Problem }
@@ -162,6 +170,3 @@ func (p *problems) denied(err error, privilege, what string) {
 		p.add("", "%s: %v", what, err)
 	}
 }
-
-// list reads a directory and says why it could not.
-func (t Tree) list(name string) ([]os.DirEntry, error) { return os.ReadDir(t.Path(name)) }

@@ -52,10 +52,21 @@ type flags struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	// Whatever hangs in the kernel (a disk, a server that is away): who stops the agent
+	// is not kept waiting. What it knows is on disk already.
+	context.AfterFunc(ctx, func() {
+		time.Sleep(stopPatience)
+		fmt.Fprintf(os.Stderr, "watchbill-agent: something does not answer and was not waited for longer than %s; the last report names it under \"problems\"\n", stopPatience)
+		os.Exit(exitFailed)
+	})
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
+
+// stopPatience is how long an orderly end may take: two words to the server and one to
+// the mesh, each with its own limit.
+const stopPatience = 4500 * time.Millisecond
 
 // ended is panicked by kong's exit hook, so that --help ends run, not the program.
 type ended struct{ code int }
@@ -173,13 +184,20 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 	}
 	// The state directory is opened by agent.New, which says what is wrong with it.
 	watcher := agent.NewWatcher(tree, config.WatchFiles, f.StateDir, log)
-	collector := agent.NewCollector(tree, config.Collector(f.StateDir, !f.Once, capabilities))
+	options := config.Collector(f.StateDir, !f.Once, capabilities)
+	options.Own = agent.Endpoints{Mesh: config.Mesh.Port(), Server: server.Peer}
+	collector := agent.NewCollector(tree, options)
 	defer collector.Close()
 	self.Site = config.Mesh.Site
+	if self.Prove, err = config.Mesh.Prover(); err != nil {
+		return err
+	}
+	forked := func(string) {}
 	a, err := agent.New(agent.Options{
 		StateDir: f.StateDir, Source: collector, Sender: server, JoinToken: f.joinToken, Self: self,
 		Logger: log, Random: rand.Float64, NewID: agent.NewAgentID, Schedule: config.OwnSchedule(), SpoolBytes: config.SpoolBytes,
 		GoingDown: tree.GoingDown, Rest: newRest().after, Events: watcher.Events(),
+		Forked: func(id string) { forked(id) },
 	})
 	if err != nil {
 		return err
@@ -196,13 +214,15 @@ func (f flags) do(ctx context.Context, config agent.Config, log *slog.Logger, st
 			log.Warn("changes cannot be seen at once, only with the next report", "error", err)
 		}
 	})
+	beside.Go(func() { collector.Watch(ctx) })
 	if config.Mesh.Site != "" {
-		mesh, err := agent.StartMesh(config.Mesh, a.ID(), tree)
+		mesh, err := agent.StartMesh(config.Mesh, a.ID(), tree, log)
 		if err != nil {
 			cancel()
 			beside.Wait()
 			return err
 		}
+		forked = mesh.Rename
 		beside.Go(func() { agent.NewHerald(a, mesh, log).Run(ctx) })
 		defer func() {
 			if err := mesh.Close(); err != nil {

@@ -196,13 +196,115 @@ func copyOut(w io.Writer, r io.Reader, plain bool) error {
 }
 
 type backupCmd struct {
-	File string `arg:"" help:"Where to, e.g. watchbill.backup.gz (- for standard output). A file of that name is replaced once the new one is whole."`
+	File   string `arg:"" help:"Where to, e.g. watchbill.backup.gz (- for standard output). A file of that name is replaced once the new one is whole."`
+	Verify bool   `name:"verify" help:"Prove that it restores: restore it into a throw-away directory beside the file and check it there."`
 	remote
 }
 
 // Run implements kong's command.
 func (c *backupCmd) Run(io streams) error {
-	return c.download(io, "/api/v1/backup", c.File, false)
+	if c.Verify && c.File == "-" {
+		return usagef("--verify: wants a file, not standard output")
+	}
+	if err := c.download(io, "/api/v1/backup", c.File, false); err != nil || !c.Verify {
+		return err
+	}
+	return proveBackup(io, c.File, filepath.Dir(c.File))
+}
+
+// proveBackup restores a backup into a throw-away directory and says what is in it.
+func proveBackup(io streams, file, scratch string) error {
+	in, err := opened(file, io)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	ctx, stop := interrupted()
+	defer stop()
+	v, err := app.VerifyBackup(ctx, in, scratch)
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", file, err)
+	}
+	return tellVerified(io, file, v)
+}
+
+func tellVerified(io streams, what string, v app.Verified) error {
+	for _, w := range v.Wrong {
+		fmt.Fprintln(io.err, w)
+	}
+	if len(v.Wrong) > 0 {
+		return fmt.Errorf("%s is damaged: restore a backup, or keep what can be read (watchbill repair)", what)
+	}
+	_, err := fmt.Fprintf(io.out, "%s is whole: %d rows, %d documents with %d index entries, %d journal events\n", what, v.Rows, v.Documents, v.Entries, v.Events)
+	return err
+}
+
+type verifyCmd struct {
+	StoragePath string `name:"storage.path" placeholder:"DIR" help:"Check the data of this path while no server runs. Without it the running server checks its own."`
+	show
+	remote
+}
+
+// Run implements kong's command.
+func (c *verifyCmd) Run(io streams) error {
+	ctx, stop := interrupted()
+	defer stop()
+	what, v := "the stored data", app.Verified{}
+	if c.StoragePath != "" {
+		var err error
+		if v, err = app.Verify(ctx, c.StoragePath); err != nil {
+			return err
+		}
+		what = c.StoragePath
+	} else {
+		cl, err := c.client()
+		if err != nil {
+			return err
+		}
+		if err := cl.call(ctx, http.MethodPost, "/api/v1/verify", nil, &v); err != nil {
+			return err
+		}
+	}
+	if c.json() {
+		if err := writeJSON(io.out, v); err != nil || len(v.Wrong) == 0 {
+			return err
+		}
+		return fmt.Errorf("%s is damaged", what)
+	}
+	return tellVerified(io, what, v)
+}
+
+type repairCmd struct {
+	StoragePath string `name:"storage.path" env:"WATCHBILL_STORAGE_PATH" default:"./data" placeholder:"DIR" help:"Whose damaged data to repair, while no server runs (${default})."`
+}
+
+// Help implements kong's HelpProvider.
+func (c *repairCmd) Help() string {
+	return "Keeps what can be read of damaged data and says what is lost. The damaged files stay beside it. " +
+		"A backup is the better way wherever there is one: what a repair keeps may lack parts that others lean on."
+}
+
+// Run implements kong's command.
+func (c *repairCmd) Run(io streams) error {
+	ctx, stop := interrupted()
+	defer stop()
+	out, err := app.Repair(ctx, c.StoragePath, time.Now())
+	if out.Damaged != "" {
+		fmt.Fprintf(io.out, "%d rows were kept; the damaged files are in %s\n", out.Rows, out.Damaged)
+	}
+	for _, l := range out.Lost {
+		fmt.Fprintf(io.out, "lost: %s\n", l)
+	}
+	if err != nil {
+		return err
+	}
+	for _, l := range out.Left {
+		fmt.Fprintf(io.err, "left: %s\n", l)
+	}
+	if len(out.Left) > 0 {
+		return fmt.Errorf("what was kept does not belong together everywhere: a server may not start on it; restore a backup where there is one")
+	}
+	return nil
 }
 
 type exportCmd struct {
@@ -304,10 +406,14 @@ func opened(file string, s streams) (io.ReadCloser, error) {
 type restoreCmd struct {
 	File        string `arg:"" help:"What watchbill backup wrote."`
 	StoragePath string `name:"storage.path" env:"WATCHBILL_STORAGE_PATH" default:"./data" placeholder:"DIR" help:"Where to; no data may be there yet (${default})."`
+	Verify      bool   `name:"verify" help:"Only prove that it restores, in a throw-away directory within the system's one for such; the storage path is left alone."`
 }
 
 // Run implements kong's command.
 func (c *restoreCmd) Run(io streams) error {
+	if c.Verify {
+		return proveBackup(io, c.File, "")
+	}
 	in, err := opened(c.File, io)
 	if err != nil {
 		return err

@@ -260,7 +260,7 @@ func alertsByCI(r *report, i api.Incident, alerts []api.Alert) {
 			}
 			r.printf("      fate: %s\n", fate)
 			for _, e := range a.Evidence {
-				r.printf("      evidence (%s, %+.2f): %s\n", e.Signal, e.Weight, e.Text)
+				r.printf("      %s: %s\n", e.Kind(), e.Text)
 			}
 		}
 	}

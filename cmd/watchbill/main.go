@@ -42,6 +42,8 @@ type cli struct {
 
 	Backup      backupCmd    `cmd:"" group:"operations" help:"Copy everything of a running server into a file."`
 	Restore     restoreCmd   `cmd:"" group:"operations" help:"Read a backup into an empty storage path, while no server runs."`
+	Verify      verifyCmd    `cmd:"" group:"operations" help:"Read all stored data with its checksums and say whether it is whole."`
+	Repair      repairCmd    `cmd:"" group:"operations" help:"Keep what can be read of damaged data, and say what is lost."`
 	Export      exportCmd    `cmd:"" group:"operations" help:"Write a recording of this installation's own past."`
 	Import      importCmd    `cmd:"" group:"operations" help:"Read a recording: items and relations at any time, alerts only into an empty installation."`
 	Replay      replayCmd    `cmd:"" group:"operations" help:"Run a recording through the rules, without a server."`

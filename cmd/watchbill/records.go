@@ -139,7 +139,7 @@ func (c *alertShowCmd) Run(io streams) error {
 		if len(a.Evidence) > 0 {
 			r.printf("\nEvidence\n")
 			for _, e := range a.Evidence {
-				r.printf("  %-10s %+.2f  %s\n", e.Signal, e.Weight, e.Text)
+				r.printf("  %-12s  %s\n", e.Kind(), e.Text)
 			}
 		}
 		pairs(r, "Labels", a.Labels)

@@ -22,8 +22,6 @@ func attributesOf(section any) map[string]any {
 	case report.Hardware:
 		return values("cpu_model", s.CPUModel, "cpu_sockets", s.CPUSockets, "cpu_cores", s.CPUCores, "cpu_threads", s.CPUThreads,
 			"memory_bytes", s.MemoryBytes, "swap_bytes", s.SwapBytes, "bios_version", s.BIOSVersion)
-	case []report.Interface:
-		return interfaceAttributes(s)
 	case []report.Disk:
 		var bytes uint64
 		var serials []string
@@ -102,10 +100,44 @@ func hostAttributes(h report.Host) map[string]any {
 // localBridges carry the same private addresses on every machine.
 var localBridges = []string{"docker", "br-", "virbr", "cni", "lxcbr", "lxdbr", "podman", "flannel", "cali", "cbr", "nerdctl"}
 
-func interfaceAttributes(ifs []report.Interface) map[string]any {
+// isLocal says that an interface leads only to what lies on its own machine: the
+// loopback, a container's bridge, the near end of a container's cable. The interface
+// of the default route never does, whatever it is called: a guest of LXC, Incus or
+// Proxmox has a veth for its uplink.
+func isLocal(i report.Interface, routes []report.Route) bool {
+	if slices.ContainsFunc(routes, func(r report.Route) bool { return r.Destination == "default" && r.Interface == i.Name }) {
+		return false
+	}
+	switch i.Kind {
+	case "loopback":
+		return true
+	case "veth":
+		return i.PeerHere || i.Master != ""
+	}
+	return slices.ContainsFunc(localBridges, func(p string) bool { return strings.HasPrefix(i.Name, p) })
+}
+
+// localNetworks are the networks of a machine's own containers.
+func localNetworks(ifs []report.Interface, routes []report.Route) []string {
+	var out []string
+	for _, i := range ifs {
+		if !isLocal(i, routes) {
+			continue
+		}
+		for _, a := range i.Addresses {
+			if p, err := netip.ParsePrefix(a); err == nil && !p.Addr().IsLoopback() && !p.Addr().IsLinkLocalUnicast() {
+				out = append(out, p.Masked().String())
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func interfaceAttributes(ifs []report.Interface, routes []report.Route) map[string]any {
 	var addresses, macs []string
 	for _, i := range ifs {
-		local := i.Kind == "veth" || i.Kind == "loopback" || slices.ContainsFunc(localBridges, func(p string) bool { return strings.HasPrefix(i.Name, p) })
+		local := isLocal(i, routes)
 		for _, a := range i.Addresses {
 			p, err := netip.ParsePrefix(a)
 			if err != nil || local || p.Addr().IsLoopback() || p.Addr().IsLinkLocalUnicast() || p.Addr().IsMulticast() {

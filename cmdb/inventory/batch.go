@@ -111,6 +111,7 @@ func (inv *Inventory) runBatch() {
 		inv.line.waiting = inv.line.waiting[1:]
 		inv.line.mu.Unlock()
 		mark := len(b.undo)
+		b.begin()
 		if err := b.guard(w.f); err != nil {
 			b.rollback(mark)
 			w.done <- err
@@ -147,6 +148,7 @@ type batch struct {
 	others    []func(tx store.Tx) error // history, views: only written
 	events    []event.Event
 	undo      []func()
+	room      room
 	bytes     int
 }
 

@@ -4,15 +4,16 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/watchbill/watchbill/cmdb/report"
 )
 
 // conn is one connection as far as edges need it, with interned strings.
 type conn struct {
-	owner, peer uint32
-	local, port uint16
-	inbound     bool
+	owner, peer, mac uint32 // mac: of a neighbour, "" where it is not known
+	local, port      uint16
+	inbound          bool
 }
 
 // setConns keeps a machine's connections resident, and who talks to whom.
@@ -60,16 +61,19 @@ func (inv *Inventory) compact(list []report.Connection) []conn {
 		} else {
 			continue
 		}
+		if ownTraffic(c) {
+			continue
+		}
 		if c.Namespace != "" && c.Direction == "inbound" {
 			continue // to a port of another network namespace, which is not this machine's
 		}
 		out = append(out, conn{
-			owner: inv.words.id(connKey(c)), peer: inv.words.id(peer),
+			owner: inv.words.id(connKey(c)), peer: inv.words.id(peer), mac: inv.words.id(strings.ToLower(c.PeerMAC)),
 			local: uint16(c.LocalPort), port: uint16(c.PeerPort), inbound: c.Direction == "inbound",
 		})
 	}
 	slices.SortFunc(out, func(a, b conn) int {
-		return cmp.Or(cmp.Compare(a.peer, b.peer), cmp.Compare(a.port, b.port), cmp.Compare(a.local, b.local), cmp.Compare(a.owner, b.owner))
+		return cmp.Or(cmp.Compare(a.peer, b.peer), cmp.Compare(a.port, b.port), cmp.Compare(a.local, b.local), cmp.Compare(a.owner, b.owner), cmp.Compare(a.mac, b.mac))
 	})
 	return slices.Clip(slices.Compact(out))
 }

@@ -45,14 +45,6 @@ func (inv *Inventory) reports(o uint32, now time.Time) bool {
 	return now.Sub(latest(unix(e.lastSeen), inv.watch.listens())) <= inv.cooldown()
 }
 
-// reportsItem is reports for an id.
-func (inv *Inventory) reportsItem(id string, now time.Time) bool {
-	inv.mu.RLock()
-	defer inv.mu.RUnlock()
-	o, ok := inv.mem.byID[id]
-	return ok && inv.reports(o, now)
-}
-
 // weigh completes what is known of candidates for an enrolment, and takes out
 // those of which this run is a known copy.
 func (b *batch) weigh(ctx context.Context, known []cmdb.Candidate, agent, run string, held func(context.Context, string) (bool, error)) (out, copied []cmdb.Candidate, err error) {
@@ -350,7 +342,7 @@ func (b *batch) adopt(owner, newcomer, actor string) error {
 		return err
 	}
 	x := *d
-	x.RunSince, x.Contest, x.Site, x.Booted = b.now, "", came.Site, false
+	x.RunSince, x.Contest, x.Site, x.Booted = b.now, "", came.Site, time.Time{}
 	x.Forked = slices.DeleteFunc(slices.Clone(x.Forked), func(r string) bool { return r == came.Run })
 	b.putHost(d, &x)
 	return nil

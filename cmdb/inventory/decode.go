@@ -46,19 +46,25 @@ type (
 		Weight  float64   `json:"weight"`
 	}
 	loadedHost struct {
-		CI       string           `json:"ci"`
-		Ident    cmdb.Identifiers `json:"identifiers"`
-		AgentID  string           `json:"agent_id"`
-		Site     string           `json:"site"`
-		Lost     cluster.Verdict  `json:"lost"`
-		LostAt   time.Time        `json:"lost_at"`
-		Run      string           `json:"run"`
-		Shared   []string         `json:"shared"`
-		Booted   bool             `json:"booted"`
+		CI      string           `json:"ci"`
+		Ident   cmdb.Identifiers `json:"identifiers"`
+		AgentID string           `json:"agent_id"`
+		Site    string           `json:"site"`
+		SiteKey string           `json:"site_key"`
+
+		Unfinished bool `json:"unfinished"`
+
+		Lost     cluster.Verdict `json:"lost"`
+		LostAt   time.Time       `json:"lost_at"`
+		Run      string          `json:"run"`
+		Shared   []string        `json:"shared"`
+		Booted   time.Time       `json:"booted"`
 		Sections [sectionCount]struct {
 			Hash uint64 `json:"h"`
 		} `json:"sections"`
-		Packages int `json:"packages"`
+		Packages int       `json:"packages"`
+		Local    []string  `json:"local"`
+		Forwards []forward `json:"forwards"`
 	}
 )
 

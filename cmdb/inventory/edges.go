@@ -2,12 +2,9 @@ package inventory
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
-	"net"
-	"net/netip"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb"
@@ -32,7 +29,7 @@ func (b *batch) reconcile(c, old *cmdb.CI, in incoming) error {
 		touched = touched || in.fresh[n] != nil
 	}
 	moved := !cmdb.Equal(old.Attributes["addresses"], c.Attributes["addresses"]) || old.Liveness != c.Liveness
-	if !touched && !moved && old.Name == c.Name {
+	if !touched && !moved && !in.rewired && !in.resumed && old.Name == c.Name {
 		return nil
 	}
 	id := c.ID
@@ -56,6 +53,7 @@ func (b *batch) reconcile(c, old *cmdb.CI, in incoming) error {
 	if err != nil {
 		return err
 	}
+	listeners, containers, certs = atMost(listeners), atMost(containers), atMost(certs)
 	changed, err := b.children(c, services(units, listeners, conns, containers, certs), units)
 	if err != nil {
 		return err
@@ -69,7 +67,7 @@ func (b *batch) reconcile(c, old *cmdb.CI, in incoming) error {
 	if err := b.join(id, true); err != nil {
 		return err
 	}
-	if changed || moved || first {
+	if changed || moved || first || in.rewired {
 		return b.rejoin(append(old.Attributes.List("addresses"), c.Attributes.List("addresses")...), id)
 	}
 	return nil
@@ -81,7 +79,9 @@ func (b *batch) children(c *cmdb.CI, want []child, units []report.Service) (chan
 	m := b.inv.mem
 	have := map[string]string{}
 	for _, o := range m.at(c.ID).children {
-		have[m.entries[o].key] = m.entries[o].id
+		if !strings.HasPrefix(m.entries[o].key, clientKey) { // those come and go with their edges
+			have[m.entries[o].key] = m.entries[o].id
+		}
 	}
 	states := map[string]string{}
 	for _, u := range units {
@@ -89,10 +89,20 @@ func (b *batch) children(c *cmdb.CI, want []child, units []report.Service) (chan
 			states[k] = u.State
 		}
 	}
-	for _, w := range want {
+	b.room.next = len(want)
+	for i, w := range want {
 		id, known := have[w.key]
 		delete(have, w.key)
+		if i < b.room.from {
+			continue // brought to this by the part before
+		}
+		if b.room.left == 0 {
+			b.room.next = min(b.room.next, i)
+		}
 		if !known {
+			if !b.fits(c.ID) {
+				continue
+			}
 			s := &cmdb.CI{
 				ID: b.inv.newID(), Class: w.class, Name: w.base + "@" + c.Name, Parent: c.ID, Key: w.key, Source: cmdb.SourceAgent,
 				Attributes: cmdb.Attributes{}, FirstSeen: b.now, LastSeen: b.now, Liveness: cmdb.Seen,
@@ -120,6 +130,9 @@ func (b *batch) children(c *cmdb.CI, want []child, units []report.Service) (chan
 		}
 		b.sayHost(s, w.values, b.now)
 		if len(cmdb.DiffCIs(old, s)) > 0 || s.Liveness != old.Liveness || !s.Missing.Equal(old.Missing) {
+			if !b.fits(c.ID) {
+				continue
+			}
 			changed = changed || !cmdb.Equal(old.Attributes["ports"], s.Attributes["ports"])
 			b.putCI(old, s, cmdb.SourceAgent)
 		}
@@ -137,117 +150,14 @@ func (b *batch) children(c *cmdb.CI, want []child, units []report.Service) (chan
 			b.sayHost(s, values("state", st), b.now)
 		}
 		if !s.Missing.Equal(old.Missing) || len(cmdb.DiffCIs(old, s)) > 0 {
+			if !b.fits(c.ID) {
+				continue
+			}
 			b.putCI(old, s, cmdb.SourceAgent)
 		}
 	}
 	return changed, nil
 }
-
-// join computes a machine's edges and brings the stored ones to them. An edge
-// that the machine no longer reports lingers; one that leads elsewhere because
-// more is known goes at once.
-func (b *batch) join(id string, linger bool) error {
-	inv, m := b.inv, b.inv.mem
-	o := m.byID[id]
-	h := m.entries[o].host
-	want := map[edge]string{}
-	byKey, byPort := map[string]uint32{}, map[uint16]uint32{}
-	run := m.kind(runsOn)
-	var certs []uint32
-	for _, ch := range m.entries[o].children {
-		e := &m.entries[ch]
-		if e.missing != 0 || e.live == gone {
-			continue
-		}
-		if m.classes[e.class] == "certificate" {
-			certs = append(certs, ch)
-			continue
-		}
-		byKey[e.key] = ch
-		want[edge{ch, o, run}] = ""
-		for _, p := range b.inv.portsOf(ch) {
-			byPort[p] = ch
-		}
-	}
-	secured := m.kind("secured_by")
-	for _, ch := range certs {
-		port, err := strconv.ParseUint(m.text(ch, "listener_port"), 10, 16)
-		if svc, ok := byPort[uint16(port)]; ok && err == nil {
-			want[edge{svc, ch, secured}] = "port " + strconv.FormatUint(port, 10)
-		}
-	}
-	dep := m.kind(dependsOn)
-	outside := map[string][]func(to uint32) (edge, string){}
-	for _, c := range h.conns {
-		addr := inv.words.texts[c.peer]
-		a, _ := netip.ParseAddr(addr) // not valid for a prefix
-		p := addr
-		if a.IsValid() {
-			p = prefixOf(a)
-		}
-		if c.inbound {
-			to, ok := byPort[c.local]
-			if !ok || a.IsLoopback() {
-				continue
-			}
-			from, known := b.machineAt(addr)
-			if known && (from == o || m.entries[from].host != nil && m.entries[from].host.talks) {
-				continue // its own report says which program calls
-			}
-			how := fmt.Sprintf("%s to port %d", addr, c.local)
-			if known {
-				want[edge{from, to, dep}] = how
-				continue
-			}
-			outside[p] = append(outside[p], func(x uint32) (edge, string) { return edge{x, to, dep}, how })
-			continue
-		}
-		from, ok := byKey[inv.words.texts[c.owner]]
-		if !ok {
-			from = o
-		}
-		how := net.JoinHostPort(addr, strconv.Itoa(int(c.port)))
-		var to uint32
-		var known bool
-		if a.IsLoopback() {
-			if to, known = byPort[c.port]; !known {
-				continue
-			}
-		} else if to, known = b.machineAt(addr); known {
-			if svc, ok := b.serviceAt(to, c.port); ok {
-				to = svc
-			}
-		} else {
-			outside[p] = append(outside[p], func(x uint32) (edge, string) { return edge{from, x, dep}, how })
-			continue
-		}
-		if to != from && to != o {
-			want[edge{from, to, dep}] = how
-		}
-	}
-	for i, p := range slices.Sorted(maps.Keys(outside)) {
-		name := p
-		if i >= maxPrefixes {
-			name = elsewhere
-		}
-		x, err := b.external(name)
-		if err != nil {
-			return err
-		}
-		for _, f := range outside[p] {
-			e, how := f(x)
-			want[e] = how
-		}
-	}
-	return b.assertAll(o, want, linger)
-}
-
-// maxPrefixes bounds the outside networks that one machine's edges name: a web
-// server is called from everywhere. What lies beyond is one item.
-const (
-	maxPrefixes = 64
-	elsewhere   = "elsewhere"
-)
 
 // assertAll brings what machine o asserts from what it asserted to want.
 func (b *batch) assertAll(o uint32, want map[edge]string, linger bool) error {
@@ -263,8 +173,14 @@ func (b *batch) assertAll(o uint32, want map[edge]string, linger bool) error {
 		return cmp.Or(cmp.Compare(m.entries[a.from].id, m.entries[b.from].id), cmp.Compare(a.kind, b.kind), cmp.Compare(m.entries[a.to].id, m.entries[b.to].id))
 	}
 	slices.SortFunc(after, order)
+	had := make(map[edge]bool, len(before))
+	for _, e := range before {
+		had[e] = true
+	}
+	id := m.entries[o].id
+	after = slices.DeleteFunc(after, func(e edge) bool { return !had[e] && !b.fits(id) })
 	for _, e := range after {
-		if !slices.Contains(before, e) {
+		if !had[e] {
 			if err := b.assert(e.from, e.kind, e.to, source, want[e]); err != nil {
 				return err
 			}
@@ -274,13 +190,23 @@ func (b *batch) assertAll(o uint32, want map[edge]string, linger bool) error {
 		if _, keep := want[e]; keep {
 			continue
 		}
-		if err := b.retract(relationID(m, e.from, e.kind, e.to), source, linger); err != nil {
+		if !b.fits(id) {
+			after = append(after, e) // it goes with the next part
+			continue
+		}
+		if err := b.retract(relationID(m, e.from, e.kind, e.to), source, linger && !b.inv.refused(o, e) && !b.explained(o, e, want)); err != nil {
 			return err
+		}
+		for _, end := range []uint32{e.from, e.to} {
+			if err := b.describe(end); err != nil {
+				return err
+			}
 		}
 		if err := b.dropLonely(e.from, e.to); err != nil {
 			return err
 		}
 	}
+	h = m.entries[o].host
 	h.asserted = slices.Clip(after)
 	b.later(func() {
 		if h := m.entries[o].host; h != nil {
@@ -290,12 +216,39 @@ func (b *batch) assertAll(o uint32, want map[edge]string, linger bool) error {
 	return nil
 }
 
-// dropLonely removes outside networks that no edge leads to any more.
+// explained says that an edge of unknown programs of machine o is one of a known
+// program now: whose closed socket it was has been found out.
+func (b *batch) explained(o uint32, e edge, want map[edge]string) bool {
+	m := b.inv.mem
+	if x := &m.entries[e.from]; x.key != clientKey || x.parent != o+1 {
+		return false
+	}
+	for w := range want {
+		if w.to == e.to && w.kind == e.kind && w.from != e.from && m.entries[w.from].parent == o+1 {
+			return true
+		}
+	}
+	return false
+}
+
+// dropLonely removes what exists only as an end of edges, once no edge leads to it
+// any more: outside networks, unmanaged neighbours, unknown programs.
 func (b *batch) dropLonely(ords ...uint32) error {
 	m := b.inv.mem
 	for _, o := range ords {
 		e := &m.entries[o]
-		if e.id == "" || m.classes[e.class] != "external" || len(e.in)+len(e.out) > 0 {
+		if e.id == "" || e.told {
+			continue
+		}
+		edges := len(e.in) + len(e.out)
+		switch m.classes[e.class] {
+		case "external", unmanagedClass:
+		case "client":
+			edges -= len(slices.DeleteFunc(slices.Clone(e.out), func(l link) bool { return m.kinds[l.kind] != runsOn })) // that it runs somewhere is no edge of its own
+		default:
+			continue
+		}
+		if edges > 0 {
 			continue
 		}
 		c, err := b.ci(e.id)

@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/watchbill/watchbill/cmdb"
@@ -62,8 +64,103 @@ func (b *batch) external(prefix string) (uint32, error) {
 	return m.byID[c.ID], nil
 }
 
-// machines are the classes that an address can mean.
-var machines = map[string]bool{"host": true, "virtual_machine": true, "hypervisor": true, "switch": true, "pdu": true, "storage": true, "loadbalancer": true, "database": true}
+// unmanagedClass is the class of machines that talk here and have no agent.
+const unmanagedClass = "unmanaged_host"
+
+// unmanaged finds or makes the item of a neighbour without an agent.
+func (b *batch) unmanaged(address string) (uint32, error) {
+	m := b.inv.mem
+	if o, known := m.find(unmanagedClass, address); known {
+		return o, b.describe(o)
+	}
+	c := &cmdb.CI{
+		ID: b.inv.newID(), Class: unmanagedClass, Name: address, Source: cmdb.SourceAgent, Attributes: cmdb.Attributes{"addresses": []string{address}},
+		FirstSeen: b.now, LastSeen: b.now, Liveness: cmdb.Recorded,
+	}
+	b.observe(c)
+	b.putCI(nil, c, cmdb.SourceAgent)
+	return m.byID[c.ID], nil
+}
+
+// observe sets what those who talk to an unmanaged machine show of it: the ports that
+// they call, its card.
+func (b *batch) observe(c *cmdb.CI) {
+	inv := b.inv
+	var ports []int
+	var macs []string
+	peer, ok := inv.words.ids[c.Name]
+	if p := inv.peers[peer]; ok && p != nil {
+		p.each(0, func(o uint32) {
+			h := inv.mem.entries[o].host
+			if h == nil {
+				return
+			}
+			i, _ := slices.BinarySearchFunc(h.conns, peer, func(x conn, peer uint32) int { return cmp.Compare(x.peer, peer) })
+			for ; i < len(h.conns) && h.conns[i].peer == peer; i++ {
+				if x := h.conns[i]; !x.inbound {
+					ports = append(ports, int(x.port))
+				}
+				if mac := inv.words.texts[h.conns[i].mac]; mac != "" {
+					macs = append(macs, mac)
+				}
+			}
+		})
+	}
+	slices.Sort(ports)
+	slices.Sort(macs)
+	for k, v := range values("ports", slices.Compact(ports), "macs", slices.Compact(macs)) {
+		if v == nil {
+			delete(c.Attributes, k)
+		} else {
+			c.Attributes[k] = v
+		}
+	}
+}
+
+// describe brings a known unmanaged machine up to what is seen of it now.
+func (b *batch) describe(o uint32) error {
+	e := &b.inv.mem.entries[o]
+	if e.id == "" || b.inv.mem.classes[e.class] != unmanagedClass || e.told {
+		return nil
+	}
+	old, err := b.ci(e.id)
+	if err != nil || old == nil {
+		return err
+	}
+	c := old.Clone()
+	b.observe(c)
+	if len(cmdb.DiffCIs(old, c)) > 0 {
+		b.putCI(old, c, cmdb.SourceAgent)
+	}
+	return nil
+}
+
+// machine says whether an address can mean items of a class: by role, so that a
+// configured class of machines is found like the built-in ones.
+func (inv *Inventory) machine(class string) bool {
+	switch inv.Registry().Role(class).Name {
+	case cmdb.RoleMachine, cmdb.RoleDevice, cmdb.RoleStore, cmdb.RoleBalancer:
+		return true
+	}
+	return false
+}
+
+// claimed says that some known machine has an address, or several do.
+func (b *batch) claimed(addr string) bool {
+	m := b.inv.mem
+	col := m.columns["addresses"]
+	if col == nil {
+		return false
+	}
+	found := false
+	if v, ok := col.ids[addr]; ok {
+		col.values[v].post.each(16, func(o uint32) {
+			e := &m.entries[o]
+			found = found || e.live != gone && b.inv.machine(m.classes[e.class])
+		})
+	}
+	return found
+}
 
 // machineAt returns the one machine that answers on addr. An address that several
 // known machines have says nothing.
@@ -80,7 +177,7 @@ func (b *batch) machineAt(addr string) (uint32, bool) {
 	var hit, reporting []uint32
 	col.values[v].post.each(16, func(o uint32) {
 		e := &m.entries[o]
-		if !machines[m.classes[e.class]] || e.live == gone {
+		if !b.inv.machine(m.classes[e.class]) || e.live == gone {
 			return
 		}
 		hit = append(hit, o)

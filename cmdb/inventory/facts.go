@@ -26,6 +26,9 @@ func fact(c *cmdb.CI) *event.CI {
 			f.Attributes[k] = v
 		}
 	}
+	if !c.FirstSeen.IsZero() { // whose name it is, among namesakes
+		f.Attributes["first_seen"] = c.FirstSeen.UTC().Format(event.TimeFormat)
+	}
 	if len(c.Aliases) > 0 {
 		names := slices.Concat(c.Attributes.List("aliases"), c.Aliases)
 		slices.Sort(names)

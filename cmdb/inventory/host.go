@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,10 @@ type hostDoc struct {
 	Forked   []string           `json:"forked,omitempty"`  // runs that turned out to be clones
 	Sections [sectionCount]mark `json:"sections"`
 	Packages int                `json:"packages"`
+	// Local are the networks of the machine's own containers, Forwards the ports that
+	// it passes on to other machines.
+	Local    []string  `json:"local,omitempty"`
+	Forwards []forward `json:"forwards,omitempty"`
 	// Former are the ids of agents that reported for this item before, newest last.
 	Former []string `json:"former,omitempty"`
 	// Shared are the keys of its identity that stood on another live machine too:
@@ -34,14 +39,24 @@ type hostDoc struct {
 	Shared []string `json:"shared,omitempty"`
 	// Contest is the task about this machine's identity, "" for none.
 	Contest string `json:"contest,omitempty"`
-	// Booted says that its run is new and was heard once: a reboot, unless the run
-	// before is heard again.
-	Booted bool `json:"booted,omitempty"`
+	// Unfinished says that a part of its items and edges is left to be written.
+	Unfinished bool `json:"unfinished,omitempty"`
+	// Booted is when a new run was heard first, zero once that is told as a reboot:
+	// it is one unless the run before is heard again.
+	Booted time.Time `json:"booted,omitzero"`
 	// Site is the mesh that its agent is a member of. Lost is what the mesh knows of
 	// a host that is not fine, since LostAt.
-	Site   string          `json:"site,omitempty"`
-	Lost   cluster.Verdict `json:"lost,omitempty"`
-	LostAt time.Time       `json:"lost_at,omitzero"`
+	Site string `json:"site,omitempty"`
+	// SiteKey is the site's key that its agent proved to hold, "" for none.
+	SiteKey string          `json:"site_key,omitempty"`
+	Lost    cluster.Verdict `json:"lost,omitempty"`
+	LostAt  time.Time       `json:"lost_at,omitzero"`
+}
+
+// forward is a port that a machine passes on: DNAT, a load balancer in its kernel.
+type forward struct {
+	Port uint16 `json:"port"`
+	To   string `json:"to"` // ADDRESS:PORT
 }
 
 // mark is what is stored of a section.
@@ -56,7 +71,8 @@ type mark struct {
 // hostState is the resident part.
 type hostState struct {
 	run    string
-	booted bool
+	booted time.Time
+	proved string   // key of the site that it is a member of
 	shared []string // keys
 	// confirmed is the newest report that said nothing new; it is not stored.
 	confirmed uint64
@@ -65,10 +81,25 @@ type hostState struct {
 	asserted  []edge
 	talks     bool // has reported connections
 	packages  uint32
+	local     []netip.Prefix
+	forwards  []forward
+}
+
+func prefixesOf(list []string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range list {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func (d *hostDoc) state(old *hostState) *hostState {
-	h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages), booted: d.Booted, shared: d.Shared}
+	h := &hostState{
+		run: strings.Clone(d.Run), packages: uint32(d.Packages), booted: d.Booted, shared: d.Shared, proved: strings.Clone(d.SiteKey),
+		local: prefixesOf(d.Local), forwards: d.Forwards,
+	}
 	if old != nil {
 		h.conns, h.asserted, h.talks = old.conns, old.asserted, old.talks
 		if d.Sequence > 0 { // 0: a new agent, which counts anew
@@ -104,14 +135,26 @@ func (b *batch) putHost(old, doc *hostDoc) {
 	inv.mu.Lock()
 	was := inv.mem.entries[o].host
 	inv.mem.entries[o].host = doc.state(was)
+	at, unfinished := inv.left[doc.CI]
+	inv.leave(doc.CI, doc.Unfinished, 0)
 	inv.mem.dropKeys(o, before)
 	inv.mem.addKeys(o, after)
 	inv.mu.Unlock()
 	b.later(func() {
+		inv.leave(doc.CI, unfinished, at)
 		inv.mem.entries[o].host = was
 		inv.mem.dropKeys(o, after)
 		inv.mem.addKeys(o, before)
 	})
+}
+
+// leave notes whether a part of a machine is left to be written. The lock is held.
+func (inv *Inventory) leave(ci string, left bool, at int) {
+	if left {
+		inv.left[ci] = at
+	} else {
+		delete(inv.left, ci)
+	}
 }
 
 // keysOf are an item's identity keys as they stand in the index.

@@ -61,6 +61,7 @@ type Inventory struct {
 	unsaved map[uint32]struct{} // hosts whose last-seen time is newer than the stored one
 	overlay *batch
 	merged  map[string]string
+	left    map[string]int // machines of which a part is left to be written, and where it begins
 	// settled is the digest of the rules under which items are settled, unsettled
 	// the next one to settle, counting from 1; 0: all are.
 	settled   string
@@ -69,6 +70,7 @@ type Inventory struct {
 	// engine again, because it reads more of them now.
 	retell bool
 
+	forgot  bool // edges of an older version that are refused now are gone
 	watch   *watch
 	line    line
 	seq     atomic.Uint64
@@ -109,7 +111,7 @@ type seenDoc struct {
 func New(ctx context.Context, o Options) (*Inventory, error) {
 	inv := &Inventory{
 		db: o.DB, journal: o.Journal, now: o.Now, newID: o.NewID, edgeTTL: o.EdgeTTL, svcTTL: o.ServiceTTL, log: o.Logger,
-		unseen: map[string]fading{}, peers: map[uint32]*posting{}, unsaved: map[uint32]struct{}{}, merged: map[string]string{},
+		unseen: map[string]fading{}, peers: map[uint32]*posting{}, unsaved: map[uint32]struct{}{}, merged: map[string]string{}, left: map[string]int{},
 		mem: newMemory(), soft: newSoftware(), words: newInterner(), watch: newWatch(o.Now()),
 	}
 	rules, err := o.Rules.withDefaults()

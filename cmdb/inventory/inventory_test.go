@@ -608,7 +608,7 @@ func (l *lab) picture() string {
 	}
 	var lines []string
 	for _, c := range p.Items {
-		if !c.Missing.IsZero() || c.Class == "external" && l.fading(c.ID) {
+		if !c.Missing.IsZero() || slices.Contains([]string{"external", unmanagedClass, "client"}, c.Class) && l.fading(c.ID) {
 			continue
 		}
 		attrs, err := json.Marshal(c.Attributes)

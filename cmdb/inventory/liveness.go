@@ -7,14 +7,66 @@ import (
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb"
+	"github.com/watchbill/watchbill/cmdb/report"
 	"github.com/watchbill/watchbill/internal/cluster"
 	"github.com/watchbill/watchbill/internal/event"
+	"github.com/watchbill/watchbill/internal/store"
 )
 
-// siteDoc is a site that counts as cut off.
+// siteDoc is a site whose key is known or that counts as cut off.
 type siteDoc struct {
 	Name  string    `json:"name"`
-	Since time.Time `json:"since"`
+	Since time.Time `json:"since,omitzero"` // when it was cut off; zero: it is not
+	Key   string    `json:"key,omitempty"`  // the public key that its members prove to hold
+}
+
+// putSite stores a site, or forgets one of which nothing is left to say.
+func (b *batch) putSite(doc siteDoc) {
+	if doc.Since.IsZero() && doc.Key == "" {
+		b.write(put[siteDoc](b.inv.cols.site, doc.Name, nil))
+		return
+	}
+	b.write(put(b.inv.cols.site, doc.Name, &doc))
+}
+
+// prove takes an agent's proof that it is a member of its site.
+func (inv *Inventory) prove(ctx context.Context, ci string, a report.Agent) error {
+	change, ok := inv.watch.prove(ci, a, inv.now())
+	if !ok {
+		return nil
+	}
+	return inv.do(ctx, func(b *batch) error {
+		if !change.asked {
+			return b.setSiteKey(change.site, change.key)
+		}
+		const short = 12 // characters of a key that tell it from others
+		name := change.key[:min(len(change.key), short)]
+		e := inv.mem.at(ci)
+		if e == nil {
+			return nil
+		}
+		return b.ask("site-key-"+change.site+"-"+name, Task{
+			Kind: TaskSiteKey, CI: ci, Site: change.site, SiteKey: change.key,
+			Summary: fmt.Sprintf("the agent on %s proves another key (%s…) of site %s than its members do: it is heard as no witness there; accept this if the site has got a new key", e.name, name, change.site),
+		})
+	})
+}
+
+func (b *batch) setSiteKey(site, key string) error {
+	var was siteDoc
+	err := b.inv.db.View(context.Background(), func(r store.Reader) error {
+		row, _, err := b.inv.cols.site.Find(r, site)
+		was = row.Doc
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read site %s: %w", site, err)
+	}
+	b.putSite(siteDoc{Name: site, Since: was.Since, Key: key})
+	before := b.inv.watch.keyOf(site)
+	b.inv.watch.setKey(site, key)
+	b.later(func() { b.inv.watch.setKey(site, before) })
+	return nil
 }
 
 // Judge draws verdicts about the members of meshes and tells the engine what they
@@ -50,12 +102,12 @@ func (inv *Inventory) Judge(ctx context.Context, now time.Time) error {
 }
 
 func (b *batch) ruleSite(r ruling, now time.Time) error {
-	doc := &siteDoc{Name: r.name, Since: now}
+	doc := siteDoc{Name: r.name, Key: b.inv.watch.keyOf(r.name)}
 	lost := r.verdict == cluster.SiteCutOff
-	if !lost {
-		doc = nil
+	if lost {
+		doc.Since = now
 	}
-	b.write(put(b.inv.cols.site, r.name, doc))
+	b.putSite(doc)
 	b.tell(&event.Liveness{Site: r.name, Lost: lost, Since: event.Instant(r.since), Hosts: r.hosts, Evidence: r.reasons})
 	return nil
 }

@@ -24,12 +24,23 @@ func newMesh(t *testing.T, names ...string) *mesh {
 	m := &mesh{lab: newLab(t)}
 	for i, name := range names {
 		b := m.box(name, i)
-		b.rep.Agent.Site = "fra"
+		b.member("fra")
 		b.enroll()
 		b.send()
 		m.boxes = append(m.boxes, b)
 	}
 	return m
+}
+
+var siteSecret = []byte("0123456789abcdef")
+
+// member makes a box a member of a site's mesh, with the site's key.
+func (b *box) member(site string) { b.memberWith(site, siteSecret) }
+
+func (b *box) memberWith(site string, key []byte) {
+	a := &b.rep.Agent
+	p := cluster.Prove(key, site, a.ID)
+	a.Site, a.SiteKey, a.SiteProof = site, p.Key, p.Signature
 }
 
 // pass lets seconds go by; the boxes in speaking pulse every five.
@@ -176,7 +187,7 @@ func TestAGoneAgentOnALiveHostIsATask(t *testing.T) {
 func TestASilentSiteIsOneFact(t *testing.T) {
 	m := newMesh(t, "a", "b", "c", "d")
 	elsewhere := m.box("x", 9)
-	elsewhere.rep.Agent.Site = "ams"
+	elsewhere.member("ams")
 	elsewhere.enroll()
 	elsewhere.send()
 	m.wait(30, m.boxes[0], m.boxes[1], elsewhere)
@@ -221,7 +232,7 @@ func TestNobodySpeaksForAnotherSite(t *testing.T) {
 	m := newMesh(t, "a", "b", "c")
 	for _, name := range []string{"y", "z"} {
 		liar := m.box(name, 20+len(m.boxes))
-		liar.rep.Agent.Site = "ams"
+		liar.member("ams")
 		liar.enroll()
 		liar.send()
 		m.boxes = append(m.boxes, liar)
@@ -245,5 +256,137 @@ func TestAServerThatStalledBlamesNobody(t *testing.T) {
 	}
 	if _, ok := m.watch.sites["fra"]; !ok || m.watch.members[m.boxes[0].ci].verdict != cluster.Fine {
 		t.Error("the site is not known any more")
+	}
+}
+
+// TestOnlyWhoHoldsTheSitesKeyIsAWitness: agents that say they are of a site, and
+// agents with a key of their own, take no host away and keep no dead one alive.
+func TestOnlyWhoHoldsTheSitesKeyIsAWitness(t *testing.T) {
+	for name, impostor := range map[string]func(b *box){
+		"without a proof":  func(b *box) { b.rep.Agent.Site = "fra" },
+		"with another key": func(b *box) { b.memberWith("fra", []byte("fedcba9876543210")) },
+		"with another's proof": func(b *box) {
+			p := cluster.Prove(siteSecret, "fra", "agent-a")
+			b.rep.Agent.Site, b.rep.Agent.SiteKey, b.rep.Agent.SiteProof = "fra", p.Key, p.Signature
+		},
+		"with another site's": func(b *box) {
+			p := cluster.Prove(siteSecret, "ams", b.rep.Agent.ID)
+			b.rep.Agent.Site, b.rep.Agent.SiteKey, b.rep.Agent.SiteProof = "fra", p.Key, p.Signature
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMesh(t, "a", "b", "c")
+			var liars []*box
+			for i := range 3 {
+				l := m.box("y"+string(rune('0'+i)), 20+i)
+				impostor(l)
+				l.enroll()
+				l.send()
+				liars = append(liars, l)
+			}
+			m.reopen()
+			for _, b := range m.boxes {
+				b.send()
+			}
+			m.wait(10, m.boxes[0])
+			for _, l := range liars {
+				m.pulse(l, lostBy(m.boxes[1], false))
+			}
+			m.wait(5, append(liars, m.boxes[0])...)
+			if f := m.facts(); len(f) != 0 {
+				t.Fatalf("they are believed: %+v", f)
+			}
+			// The true site still judges, and no pulse of theirs keeps it alive.
+			m.pulse(m.boxes[0], lostBy(m.boxes[2], false))
+			m.pulse(m.boxes[1], lostBy(m.boxes[2], false))
+			m.wait(1, m.boxes[0])
+			if f := m.facts(); len(f) != 1 || f[0].CI.ID != m.boxes[2].ci {
+				t.Fatalf("a true loss beside them: %+v", f)
+			}
+			m.wait(400, liars...)
+			f := m.facts()
+			if len(f) == 0 || f[0].Site != "fra" || f[0].CI != (event.Ref{}) || !f[0].Lost {
+				t.Errorf("the site is cut off: %+v", f)
+			}
+			if n := len(m.open(TaskSiteKey)); name == "with another key" && n != 1 || name != "with another key" && n != 0 {
+				t.Errorf("%d tasks about the site's key", n)
+			}
+		})
+	}
+}
+
+// TestASitesKeyIsReplacedByItsMembers: a new key comes in force when most members
+// show it, or when a person says so.
+func TestASitesKeyIsReplacedByItsMembers(t *testing.T) {
+	m := newMesh(t, "a", "b", "c")
+	next := []byte("fedcba9876543210")
+	for _, b := range m.boxes {
+		b.memberWith("fra", next)
+		b.send()
+	}
+	m.reopen()
+	m.wait(5, m.boxes[0])
+	m.pulse(m.boxes[0], lostBy(m.boxes[2], false))
+	m.pulse(m.boxes[1], lostBy(m.boxes[2], false))
+	m.wait(1)
+	if f := m.facts(); len(f) != 1 {
+		t.Errorf("after a change of the key nobody is believed: %+v", f)
+	}
+	if n := len(m.open(TaskSiteKey)); n != 0 {
+		t.Errorf("%d tasks", n)
+	}
+	// Who claimed a site before its members came is put right by a person.
+	l := newLab(t)
+	squatter := l.box("evil", 9)
+	squatter.memberWith("ams", []byte("aaaaaaaaaaaaaaaa"))
+	squatter.enroll().send()
+	a := l.box("a", 1)
+	a.member("ams")
+	a.enroll().send()
+	tasks := l.open(TaskSiteKey)
+	if len(tasks) != 1 {
+		t.Fatalf("tasks %+v", tasks)
+	}
+	if done, _, err := l.AcceptTask(context.Background(), tasks[0].ID, "", "eve"); err != nil || done.Done == "" {
+		t.Fatalf("%+v %v", done, err)
+	}
+	if l.watch.provedBy(a.ci) == "" || l.watch.provedBy(squatter.ci) != "" {
+		t.Error("the site's key was not replaced")
+	}
+}
+
+// TestACloneSaysNoGoodByeForItsOriginal, and its boot is no reboot.
+func TestACloneSaysNoGoodByeForItsOriginal(t *testing.T) {
+	m := newMesh(t, "a", "b", "c")
+	orig := m.boxes[2]
+	clone := m.box("c", 2)
+	clone.ci, clone.sent = orig.ci, map[string]string{}
+	clone.rep.Agent = orig.rep.Agent
+	clone.rep.Agent.BootID = "boot-clone"
+	m.wait(30, m.boxes[0])
+	clone.send()
+	m.wait(30, m.boxes[0])
+	orig.send()
+	m.wait(30, m.boxes[0])
+	if r := clone.send(); !r.Forked {
+		t.Fatalf("the clone goes on: %+v", r)
+	}
+	m.wait(100, m.boxes[0])
+	orig.send()
+	m.pulse(clone, report.Envelope{Leaving: true})
+	m.wait(5, m.boxes[0])
+	if f := m.facts(); len(f) != 0 {
+		t.Fatalf("facts %+v", f)
+	}
+	m.pulse(m.boxes[0], lostBy(orig, false))
+	m.pulse(m.boxes[1], lostBy(orig, false))
+	m.wait(1)
+	if f := m.facts(); len(f) != 1 || !f[0].Lost {
+		t.Errorf("the original's death after its clone was stopped: %+v", f)
+	}
+	for _, e := range m.events(event.KindChange) {
+		if strings.Contains(string(e.Body), "rebooted") {
+			t.Errorf("told: %s", e.Body)
+		}
 	}
 }

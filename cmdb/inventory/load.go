@@ -112,24 +112,37 @@ func (inv *Inventory) loadRecorded(r store.Reader) error {
 func (inv *Inventory) loadHosts(r store.Reader) error {
 	m := inv.mem
 	return decodeAll(inv, r, inv.cols.host, func(d *loadedHost) {
-		if m := inv.watch.join(d.CI, strings.Clone(d.AgentID), strings.Clone(d.Site)); m != nil && d.Lost != "" {
-			m.verdict, m.since = d.Lost, d.LostAt
+		if m := inv.watch.join(d.CI, strings.Clone(d.AgentID), strings.Clone(d.Site)); m != nil {
+			m.shown.Key = strings.Clone(d.SiteKey)
+			if d.Lost != "" {
+				m.verdict, m.since = d.Lost, d.LostAt
+			}
 		}
 		o, ok := m.byID[d.CI]
 		if !ok {
 			return
 		}
-		h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages), booted: d.Booted, shared: d.Shared}
+		h := &hostState{run: strings.Clone(d.Run), packages: uint32(d.Packages), booted: d.Booted, shared: d.Shared, proved: strings.Clone(d.SiteKey), local: prefixesOf(d.Local)}
+		for _, f := range d.Forwards {
+			h.forwards = append(h.forwards, forward{f.Port, strings.Clone(f.To)})
+		}
 		for i := range d.Sections {
 			h.hashes[i] = d.Sections[i].Hash
 		}
 		m.entries[o].host = h
+		inv.leave(m.entries[o].id, d.Unfinished, 0)
 		m.addKeys(o, d.Ident.Keys())
 	})
 }
 
 func (inv *Inventory) loadSites(r store.Reader) error {
-	return decodeAll(inv, r, inv.cols.site, func(s *siteDoc) { inv.watch.site(s.Name).cut = s.Since })
+	return decodeAll(inv, r, inv.cols.site, func(s *siteDoc) {
+		x := inv.watch.site(s.Name)
+		x.cut, x.key = s.Since, s.Key
+		for _, m := range x.members {
+			m.proved = s.Key != "" && m.shown.Key == s.Key
+		}
+	})
 }
 
 func (inv *Inventory) loadSeen(r store.Reader) error {

@@ -75,7 +75,7 @@ func (b *batch) pair(keep, other string, force bool) (w, l *cmdb.CI, err error) 
 	switch {
 	case w.ID == l.ID:
 		return nil, nil, fault.Invalidf("with", "both are the same item already")
-	case w.Class != l.Class && (machines[w.Class] != machines[l.Class]):
+	case w.Class != l.Class && (b.inv.machine(w.Class) != b.inv.machine(l.Class)):
 		return nil, nil, fault.Invalidf("with", "a %s and a %s are not one thing", w.Class, l.Class)
 	case we.parent != 0 && le.parent != 0 && we.parent == le.parent && we.missing == 0 && le.missing == 0:
 		return nil, nil, fault.Conflictf("both are found on the same machine at the same time: they are two")

@@ -375,6 +375,9 @@ const heldNamed = 5 // items that a refusal names
 
 // Remove deletes an item with what was found on it. Its history stays.
 func (inv *Inventory) Remove(ctx context.Context, id, source string) error {
+	if err := inv.clear(ctx, id, source); err != nil {
+		return err
+	}
 	return inv.do(ctx, func(b *batch) error { return b.removeCI(id, source) })
 }
 

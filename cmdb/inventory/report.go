@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -33,7 +34,13 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 	if why := shortFields("agent", reflect.ValueOf(env.Agent)); why != "" {
 		return report.Reply{}, fault.Invalidf("agent", "%s", why)
 	}
-	inv.watch.hear(id, &env, inv.now())
+	if err := inv.prove(ctx, id, env.Agent); err != nil {
+		return report.Reply{}, fmt.Errorf("take the proof of site %s: %w", env.Agent.Site, err)
+	}
+	current := inv.current(id, &env)
+	if current {
+		inv.watch.hear(id, &env, inv.now())
+	}
 	if inv.unchanged(id, &env) {
 		inv.stats.reports.Add(1)
 		inv.stats.unchanged.Add(1)
@@ -57,13 +64,20 @@ func (inv *Inventory) Report(ctx context.Context, ci string, env report.Envelope
 		in.fresh[name] = c
 	}
 	var reply report.Reply
+	bounded(in.fresh)
 	err := inv.do(ctx, func(b *batch) error {
 		var err error
 		reply, err = b.report(id, in)
 		return err
 	})
+	if err == nil {
+		err = inv.finish(ctx)
+	}
 	if err != nil {
 		return report.Reply{}, fmt.Errorf("take report of %s: %w", id, err)
+	}
+	if !current && inv.current(id, &env) {
+		inv.watch.hear(id, &env, inv.now())
 	}
 	inv.stats.reports.Add(1)
 	inv.stats.sections(reply.Rejected)
@@ -77,6 +91,28 @@ type incoming struct {
 	env      *report.Envelope
 	fresh    map[string]*content
 	rejected map[string]string
+	resumed  bool // nothing is new: a part of what came before is left
+	rewired  bool // the machine's own networks or what it passes on have changed
+}
+
+// current says whether an envelope is of the run that reports for a machine. A copy
+// of the machine has its credential too: its farewell is not the machine's.
+func (inv *Inventory) current(id string, env *report.Envelope) bool {
+	inv.mu.RLock()
+	defer inv.mu.RUnlock()
+	e := inv.mem.at(id)
+	return e != nil && e.host != nil && (e.host.run == env.Agent.BootID || e.host.run == runOf(env.Agent, true))
+}
+
+// toldAfter is how long a new run must last before it counts as a reboot: longer
+// than the run before needs to be heard again if it still lives, and both are
+// copies of one machine.
+func (inv *Inventory) toldAfter() time.Duration {
+	each := time.Duration(inv.Schedule().ReportSeconds) * time.Second
+	if each <= 0 {
+		each = time.Minute
+	}
+	return each + each/2
 }
 
 // unchanged answers the report of a quiet host: same run, nothing new.
@@ -84,7 +120,7 @@ func (inv *Inventory) unchanged(id string, env *report.Envelope) bool {
 	if len(env.Changes) > 0 {
 		return false
 	}
-	now := inv.now().Unix()
+	now, proved := inv.now().Unix(), inv.watch.provedBy(id)
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	e := inv.mem.at(id)
@@ -94,6 +130,12 @@ func (inv *Inventory) unchanged(id string, env *report.Envelope) bool {
 	h := e.host
 	if h.run != env.Agent.BootID && h.run != runOf(env.Agent, true) {
 		return false
+	}
+	if h.proved != proved && proved != "" {
+		return false // its membership is to be stored
+	}
+	if !h.booted.IsZero() && inv.now().Sub(h.booted) > inv.toldAfter() {
+		return false // it is a reboot, which is to be told
 	}
 	for name, s := range env.Sections {
 		n := sectionNumber(name)
@@ -137,7 +179,7 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 		return reply, fault.NotFoundf("machine %q was never enrolled: enrol again", id)
 	}
 	doc := *oldDoc
-	doc.Site = in.env.Agent.Site
+	doc.Site, doc.SiteKey = in.env.Agent.Site, inv.watch.provedBy(id)
 	now := b.now
 	taken := in.env.TakenAt
 	if taken.IsZero() || taken.After(now) {
@@ -145,6 +187,16 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	}
 	run := runOf(in.env.Agent, oldDoc.Ident.Container)
 	late, rebooted, cloned := doc.follow(run, taken, in.env.Agent.Sequence)
+	switch {
+	case cloned != "":
+		doc.Booted = time.Time{}
+	case rebooted && oldDoc.Run != "":
+		doc.Booted = now
+	}
+	reboot := !late && !doc.Booted.IsZero() && now.Sub(doc.Booted) > inv.toldAfter()
+	if reboot {
+		doc.Booted = time.Time{}
+	}
 	if cloned != "" {
 		if err := b.clone(old, &doc, cloned, cmdb.Verdict{}, oldDoc.Ident); err != nil {
 			return reply, err
@@ -160,7 +212,7 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	if h := in.fresh[report.SectionHost]; h == nil && rebooted && in.differs(&doc, report.SectionHost) {
 		// Another boot and another host section, not sent: it may be another machine.
 		reply.Want = []string{report.SectionHost}
-		doc.Run, doc.RunSince, doc.Earlier = oldDoc.Run, oldDoc.RunSince, oldDoc.Earlier
+		doc.Run, doc.RunSince, doc.Earlier, doc.Booted = oldDoc.Run, oldDoc.RunSince, oldDoc.Earlier, oldDoc.Booted
 		b.putHost(oldDoc, &doc)
 		return reply, nil
 	}
@@ -168,14 +220,19 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	if err != nil || forked {
 		reply.Forked = forked
 		if forked {
-			doc.Run, doc.RunSince, doc.Earlier = oldDoc.Run, oldDoc.RunSince, oldDoc.Earlier
+			doc.Run, doc.RunSince, doc.Earlier, doc.Booted = oldDoc.Run, oldDoc.RunSince, oldDoc.Earlier, oldDoc.Booted
 			b.putHost(oldDoc, &doc)
 		}
 		return reply, err
 	}
 	c := old.Clone()
 	b.alive(c)
-	was, err := b.before(id, in)
+	// Another version of the agent finds other things: they were there before.
+	steady := func(section string) bool {
+		fresh := in.fresh[section]
+		return fresh != nil && slices.Equal(oldDoc.Sections[fresh.number].Problems, fresh.probs) && old.Attributes.Text("agent_version") == in.env.Agent.Version
+	}
+	was, err := b.before(id, in, steady)
 	if err != nil {
 		return reply, err
 	}
@@ -184,7 +241,7 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	}
 	var diff packageDiff
 	if p := in.fresh[report.SectionPackages]; p != nil {
-		if diff, err = b.storePackages(id, &doc, p); err != nil {
+		if diff, err = b.storePackages(id, &doc, p, steady(report.SectionPackages)); err != nil {
 			return reply, err
 		}
 		c.Attributes["packages"] = float64(doc.Packages)
@@ -193,6 +250,9 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 		if values := attributesOf(in.fresh[name].value); values != nil {
 			b.sayHost(c, values, now) // which section is newer is decided by sequence: an agent whose clock is slow must not lose to its own enrolment
 		}
+	}
+	if err := b.wiring(id, c, &doc, &in); err != nil {
+		return reply, err
 	}
 	if h := in.fresh[report.SectionHost]; h != nil {
 		b.rename(c, old, h.value.(report.Host))
@@ -203,14 +263,52 @@ func (b *batch) report(id string, in incoming) (report.Reply, error) {
 	} else {
 		inv.touch(id, now)
 	}
+	b.begin()
+	in.resumed = oldDoc.Unfinished
 	if err := b.reconcile(c, old, in); err != nil {
 		return reply, err
 	}
-	if err := b.changes(c, old, in, was, diff, rebooted && oldDoc.Run != ""); err != nil {
+	if err := b.postpone(id); err != nil {
+		return reply, err
+	}
+	if err := b.changes(c, old, in, was, diff, reboot); err != nil {
 		return reply, err
 	}
 	reply.Want = doc.wants(&in, reply.Rejected)
 	return reply, nil
+}
+
+// wiring takes what interfaces, routes and passed-on ports say together: which
+// addresses are the machine's own depends on where its default route leads.
+func (b *batch) wiring(id string, c *cmdb.CI, doc *hostDoc, in *incoming) error {
+	local, forwards := doc.Local, doc.Forwards
+	if in.fresh[report.SectionInterfaces] != nil || in.fresh[report.SectionRoutes] != nil {
+		ifs, err := section[[]report.Interface](b, id, report.SectionInterfaces, in.fresh)
+		if err != nil {
+			return err
+		}
+		routes, err := section[[]report.Route](b, id, report.SectionRoutes, in.fresh)
+		if err != nil {
+			return err
+		}
+		if ifs != nil {
+			b.sayHost(c, interfaceAttributes(ifs, routes), b.now)
+			local = localNetworks(ifs, routes)
+		}
+	}
+	if l := in.fresh[report.SectionListeners]; l != nil {
+		forwards = nil
+		for _, x := range l.value.([]report.Listener) {
+			if x.Forward != "" {
+				forwards = append(forwards, forward{uint16(x.Port), x.Forward})
+			}
+		}
+		slices.SortFunc(forwards, func(a, b forward) int { return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.To, b.To)) })
+		forwards = slices.Compact(forwards)
+	}
+	in.rewired = !slices.Equal(local, doc.Local) || !slices.Equal(forwards, doc.Forwards)
+	doc.Local, doc.Forwards = local, forwards
+	return nil
 }
 
 func (inv *Inventory) touch(id string, now time.Time) {

@@ -20,15 +20,18 @@ type previous struct {
 	hasListeners bool
 }
 
-func (b *batch) before(id string, in incoming) (p previous, err error) {
+// before reads what is compared. steady says that a section was found in the same way,
+// and as whole, as the time before: what was hidden and shows has not come, and what is
+// hidden now has not gone.
+func (b *batch) before(id string, in incoming, steady func(section string) bool) (p previous, err error) {
 	h := b.inv.mem.at(id).host
-	if in.fresh[report.SectionServices] != nil && h.hashes[sectionNumber(report.SectionServices)] != 0 {
+	if steady(report.SectionServices) && h.hashes[sectionNumber(report.SectionServices)] != 0 {
 		p.hasServices = true
 		if p.services, err = section[[]report.Service](b, id, report.SectionServices, nil); err != nil {
 			return p, err
 		}
 	}
-	if in.fresh[report.SectionListeners] != nil && h.hashes[sectionNumber(report.SectionListeners)] != 0 {
+	if steady(report.SectionListeners) && h.hashes[sectionNumber(report.SectionListeners)] != 0 {
 		p.hasListeners = true
 		p.listeners, err = section[[]report.Listener](b, id, report.SectionListeners, nil)
 	}
@@ -44,6 +47,9 @@ func (b *batch) changes(c, old *cmdb.CI, in incoming, was previous, diff package
 	}
 	for _, group := range foldChanges(in.env.Changes, &b.inv.stats) {
 		for _, x := range group {
+			if x.Type == report.ChangeRebooted && c.Attributes["container"] != true {
+				continue // told below, once it is sure that it is no copy of the machine that was started
+			}
 			told[x.Type] = true
 			ref := c.Ref()
 			if strings.HasPrefix(x.Type, "unit_") {
@@ -60,7 +66,7 @@ func (b *batch) changes(c, old *cmdb.CI, in incoming, was previous, diff package
 			tell(c.Ref(), x.Type, x.Summary, x.Version)
 		}
 	}
-	if rebooted && !told[report.ChangeRebooted] && c.Attributes["container"] != true {
+	if rebooted && c.Attributes["container"] != true {
 		tell(c.Ref(), report.ChangeRebooted, c.Name+" was booted again", c.Attributes.Text("kernel"))
 	}
 	if a, z := old.Attributes.Text("kernel"), c.Attributes.Text("kernel"); a != "" && z != "" && a != z && !told[report.ChangeKernel] {

@@ -389,7 +389,7 @@ func (inv *Inventory) evalSoftware(t *cmdb.Term) (*roaring.Bitmap, error) {
 	return out, nil
 }
 
-var ecosystems = map[string]bool{"deb": true, "rpm": true, "apk": true, "pypi": true, "npm": true, "gem": true, "golang": true, "maven": true, "cargo": true}
+var ecosystems = map[string]bool{"deb": true, "rpm": true, "apk": true, "alpm": true, "opkg": true, "ebuild": true, "slackware": true, "brew": true, "snap": true, "pypi": true, "npm": true, "gem": true, "golang": true, "maven": true, "cargo": true}
 
 func versionHolds(ecosystem, have, op, want string) bool {
 	if op == "=" && (have == want || strings.HasPrefix(have, want+"-")) {

@@ -109,14 +109,14 @@ func decodeSection(name string, s report.Section) (*content, error) {
 		c.value, err = list(s.Data, func(x *report.Process) string { return named("name", x.Name) + short("unit", x.Unit) })
 	case report.SectionListeners:
 		c.value, err = list(s.Data, func(x *report.Listener) string {
-			return port("port", x.Port, 1) + address("address", x.Address) + short("process", x.Process) + short("unit", x.Unit) + short("product", x.Product)
+			return port("port", x.Port, 1) + address("address", x.Address) + short("process", x.Process) + short("unit", x.Unit) + short("product", x.Product) + short("forward", x.Forward)
 		})
 	case report.SectionConnections:
 		c.value, err = list(s.Data, func(x *report.Connection) string {
 			if x.Direction != "inbound" && x.Direction != "outbound" {
 				return fmt.Sprintf(`direction: want "inbound" or "outbound", got %.40q`, x.Direction)
 			}
-			return port("local_port", x.LocalPort, 0) + port("peer_port", x.PeerPort, 0) + peer(x.PeerAddress) + short("process", x.Process) + short("unit", x.Unit)
+			return port("local_port", x.LocalPort, 0) + port("peer_port", x.PeerPort, 0) + peer(x.PeerAddress) + short("process", x.Process) + short("unit", x.Unit) + short("user", x.User) + short("peer_mac", x.PeerMAC)
 		})
 	case report.SectionContainers:
 		c.value, err = list(s.Data, func(x *report.Container) string {

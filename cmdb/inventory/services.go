@@ -49,11 +49,16 @@ func ownerKey(l report.Listener) string {
 }
 
 func connKey(c report.Connection) string {
-	if k := unitKey(c.Unit); k != "" {
+	if k := unitKey(c.Unit); k != "" && c.Container == "" {
 		return k
 	}
-	if c.Process != "" {
+	switch {
+	case c.Container != "":
+		return "container:" + c.Container + "/" + c.Process
+	case c.Process != "":
 		return "process:" + c.Process
+	case c.User != "":
+		return userKey + c.User
 	}
 	return ""
 }
@@ -82,6 +87,9 @@ func listenKeys(ls []report.Listener) map[string]report.Listener {
 // listens leaves out what no one can depend on: a UDP socket on a high port is a
 // client's, which the kernel shows no other way.
 func listens(l report.Listener) bool {
+	if l.Forward != "" {
+		return false // what is passed on to elsewhere is served there
+	}
 	return !strings.HasPrefix(l.Protocol, "udp") || l.Port < 32768
 }
 
@@ -141,8 +149,8 @@ func services(units []report.Service, listeners []report.Listener, conns []repor
 		}
 	}
 	for _, c := range conns {
-		// Without a unit it may be anybody's shell: its edges are the machine's.
-		if k := unitKey(c.Unit); c.Direction == "outbound" && k != "" && !loopback(c.PeerAddress) {
+		// Without a unit it may be anybody's shell: that is no service.
+		if k := unitKey(c.Unit); c.Direction == "outbound" && k != "" && c.Container == "" && !ownTraffic(c) && !loopback(c.PeerAddress) {
 			f := at(k)
 			f.unit, f.process = cmp.Or(f.unit, c.Unit), cmp.Or(f.process, c.Process)
 		}

@@ -89,8 +89,10 @@ func unpackNumbers(b []byte) []uint32 {
 	return out
 }
 
-// storePackages replaces a machine's package list.
-func (b *batch) storePackages(id string, d *hostDoc, c *content) (packageDiff, error) {
+// storePackages replaces a machine's package list. Where it was not found in the same
+// way, and as whole, as the one before (steady), only other versions of what is in both
+// are changes: the first walk over a disk finds what had been there long.
+func (b *batch) storePackages(id string, d *hostDoc, c *content, steady bool) (packageDiff, error) {
 	inv, s := b.inv, b.inv.soft
 	o := inv.mem.byID[id]
 	old, err := b.packageNumbers(id)
@@ -137,6 +139,9 @@ func (b *batch) storePackages(id string, d *hostDoc, c *content) (packageDiff, e
 	set(b, b.sections, id+" "+report.SectionPackages, &sectionDoc{CI: id, Name: report.SectionPackages, Packed: packed, Problems: c.probs})
 	b.bytes += len(packed)
 	diff := s.diff(gone, added, inv.mem.at(id).host.hashes[c.number] == 0)
+	if !steady {
+		diff.changes = slices.DeleteFunc(diff.changes, func(x packageChange) bool { return x.old == "" || x.new == "" })
+	}
 	for _, x := range diff.changes {
 		b.log(id, "software:"+x.typ+"/"+x.name, textOrNil(x.old), textOrNil(x.new), "agent")
 	}

@@ -86,7 +86,7 @@ type Stats struct {
 func (inv *Inventory) Stats() Stats {
 	s := Stats{
 		Reports: inv.stats.reports.Load(), UnchangedReports: inv.stats.unchanged.Load(), Clones: inv.stats.clones.Load(),
-		BadChanges: inv.stats.badChanges.Load(), RejectedSections: map[string]uint64{"unknown": 0}, TasksOpened: map[string]uint64{TaskClone: 0, TaskContested: 0, TaskConflict: 0, TaskProposal: 0},
+		BadChanges: inv.stats.badChanges.Load(), RejectedSections: map[string]uint64{"unknown": 0}, TasksOpened: map[string]uint64{TaskClone: 0, TaskContested: 0, TaskConflict: 0, TaskProposal: 0, TaskSiteKey: 0, TaskAgentGone: 0},
 	}
 	for _, n := range sectionNames {
 		s.RejectedSections[n] = 0

@@ -16,8 +16,11 @@ type Task struct {
 	ID   string `json:"id"`
 	Kind string `json:"kind"` // "clone", "contested", "conflict", "proposal", "agent_gone", "reference"
 	// CI is the item concerned, Others those it may be confused with.
-	CI      string           `json:"ci,omitempty"`
-	Others  []string         `json:"others,omitempty"`
+	CI     string   `json:"ci,omitempty"`
+	Others []string `json:"others,omitempty"`
+	// Site and SiteKey are of a task about a mesh's key.
+	Site    string           `json:"site,omitempty"`
+	SiteKey string           `json:"site_key,omitempty"`
 	Summary string           `json:"summary"`
 	Verdict *cmdb.Verdict    `json:"evidence,omitempty"`
 	Seen    cmdb.Identifiers `json:"seen"`
@@ -38,6 +41,8 @@ const (
 	// agent reports. CI is that machine, Others are the items that came.
 	TaskContested = "contested"
 	TaskProposal  = "proposal"
+	// TaskSiteKey: an agent proves another key of its mesh site than its members do.
+	TaskSiteKey = "site_key"
 	// TaskAgentGone: an agent does not run any more on a host that is up.
 	TaskAgentGone = "agent_gone"
 	// TaskReference: the configuration names an item that is not there.
@@ -179,6 +184,13 @@ func doneTask(id, done string) error {
 func (b *batch) accept(t Task, other, actor string) (string, error) {
 	inv := b.inv
 	switch t.Kind {
+	case TaskSiteKey:
+		if err := b.setSiteKey(t.Site, t.SiteKey); err != nil {
+			return "", err
+		}
+		t.Done, t.DoneAt = actor+": the site's key was replaced", b.now
+		set(b, b.tasks, t.ID, &t)
+		return "", nil
 	case TaskContested, TaskClone, TaskProposal:
 	default:
 		return "", fault.Conflictf("a task of kind %s asks for no merge: close it with what was decided", t.Kind)

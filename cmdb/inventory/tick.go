@@ -24,9 +24,28 @@ func (inv *Inventory) Tick(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for _, id := range inv.overdue(now) {
-		if err := inv.do(ctx, func(b *batch) error { return b.age(id, now) }); err != nil {
+		if err := inv.thin(ctx, id, now); err != nil {
 			return err
 		}
+		for more := true; more; {
+			if err := inv.do(ctx, func(b *batch) (err error) { more, err = b.age(id, now); return err }); err != nil {
+				return err
+			}
+		}
+		for more := true; more; {
+			if err := inv.do(ctx, func(b *batch) (err error) { more, err = b.ageFound(id); return err }); err != nil {
+				return err
+			}
+		}
+	}
+	if err := inv.finish(ctx); err != nil {
+		return err
+	}
+	if !inv.forgot {
+		if err := inv.do(ctx, (*batch).forget); err != nil {
+			return err
+		}
+		inv.forgot = true
 	}
 	if err := inv.settleContests(ctx, now); err != nil {
 		return err
@@ -162,11 +181,11 @@ func (inv *Inventory) overdue(now time.Time) []string {
 
 // age brings one item's liveness to what now says. What was found on a machine
 // shares its fate.
-func (b *batch) age(id string, now time.Time) error {
+func (b *batch) age(id string, now time.Time) (more bool, err error) {
 	inv := b.inv
 	old, err := b.ci(id)
 	if err != nil || old == nil {
-		return err
+		return false, err
 	}
 	o := inv.mem.byID[id]
 	e := &inv.mem.entries[o]
@@ -180,39 +199,97 @@ func (b *batch) age(id string, now time.Time) error {
 	}
 	switch {
 	case quiet > goneAfter+forgetAfter && !e.told:
-		return b.removeCI(id, "expiry")
+		return false, b.removeCI(id, "expiry")
 	case quiet > goneAfter:
 		c.Liveness = cmdb.Gone
 	case quiet > staleAfter:
 		c.Liveness = cmdb.Stale
 	default:
-		return nil
+		return false, nil
 	}
 	inv.rules.Load().Authority.Settle(c, inv.heard(c), now)
 	if c.Liveness == cmdb.Gone {
-		if err := b.isolate(o); err != nil {
-			return err
+		if more, err := b.isolate(o); err != nil || more {
+			return more, err // its liveness changes with the last of its edges
 		}
 	}
 	b.putCI(old, c, "expiry")
+	return false, b.rejoin(c.Attributes.List("addresses"), id)
+}
+
+// ageFound gives what was found on a machine the machine's liveness, a part at a
+// time. more says that some is left.
+func (b *batch) ageFound(id string) (more bool, err error) {
+	m := b.inv.mem
+	e := m.at(id)
+	if e == nil || e.live != stale && e.live != gone {
+		return false, nil
+	}
+	live := livenessNames[e.live]
 	for _, ch := range slices.Clone(e.children) {
-		was, err := b.ci(inv.mem.entries[ch].id)
-		if err != nil || was == nil {
-			return err
-		}
-		if was.Liveness == cmdb.Gone {
+		if m.entries[ch].live == gone || m.entries[ch].live == e.live {
 			continue
 		}
+		if !b.fits(id) {
+			return true, nil
+		}
+		was, err := b.ci(m.entries[ch].id)
+		if err != nil || was == nil {
+			return false, err
+		}
 		s := was.Clone()
-		s.Liveness = c.Liveness
-		if c.Liveness == cmdb.Gone {
-			if err := b.isolate(ch); err != nil {
-				return err
+		s.Liveness = live
+		if live == cmdb.Gone {
+			if more, err := b.isolate(ch); err != nil || more {
+				return more, err
 			}
 		}
 		b.putCI(was, s, "expiry")
 	}
-	return b.rejoin(c.Attributes.List("addresses"), id)
+	return false, nil
+}
+
+// thin removes what was found on a machine that is about to be forgotten, but for
+// what fits into one transaction with it.
+func (inv *Inventory) thin(ctx context.Context, id string, now time.Time) error {
+	forgotten := func() bool {
+		inv.mu.RLock()
+		defer inv.mu.RUnlock()
+		e := inv.mem.at(id)
+		if e == nil || e.live != gone || e.told || e.host == nil {
+			return false
+		}
+		_, goneAfter := inv.Registry().Silences(inv.mem.classes[e.class])
+		return now.Sub(unix(e.lastSeen)) > goneAfter+forgetAfter
+	}
+	if !forgotten() {
+		return nil
+	}
+	return inv.clear(ctx, id, "expiry")
+}
+
+// clear removes what was found on a machine until the rest fits into one transaction.
+func (inv *Inventory) clear(ctx context.Context, id, source string) error {
+	for more := true; more; {
+		err := inv.do(ctx, func(b *batch) error {
+			more = false
+			e := b.inv.mem.at(id)
+			if e == nil || len(e.children) <= writesAtOnce {
+				return nil
+			}
+			more = true
+			for _, ch := range slices.Clone(e.children[:writesAtOnce]) {
+				if err := b.removeCI(b.inv.mem.entries[ch].id, source); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (inv *Inventory) lastSeen(o uint32) int64 {
@@ -222,8 +299,8 @@ func (inv *Inventory) lastSeen(o uint32) int64 {
 }
 
 // isolate drops the edges that reports made of an item that is gone. What people
-// recorded stays.
-func (b *batch) isolate(o uint32) error {
+// recorded stays. more says that some did not fit into this transaction.
+func (b *batch) isolate(o uint32) (more bool, err error) {
 	m := b.inv.mem
 	ids := map[string]bool{}
 	for _, l := range m.entries[o].out {
@@ -235,13 +312,16 @@ func (b *batch) isolate(o uint32) error {
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
 		r, err := read(b, b.relations, b.inv.cols.relation, id)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if r == nil || slices.ContainsFunc(r.Sources, func(s string) bool { return len(s) < 6 || s[:6] != "agent:" }) {
 			continue
 		}
+		if !b.fits(m.entries[o].id) {
+			return true, nil
+		}
 		if err := b.dropRelation(id); err != nil {
-			return err
+			return false, err
 		}
 		for _, s := range r.Sources {
 			if e := m.at(s[6:]); e != nil && e.host != nil {
@@ -251,5 +331,5 @@ func (b *batch) isolate(o uint32) error {
 			}
 		}
 	}
-	return nil
+	return false, nil
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/watchbill/watchbill/cmdb/report"
@@ -16,14 +17,18 @@ import (
 // Safe for concurrent use.
 type watch struct {
 	mu      sync.Mutex
-	since   time.Time // silence before it proves nothing: the server did not listen
+	since   time.Time    // silence before it proves nothing: the server did not listen
+	listen  atomic.Int64 // since, in ns, for those who hold the inventory's lock: judge asks for it under this one
 	judged  time.Time
 	sites   map[string]*meshSite
 	members map[string]*member // by item
 }
 
 type meshSite struct {
-	name    string
+	name string
+	// key is the public key that its members prove to hold. The first proof brings
+	// it; later it changes only as rotate says.
+	key     string
 	pulse   time.Duration // promised by who speaks for it
 	heard   time.Time
 	members map[string]*member // by agent id
@@ -36,20 +41,20 @@ type member struct {
 	site      *meshSite
 	heard     time.Time
 	left      bool            // it was stopped, which is no loss
+	proved    bool            // it holds the site's key
+	shown     cluster.Proof   // the last valid proof, whatever its key
 	verdict   cluster.Verdict // as stored: Fine, HostGone or AgentGone
 	since     time.Time       // when that was decided
 }
 
 func newWatch(now time.Time) *watch {
-	return &watch{since: now, judged: now, sites: map[string]*meshSite{}, members: map[string]*member{}}
+	w := &watch{since: now, judged: now, sites: map[string]*meshSite{}, members: map[string]*member{}}
+	w.listen.Store(now.UnixNano())
+	return w
 }
 
 // listens is since when silence proves something.
-func (w *watch) listens() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.since
-}
+func (w *watch) listens() time.Time { return time.Unix(0, w.listen.Load()) }
 
 func (w *watch) site(name string) *meshSite {
 	s := w.sites[name]
@@ -65,7 +70,7 @@ func (w *watch) join(ci, agent, site string) *member {
 	m := w.members[ci]
 	if m != nil && (m.site.name != site || m.agent != agent) {
 		delete(m.site.members, m.agent)
-		if len(m.site.members) == 0 && m.site.cut.IsZero() {
+		if len(m.site.members) == 0 && m.site.cut.IsZero() && m.site.key == "" {
 			delete(w.sites, m.site.name)
 		}
 		if site == "" {
@@ -79,6 +84,9 @@ func (w *watch) join(ci, agent, site string) *member {
 		m = &member{ci: ci, verdict: cluster.Fine}
 		w.members[ci] = m
 	}
+	if m.site == nil || m.site.name != site || m.agent != agent {
+		m.proved, m.shown = false, cluster.Proof{}
+	}
 	m.agent, m.site = agent, w.site(site)
 	m.site.members[agent] = m
 	return m
@@ -91,8 +99,95 @@ func (w *watch) forget(ci string) {
 	w.join(ci, "", "")
 }
 
-// hear takes what an envelope says by having come, and what it says of others. The
-// times of the witness's clock count only as differences: it may be wrong.
+// keyChange is what the proofs of members make of a site's key.
+type keyChange struct {
+	site, key string
+	// asked: it is not the members' majority that shows it. A person decides.
+	asked bool
+}
+
+// prove takes an agent's proof of membership. It returns what is to be stored.
+func (w *watch) prove(ci string, a report.Agent, now time.Time) (change keyChange, ok bool) {
+	if a.Site == "" || a.SiteProof == "" {
+		return change, false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := w.join(ci, a.ID, a.Site)
+	p := cluster.Proof{Key: a.SiteKey, Signature: a.SiteProof}
+	s := m.site
+	if p == m.shown && (m.proved || s.key != p.Key) {
+		return change, false
+	}
+	if !p.Holds(a.Site, a.ID) {
+		return change, false
+	}
+	fresh := m.shown.Key != p.Key
+	m.shown = p
+	switch {
+	case s.key == "" || s.key == p.Key:
+		m.proved = true
+		return keyChange{site: s.name, key: p.Key}, s.key == ""
+	case s.rotated(p.Key, now):
+		return keyChange{site: s.name, key: p.Key}, true
+	}
+	// A member that shows another key is the beginning of a rotation.
+	return keyChange{site: s.name, key: p.Key, asked: true}, fresh && !m.proved
+}
+
+// rotated says whether most of those who proved the site's key, and are heard,
+// show another one now: the site got a new key. Who never held the old one has no
+// say in it.
+func (s *meshSite) rotated(key string, now time.Time) bool {
+	electors, votes := 0, 0
+	for _, m := range s.members {
+		if !m.proved || m.left || now.Sub(m.heard) > electorHeard {
+			continue
+		}
+		electors++
+		if m.shown.Key == key {
+			votes++
+		}
+	}
+	return votes > 0 && 2*votes > electors
+}
+
+// electorHeard is how long a silent member still counts when a site's key changes.
+const electorHeard = time.Hour
+
+// setKey puts a site's key in force: who has shown it is a member.
+func (w *watch) setKey(site, key string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.site(site)
+	s.key = key
+	for _, m := range s.members {
+		m.proved = key != "" && m.shown.Key == key
+	}
+}
+
+func (w *watch) keyOf(site string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s := w.sites[site]; s != nil {
+		return s.key
+	}
+	return ""
+}
+
+// provedBy returns the key that a machine's agent is a proved member under.
+func (w *watch) provedBy(ci string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m := w.members[ci]; m != nil && m.proved {
+		return m.site.key
+	}
+	return ""
+}
+
+// hear takes what an envelope says by having come, and, of an agent that proved
+// that it is a member of its site, what it says of others. The times of the
+// witness's clock count only as differences: it may be wrong.
 func (w *watch) hear(ci string, env *report.Envelope, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,12 +197,15 @@ func (w *watch) hear(ci string, env *report.Envelope, now time.Time) {
 	}
 	m.heard, m.left = now, env.Leaving
 	s := m.site
+	if !m.proved {
+		return // its word is worth nothing here: it may call itself whatever it likes
+	}
 	s.heard = now
 	if env.PulseSeconds > 0 {
 		s.pulse = time.Duration(min(max(env.PulseSeconds, pulseLeast), pulseMost)) * time.Second
 	}
 	for _, p := range env.Peers[:min(len(env.Peers), maxPeers)] {
-		if s.members[p.Agent] == nil || p.Agent == m.agent {
+		if about := s.members[p.Agent]; about == nil || !about.proved || p.Agent == m.agent {
 			continue // of another site, or unknown: nobody speaks for those
 		}
 		ago := max(0, env.TakenAt.Sub(p.At))
@@ -141,6 +239,7 @@ func (w *watch) judge(now time.Time, interval time.Duration, name func(ci string
 	defer w.mu.Unlock()
 	if now.Sub(w.judged) > stalled {
 		w.since = now // whoever wanted to be heard meanwhile could not
+		w.listen.Store(now.UnixNano())
 	}
 	w.judged = now
 	var out []ruling
@@ -163,7 +262,7 @@ func (s *meshSite) judge(now, since time.Time, interval time.Duration, name func
 		if m.verdict != cluster.Fine {
 			quiet = false
 		}
-		if !m.left {
+		if !m.left && m.proved {
 			in.Hosts = append(in.Hosts, cluster.Host{Agent: agent, LastHeard: latest(m.heard, since), Interval: interval})
 		}
 	}

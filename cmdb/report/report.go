@@ -88,6 +88,10 @@ type Agent struct {
 	SpoolDropped uint64 `json:"spool_dropped,omitempty"`
 	// Site names the mesh that this agent is a member of, "" for none.
 	Site string `json:"site,omitempty"`
+	// SiteKey and SiteProof show that it holds the site's key (internal/cluster,
+	// Proof): only then is it heard as a witness.
+	SiteKey   string `json:"site_key,omitempty"`
+	SiteProof string `json:"site_proof,omitempty"`
 }
 
 // Host says which machine this is: names and every identifier that may tell it from others.
@@ -157,7 +161,10 @@ type Interface struct {
 	Master       string   `json:"master,omitempty"`
 	VLAN         int      `json:"vlan,omitempty"`
 	Addresses    []string `json:"addresses"` // CIDR notation
-	Driver       string   `json:"driver,omitempty"`
+	// PeerHere says of a veth that its other end lies in a network namespace of this
+	// machine: what hangs on it is the machine's own container.
+	PeerHere bool   `json:"peer_here,omitempty"`
+	Driver   string `json:"driver,omitempty"`
 }
 
 // Route is one entry of the main routing table.
@@ -177,7 +184,7 @@ type Disk struct {
 	Serial     string `json:"serial,omitempty"`
 	WWN        string `json:"wwn,omitempty"`
 	SizeBytes  uint64 `json:"size_bytes"`
-	Kind       string `json:"kind"` // "ssd", "hdd", "nvme", "virtual", "loop", "raid", "lvm", "crypt"
+	Kind       string `json:"kind"` // "ssd", "hdd", "nvme", "virtual", "raid", "lvm", "crypt"
 	Rotational bool   `json:"rotational"`
 }
 
@@ -193,7 +200,7 @@ type Filesystem struct {
 
 // Package is one installed piece of software.
 type Package struct {
-	Type     string `json:"type"` // "deb", "rpm", "apk", "pypi", "npm", "gem", "golang", "maven"
+	Type     string `json:"type"` // "deb", "rpm", "apk", "alpm", "opkg", "ebuild", "slackware", "brew", "snap", "pypi", "npm", "gem", "golang", "maven"
 	Name     string `json:"name"`
 	Version  string `json:"version"`
 	Arch     string `json:"arch,omitempty"`
@@ -245,6 +252,9 @@ type Listener struct {
 	Version   string `json:"version,omitempty"`
 	Container string `json:"container,omitempty"`
 	Namespace string `json:"namespace,omitempty"` // network namespace, when not the host's
+	// Forward is where the host passes what comes to the port (DNAT, IPVS): "ADDRESS:PORT".
+	// No program listens then.
+	Forward string `json:"forward,omitempty"`
 }
 
 // Connection is an edge folded from sockets: ephemeral ports are dropped.
@@ -259,6 +269,8 @@ type Connection struct {
 	Unit         string    `json:"unit,omitempty"`
 	Container    string    `json:"container,omitempty"`
 	Namespace    string    `json:"namespace,omitempty"` // network namespace, when not the host's
+	PeerMAC      string    `json:"peer_mac,omitempty"`  // of a neighbour on the same link
+	User         string    `json:"user,omitempty"`      // outbound, where neither process nor unit can be told
 	Count        int       `json:"count"`               // sockets folded into it in the newest sample
 	Samples      int       `json:"samples,omitempty"`   // samples in which it was seen
 	Evidence     string    `json:"evidence,omitempty"`  // how the direction is known: "listener", "no_listener", "port_range", "shared_port"

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +31,7 @@ import (
 	"github.com/watchbill/watchbill/collector"
 	"github.com/watchbill/watchbill/internal/config"
 	"github.com/watchbill/watchbill/internal/engine"
+	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/journal"
 	"github.com/watchbill/watchbill/internal/store"
 	"github.com/watchbill/watchbill/internal/store/badgerdb"
@@ -55,6 +58,7 @@ type Options struct {
 type server struct {
 	o      Options
 	now    func() time.Time
+	clock  *steadyClock // behind now; nil where a test or a demonstration stages the time
 	log    *slog.Logger
 	cfg    config.Config
 	life   *lifecycle
@@ -70,6 +74,8 @@ type server struct {
 	reload    chan chan reloaded
 	// How long the journal and records are kept, in nanoseconds.
 	retention, records atomic.Int64
+	scrubbed           atomic.Int64 // when all data was last read, Unix seconds
+	backups            backups
 	space              *room
 	metrics            *api.Metrics
 	tell               teller
@@ -80,7 +86,9 @@ type server struct {
 // Run serves until ctx ends, then stops in order. hup, where not nil, asks for a
 // reload with each value.
 func Run(ctx context.Context, o Options, hup <-chan os.Signal) (err error) {
-	s := newServer(o, time.Now)
+	clock := newSteadyClock()
+	s := newServer(o, clock.Now)
+	s.clock = clock
 	defer func() { err = errors.Join(err, s.life.stop()) }()
 	if err := s.open(ctx); err != nil {
 		return err
@@ -142,9 +150,12 @@ func (s *server) open(ctx context.Context) (err error) {
 	if err := s.openStore(ctx); err != nil {
 		return err
 	}
-	s.space = &room{dir: s.o.StoragePath, now: s.now}
 	if s.journal, err = journal.Open(ctx, s.db, s.now); err != nil {
 		return err
+	}
+	if s.clock != nil {
+		_, last := s.journal.End()
+		s.clock.resume(last)
 	}
 	if s.engine, err = engine.Open(ctx, engine.Options{DB: s.db, Journal: s.journal, Rules: rules, Version: s.o.Version, Logger: s.log, Now: s.now}); err != nil {
 		return err
@@ -173,9 +184,13 @@ func (s *server) open(ctx context.Context) (err error) {
 	s.life.background("housekeeping", s.failed, s.housekeeping)
 	s.life.background("liveness", s.failed, s.watchLiveness)
 	s.life.background("coverage", s.failed, s.coverage)
+	s.life.background("scrub", s.failed, s.scrub)
+	s.life.background("backups", s.failed, s.keepBackups)
+	s.life.background("self-watch", s.failed, s.watchSelf)
 	if err := s.watchSilences(s.cfg.Ingest.Alertmanagers); err != nil {
 		return err
 	}
+	s.space.opened()
 	s.serve(l)
 	s.welcome(started)
 	return nil
@@ -185,12 +200,31 @@ func (s *server) openStore(ctx context.Context) error {
 	if err := os.MkdirAll(s.o.StoragePath, 0o700); err != nil {
 		return fmt.Errorf("--storage.path=%s: %w", s.o.StoragePath, err)
 	}
-	db, err := badgerdb.Open(badgerdb.Options{Dir: filepath.Join(s.o.StoragePath, "db"), Logger: s.log})
+	lock, err := lockPath(s.o.StoragePath)
+	if err != nil {
+		return err
+	}
+	s.life.onStop("storage path", lock.Close)
+	if left := unfinished(s.o.StoragePath); len(left) > 0 {
+		if _, err := os.Stat(filepath.Join(s.o.StoragePath, "db")); errors.Is(err, os.ErrNotExist) {
+			return fault.Conflictf("a restore into --storage.path=%s was interrupted, and there is nothing else: run watchbill restore again, or remove %s to begin with an empty installation", s.o.StoragePath, left[0])
+		}
+		s.log.Warn("an interrupted restore has left a directory that is of no use: remove it", "directory", left[0])
+	}
+	s.space = &room{dir: s.o.StoragePath, log: s.log, watermark: watermarkOf(s.cfg)}
+	if err := s.space.begin(); err != nil {
+		return err
+	}
+	db, err := badgerdb.Open(badgerdb.Options{Dir: filepath.Join(s.o.StoragePath, "db"), Logger: s.log, Room: s.space.store})
 	if err != nil {
 		return fmt.Errorf("--storage.path=%s: %w", s.o.StoragePath, err)
 	}
 	s.db = db
-	s.life.onStop("store", db.Close)
+	s.life.onStop("store", func() error {
+		s.space.yield(reserveMost) // what is in memory becomes a table
+		return db.Close()
+	})
+	s.life.background("disk space", s.failed, func(ctx context.Context) error { return s.space.tend(ctx, db.Rest) })
 	return store.CheckSchema(ctx, db, SchemaVersion)
 }
 
@@ -214,6 +248,34 @@ func (s *server) checkWeb() error {
 	return nil
 }
 
+// webErrors passes on what the web server says. What a single connection did wrong is
+// of use to debug only; that none can be accepted any more is told, once a minute.
+type webErrors struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	told time.Time
+}
+
+// tellAccept is how often the log repeats that connections cannot be accepted.
+const tellAccept = time.Minute
+
+// Write implements io.Writer for package log: one line each.
+func (w *webErrors) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	if !strings.Contains(text, "Accept error") {
+		w.log.Debug(text)
+		return len(line), nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now := time.Now(); now.Sub(w.told) >= tellAccept || w.told.IsZero() {
+		w.told = now
+		w.log.Error("connections cannot be accepted; if the limit of open files is reached, raise it (LimitNOFILE)", "err", text)
+	}
+	return len(line), nil
+}
+
 // serve answers requests until the server stops. Streams end first, then what is
 // under way gets time to finish.
 func (s *server) serve(l net.Listener) {
@@ -221,7 +283,7 @@ func (s *server) serve(l net.Listener) {
 	srv := &http.Server{
 		Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		BaseContext: func(net.Listener) context.Context { return base },
-		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:    log.New(&webErrors{log: s.log}, "", 0),
 	}
 	none := false
 	flags := &web.FlagConfig{WebListenAddresses: &[]string{s.o.ListenAddress}, WebSystemdSocket: &none, WebConfigFile: &s.o.WebConfigFile}
@@ -243,6 +305,14 @@ func (s *server) serve(l net.Listener) {
 	})
 }
 
+// aged is the time by which things are old enough to be removed or declared gone.
+func (s *server) aged() time.Time {
+	if s.clock == nil {
+		return s.now()
+	}
+	return s.clock.Housekeeping()
+}
+
 // housekeeping trims what is older than its retention and ages the inventory.
 func (s *server) housekeeping(ctx context.Context) error {
 	often, rarely := time.NewTicker(10*time.Second), time.NewTicker(10*time.Minute)
@@ -253,7 +323,10 @@ func (s *server) housekeeping(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-often.C:
-			if err := s.inventory.Tick(ctx, s.now()); err != nil && ctx.Err() == nil {
+			if s.space.store() != nil {
+				continue // nothing can be written
+			}
+			if err := s.inventory.Tick(ctx, s.aged()); err != nil && ctx.Err() == nil {
 				s.log.Error("the inventory could not be aged", "err", err)
 			}
 			if err := s.coverNewItems(ctx); err != nil && ctx.Err() == nil {
@@ -263,12 +336,15 @@ func (s *server) housekeeping(ctx context.Context) error {
 				s.log.Error("the tasks for what the configuration names could not be kept", "err", err)
 			}
 		case <-rarely.C:
-			if n, err := s.engine.Trim(ctx, s.now().Add(-time.Duration(s.retention.Load()))); err != nil && ctx.Err() == nil {
+			if s.space.store() != nil {
+				continue
+			}
+			if n, err := s.engine.Trim(ctx, s.aged().Add(-time.Duration(s.retention.Load()))); err != nil && ctx.Err() == nil {
 				s.log.Error("the journal could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("journal trimmed", "events", n)
 			}
-			if n, err := s.engine.TrimRecords(ctx, s.now().Add(-time.Duration(s.records.Load()))); err != nil && ctx.Err() == nil {
+			if n, err := s.engine.TrimRecords(ctx, s.aged().Add(-time.Duration(s.records.Load()))); err != nil && ctx.Err() == nil {
 				s.log.Error("old records could not be trimmed", "err", err)
 			} else if n > 0 {
 				s.log.Info("records trimmed", "rows", n)
@@ -290,6 +366,9 @@ func (s *server) watchLiveness(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			if s.space.store() != nil {
+				continue
+			}
 			if err := s.inventory.Judge(ctx, s.now()); err != nil && ctx.Err() == nil {
 				s.log.Error("liveness could not be judged", "err", err)
 			}
@@ -339,11 +418,14 @@ func (s *server) load(ctx context.Context) (later []string, err error) {
 
 // limit puts the bounds of a configuration into force.
 func (s *server) limit(cfg config.Config) {
-	s.space.set(uint64(cfg.Storage.FreeSpaceWatermarkMiB) << 20)
+	s.space.set(watermarkOf(cfg))
+	s.backups.cfg.Store(&cfg.Backup)
 	s.collector.Limit(collector.Limits{MaxBody: cfg.Ingest.MaxBodyMiB << 20, MaxLag: uint64(cfg.Ingest.MaxBacklog)})
 	s.retention.Store(int64(cfg.Storage.JournalRetention))
 	s.records.Store(int64(cfg.Storage.RecordRetention))
 }
+
+func watermarkOf(cfg config.Config) uint64 { return uint64(cfg.Storage.FreeSpaceWatermarkMiB) << 20 }
 
 // reloaded is the answer of a reload.
 type reloaded struct {

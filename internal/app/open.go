@@ -33,10 +33,14 @@ func (s *server) openAPI(ctx context.Context) (auth.Started, error) {
 	if err := s.metrics.Registry().Register(api.NewIngestMetrics(s.collector.Stats())); err != nil {
 		return started, fmt.Errorf("register the collector's metrics: %w", err)
 	}
+	if err := s.metrics.Registry().Register(api.NewStorageMetrics(s.storageStatus)); err != nil {
+		return started, fmt.Errorf("register the store's metrics: %w", err)
+	}
 	pages, _ := ui.Files()
 	s.api, err = api.New(api.Options{
 		Engine: s.engine, Journal: s.journal, DB: s.db, Auth: s.auth, Ingest: s.collector, Inventory: s.inventory, Metrics: s.metrics.Handler(), Links: s.tell.links, Reload: s.Reload,
-		Ready: s.ready, Listen: s.o.ListenAddress, TrustedProxies: s.o.TrustedProxies, TLS: s.tls, URL: s.url, Version: s.o.Version,
+		Verify: func(ctx context.Context) (Verified, error) { return verify(ctx, s.db, 0) },
+		Ready:  s.ready, Warnings: s.warnings, Room: s.space.check, Listen: s.o.ListenAddress, TrustedProxies: s.o.TrustedProxies, TLS: s.tls, URL: s.url, Version: s.o.Version,
 		Now: s.now, Rand: rand.Reader, Logger: s.log, Pages: pages,
 	})
 	if err != nil {
@@ -53,6 +57,9 @@ func (s *server) openAPI(ctx context.Context) (auth.Started, error) {
 func (s *server) ready() error {
 	if err := s.space.check(); err != nil {
 		return fault.Unavailablef("%v", err)
+	}
+	if d := s.damage(); d != "" {
+		return fault.Unavailablef("%s", d)
 	}
 	return nil
 }

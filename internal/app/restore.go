@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/store"
 	"github.com/watchbill/watchbill/internal/store/badgerdb"
@@ -32,7 +34,18 @@ func Restore(ctx context.Context, dir string, r io.Reader) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("--storage.path=%s: %w", dir, err)
 	}
-	part, err := os.MkdirTemp(dir, "restoring-")
+	lock, err := lockPath(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	// Of restores that were killed: nobody else works here, so nobody needs them.
+	for _, left := range unfinished(dir) {
+		if err := os.RemoveAll(left); err != nil {
+			return fmt.Errorf("remove what an interrupted restore left: %w", err)
+		}
+	}
+	part, err := os.MkdirTemp(dir, restoringName)
 	if err != nil {
 		return fmt.Errorf("--storage.path=%s: %w", dir, err)
 	}
@@ -44,7 +57,40 @@ func Restore(ctx context.Context, dir string, r io.Reader) (err error) {
 	if err := os.Rename(part, final); err != nil {
 		return fmt.Errorf("put the restored data in its place: %w", err)
 	}
-	return nil
+	return syncDir(dir)
+}
+
+// restoringName begins the names of directories that are being restored into.
+const restoringName = "restoring-"
+
+// unfinished are the directories that interrupted restores left in a storage path.
+func unfinished(dir string) []string {
+	names, _ := filepath.Glob(filepath.Join(dir, restoringName+"*")) // the pattern is a good one
+	return names
+}
+
+// lockPath keeps other processes of this program off a storage path until it is closed
+// or the process ends.
+func lockPath(dir string) (io.Closer, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("--storage.path=%s: %w", dir, err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fault.Conflictf("--storage.path=%s is in use by another process: stop it first", dir)
+	}
+	return f, nil
+}
+
+// syncDir makes renames in a directory durable.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 func load(ctx context.Context, dir string, z *gzip.Reader) (err error) {
@@ -74,5 +120,12 @@ func load(ctx context.Context, dir string, z *gzip.Reader) (err error) {
 	if empty {
 		return fault.Invalidf("", "the backup is empty")
 	}
-	return store.CheckSchema(ctx, db, SchemaVersion)
+	if err := store.CheckSchema(ctx, db, SchemaVersion); err != nil {
+		return err
+	}
+	v, err := verify(ctx, db, 0)
+	if err == nil && len(v.Wrong) > 0 {
+		err = fault.Invalidf("", "the backup was made of damaged data: %s", v.Wrong[0])
+	}
+	return err
 }

@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log"
+	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,8 +32,13 @@ type Options struct {
 	// Connections counts this host's live connections with an address; nil for
 	// a member that cannot tell.
 	Connections func(address string) int
-	// Transport replaces the network in tests; nil for UDP and TCP.
-	Transport memberlist.Transport
+	// Transport makes what replaces the network in tests, for each start of the member;
+	// nil for UDP and TCP.
+	Transport func() memberlist.Transport
+	// Addresses are the host's own; nil to ask the kernel.
+	Addresses func() []netip.Addr
+	// Log hears what the member does about itself; nil for nobody.
+	Log *slog.Logger
 	// Knock says whether the host at an agent's address is up; nil to try a
 	// connection to its port.
 	Knock func(ctx context.Context, address string) bool
@@ -61,11 +68,23 @@ const (
 // Mesh is one running member. Its methods are safe for concurrent use.
 type Mesh struct {
 	options Options
-	list    *memberlist.Memberlist
+	member  atomic.Pointer[member]
+	meta    meta
 	testify chan Testimony
 	events  chan memberlist.NodeEvent
+	alive   chan struct{}
+	refuted chan struct{}
+	words   chan string
+	rename  chan string
 	stop    context.CancelFunc
+	ended   <-chan struct{}
+	watched chan struct{} // closed when watch has ended
 	done    sync.WaitGroup
+
+	// Of watch alone, and of who comes after it.
+	held       []time.Time // when the others held this member dead
+	asideUntil time.Time
+	pending    func() // what is to be tried again, nil for nothing
 }
 
 // New starts a member and joins the others. A member that finds nobody runs
@@ -85,15 +104,46 @@ func New(options Options) (*Mesh, error) {
 	if options.Knock == nil {
 		options.Knock = knock
 	}
+	if options.Addresses == nil {
+		options.Addresses = hostAddresses
+		if options.Transport != nil {
+			options.Addresses = func() []netip.Addr { return nil } // a network of its own
+		}
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
 	ctx, stop := context.WithCancel(context.Background())
-	m := &Mesh{options: options, testify: make(chan Testimony, 64), events: make(chan memberlist.NodeEvent, 4096), stop: stop}
+	m := &Mesh{
+		options: options, testify: make(chan Testimony, 64), events: make(chan memberlist.NodeEvent, 4096),
+		alive: make(chan struct{}, 1), refuted: make(chan struct{}, 1), words: make(chan string, 256), rename: make(chan string, 1), stop: stop, ended: ctx.Done(), watched: make(chan struct{}),
+	}
+	m.meta.refuted, m.meta.words = m.refuted, m.words
+	if err := m.begin(options.Name, nil); err != nil {
+		stop()
+		return nil, err
+	}
+	m.done.Add(1)
+	go func() {
+		defer m.done.Done()
+		defer close(m.watched)
+		m.watch(ctx)
+	}()
+	return m, nil
+}
+
+// create starts memberlist. targets are members that will be joined.
+func (m *Mesh) create(name string, targets []string) (*memberlist.Memberlist, error) {
+	options := m.options
 	config := memberlist.DefaultLANConfig()
-	config.Name, config.SecretKey = options.Name, options.Key
+	config.Name, config.SecretKey = name, options.Key
 	// The label is authenticated: meshes that share a network by accident, and
 	// even a key, do not merge.
 	config.Label = label(options.Site)
 	config.Events = &memberlist.ChannelEventDelegate{Ch: m.events}
-	config.LogOutput, config.Logger = nil, log.New(io.Discard, "", 0)
+	config.Delegate = &m.meta
+	config.LogOutput, config.Logger = nil, log.New(rumours{&m.meta}, "", 0)
+	config.DeadNodeReclaimTime = reclaim
 	// Half the default's chatter: news then needs a second more to go round,
 	// which the suspicion time hides.
 	config.GossipInterval = 500 * time.Millisecond
@@ -103,31 +153,21 @@ func New(options Options) (*Mesh, error) {
 	// takes that for a lost agent.
 	config.SuspicionMult = 3
 	config.EnableCompression = false
-	config.Transport = options.Transport
-	if options.Transport == nil {
+	if options.Transport != nil {
+		config.Transport = options.Transport()
+	} else {
 		host, port, err := splitAddress(options.Bind)
 		if err != nil {
-			stop()
 			return nil, err
 		}
 		config.BindAddr, config.BindPort, config.AdvertisePort = host, port, port
-		config.AdvertiseAddr = options.Address
+		config.AdvertiseAddr = m.advertised(targets)
 	}
 	list, err := memberlist.Create(config)
 	if err != nil {
-		stop()
 		return nil, fmt.Errorf("start mesh member: %w", err)
 	}
-	m.list = list
-	if len(options.Join) > 0 {
-		_, _ = list.Join(options.Join) // some may be down: watch tries again
-	}
-	m.done.Add(1)
-	go func() {
-		defer m.done.Done()
-		m.watch(ctx)
-	}()
-	return m, nil
+	return list, nil
 }
 
 func label(site string) string {
@@ -157,7 +197,7 @@ func (m *Mesh) Testimonies() <-chan Testimony { return m.testify }
 
 // Members lists the names of the members that are alive, this one too.
 func (m *Mesh) Members() []string {
-	nodes := m.list.Members()
+	nodes := m.list().Members()
 	out := make([]string, len(nodes))
 	for i, n := range nodes {
 		out[i] = n.Name
@@ -166,11 +206,11 @@ func (m *Mesh) Members() []string {
 }
 
 // Address is where the others find this member.
-func (m *Mesh) Address() string { return m.list.LocalNode().Address() }
+func (m *Mesh) Address() string { return m.list().LocalNode().Address() }
 
 // Join adds members found later.
 func (m *Mesh) Join(addresses []string) error {
-	if _, err := m.list.Join(addresses); err != nil {
+	if _, err := m.list().Join(addresses); err != nil {
 		return fmt.Errorf("join mesh: %w", err)
 	}
 	return nil
@@ -181,32 +221,68 @@ func (m *Mesh) Join(addresses []string) error {
 type loss struct {
 	address string
 	since   time.Time
+	excused time.Time // until when it may be away: it said so
 	told    time.Time // zero while it is others' to tell
 }
 
 func (m *Mesh) watch(ctx context.Context) {
 	losses := make(map[string]*loss)
-	ticker, again := time.NewTicker(look), time.NewTicker(reconnect)
+	excused := make(map[string]time.Time)
+	ticker, again, address := time.NewTicker(look), time.NewTicker(reconnect), time.NewTicker(addressEvery)
 	defer ticker.Stop()
 	defer again.Stop()
+	defer address.Stop()
 	for {
+		m.meta.misses(losses)
 		select {
 		case <-ctx.Done():
 			return
+		case <-m.refuted:
+			if m.pending == nil {
+				if m.heldDead(m.options.Now()); !m.asideUntil.IsZero() {
+					clear(losses) // who does not take part has seen nothing
+				}
+			}
+		case text := <-m.words:
+			m.excuse(excused, losses, text)
+		case name := <-m.rename:
+			if m.pending == nil {
+				m.restart(name, "", "this agent goes on under another id")
+			} else {
+				m.pending = func() { m.again(name, nil, "this agent goes on under another id") }
+			}
+		case <-address.C:
+			switch {
+			case m.pending != nil:
+				m.pending()
+			case m.movable():
+				m.moved()
+			}
 		case e := <-m.events:
 			name := e.Node.Name
 			switch {
-			case name == m.options.Name || e.Event == memberlist.NodeUpdate:
+			case name == m.name() || e.Event == memberlist.NodeUpdate:
 			case e.Event == memberlist.NodeJoin:
+				// An excuse goes on: late news of the leave may still go round.
 				if l := losses[name]; l != nil {
 					delete(losses, name)
 					if !l.told.IsZero() || m.chosen(name) {
 						m.tell(ctx, name, *l, false)
 					}
 				}
+			case string(e.Node.Meta) == metaAside || m.pending != nil:
+				// It lives, and says itself that it is not to be watched.
 			default:
-				losses[name] = &loss{address: e.Node.Address(), since: m.options.Now()}
-				m.testifyOf(ctx, name, losses[name])
+				for len(m.words) > 0 {
+					m.excuse(excused, losses, <-m.words)
+				}
+				now := m.options.Now()
+				l := &loss{address: e.Node.Address(), since: now, excused: excused[name]}
+				if string(e.Node.Meta) == metaMoving {
+					l.excused = now.Add(moveGrace)
+				}
+				losses[name] = l
+				m.testifyOf(ctx, name, l)
 			}
 		case <-ticker.C:
 			for name, l := range losses {
@@ -217,20 +293,24 @@ func (m *Mesh) watch(ctx context.Context) {
 				m.testifyOf(ctx, name, l)
 			}
 		case <-again.C:
+			if m.pending != nil {
+				continue
+			}
 			var targets []string
 			for _, l := range losses { // the map's order shares the work among the members
 				if targets = append(targets, l.address); len(targets) == reconnectMost {
 					break
 				}
 			}
-			if m.list.NumMembers() == 1 {
+			if m.list().NumMembers() == 1 {
 				targets = append(targets, m.options.Join...)
 			}
 			if len(targets) > 0 {
+				list := m.list()
 				m.done.Add(1)
 				go func() { // an address that is gone answers nothing for seconds
 					defer m.done.Done()
-					_, _ = m.list.Join(targets)
+					_, _ = list.Join(targets)
 				}()
 			}
 		}
@@ -240,6 +320,9 @@ func (m *Mesh) watch(ctx context.Context) {
 // testifyOf tells of a loss if it is this member's to tell, and time.
 func (m *Mesh) testifyOf(ctx context.Context, name string, l *loss) {
 	now := m.options.Now()
+	if now.Before(l.excused) {
+		return
+	}
 	if !l.told.IsZero() && now.Sub(l.told) < repeat || l.told.IsZero() && !m.chosen(name) {
 		return
 	}
@@ -253,7 +336,7 @@ func (m *Mesh) tell(ctx context.Context, name string, l loss, gone bool) {
 	m.done.Add(1)
 	go func() {
 		defer m.done.Done()
-		t := Testimony{Witness: m.options.Name, About: name, At: m.options.Now(), Gone: gone}
+		t := Testimony{Witness: m.name(), About: name, At: m.options.Now(), Gone: gone}
 		if gone {
 			t.Answers = m.options.Knock(ctx, l.address)
 			if m.options.Connections != nil {
@@ -269,13 +352,13 @@ func (m *Mesh) tell(ctx context.Context, name string, l loss, gone bool) {
 }
 
 func (m *Mesh) chosen(about string) bool {
-	return slices.Contains(Witnesses(about, m.Members(), witnessCount), m.options.Name)
+	return slices.Contains(Witnesses(about, m.Members(), witnessCount), m.name())
 }
 
 // Speaks says whether this member is one of the few that speak for the site, so
 // that its silence means something.
 func (m *Mesh) Speaks() bool {
-	return slices.Contains(Witnesses("", m.Members(), speakerCount), m.options.Name)
+	return slices.Contains(Witnesses("", m.Members(), speakerCount), m.name())
 }
 
 // knock asks a host whether it is up by its agent's port: a host that is up
@@ -291,21 +374,37 @@ func knock(ctx context.Context, address string) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || strings.Contains(err.Error(), "refused")
 }
 
-// Close leaves the mesh, telling the others, and ends the member.
+// Close leaves the mesh, telling the others, and ends the member. What it had under way
+// (a knock, a join) ends by itself.
 func (m *Mesh) Close() error {
-	err := errors.Join(m.list.Leave(leavePatience), m.list.Shutdown())
 	m.stop()
-	m.done.Wait()
+	<-m.watched
+	err := m.leave()
+	m.settle()
 	if err != nil {
 		return fmt.Errorf("leave mesh: %w", err)
 	}
 	return nil
 }
 
+// settle waits for what is under way, for a moment: a knock, or a join of an address
+// where nobody answers, ends by itself and has nothing left to do.
+func (m *Mesh) settle() {
+	ended := make(chan struct{})
+	go func() { m.done.Wait(); close(ended) }()
+	timer := time.NewTimer(leavePatience)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+	}
+}
+
 // Kill ends the member without a word, as a crash does; for tests.
 func (m *Mesh) Kill() error {
-	err := m.list.Shutdown()
 	m.stop()
+	<-m.watched
+	err := m.list().Shutdown()
 	m.done.Wait()
 	return err
 }

@@ -46,6 +46,10 @@ func (w *wire) plug(n int) *plug {
 	return p
 }
 
+func transport(p *plug) func() memberlist.Transport {
+	return func() memberlist.Transport { return p }
+}
+
 func (w *wire) at(address string) *plug {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -120,7 +124,7 @@ func manyMembers(t *testing.T, count int) {
 	told := make(chan cluster.Testimony, 100000)
 	start := time.Now()
 	for i := range count {
-		options := cluster.Options{Name: fmt.Sprintf("agent-%d", i), Site: "fra", Key: key, Transport: w.plug(i), Knock: func(ctx context.Context, _ string) bool {
+		options := cluster.Options{Name: fmt.Sprintf("agent-%d", i), Site: "fra", Key: key, Transport: transport(w.plug(i)), Knock: func(ctx context.Context, _ string) bool {
 			select { // a dead host lets its knockers wait
 			case <-time.After(2 * time.Second):
 			case <-ctx.Done():
@@ -312,6 +316,26 @@ func TestHostsInNamespaces(t *testing.T) {
 		}
 		return len(full) == count
 	})
+	// A host is renumbered while its agent runs.
+	ip("-n", members[3].ns, "addr", "add", "10.98.0.103/24", "dev", "e3")
+	ip("-n", members[3].ns, "addr", "del", "10.98.0.4/24", "dev", "e3")
+	ip("-n", members[3].ns, "addr", "replace", "10.98.0.103/24", "dev", "e3") // a secondary goes with its first
+	quiet := time.After(40 * time.Second)
+	moved := false
+	for waiting := true; waiting; {
+		select {
+		case line := <-said:
+			moved = moved || line == "3 address 10.98.0.103:7471"
+			if strings.Contains(line, "gone agent-3 ") {
+				t.Errorf("a host was renumbered, and a witness says %q", line)
+			}
+		case <-quiet:
+			waiting = false
+		}
+	}
+	if !moved {
+		t.Error("the renumbered member did not tell its new address")
+	}
 	began := time.Now()
 	if err := members[1].cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -342,8 +366,7 @@ func TestHelperMember(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := fmt.Sprintf("10.98.0.%d:7471", n+1)
-	options := cluster.Options{Name: "agent-" + number, Site: "fra", Key: key, Bind: address}
+	options := cluster.Options{Name: "agent-" + number, Site: "fra", Key: key, Bind: ":7471"}
 	if n > 0 {
 		options.Join = []string{"10.98.0.1:7471"}
 	}
@@ -355,7 +378,7 @@ func TestHelperMember(t *testing.T) {
 	go func() { _, _ = bufio.NewReader(os.Stdin).ReadString('\n'); close(ended) }()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	known := 0
+	known, address := 0, ""
 	for {
 		select {
 		case <-ended:
@@ -364,6 +387,10 @@ func TestHelperMember(t *testing.T) {
 			if now := len(m.Members()); now != known {
 				known = now
 				fmt.Println("members", known)
+			}
+			if now := m.Address(); now != address {
+				address = now
+				fmt.Println("address", address)
 			}
 		case tm := <-m.Testimonies():
 			if tm.Gone {
@@ -377,7 +404,7 @@ func TestStrangersAreNotLetIn(t *testing.T) {
 	w := &wire{members: make(map[string]*plug)}
 	start := func(n int, site string, secret []byte, join ...string) *cluster.Mesh {
 		t.Helper()
-		m, err := cluster.New(cluster.Options{Name: fmt.Sprint("agent-", n), Site: site, Key: secret, Transport: w.plug(n), Join: join})
+		m, err := cluster.New(cluster.Options{Name: fmt.Sprint("agent-", n), Site: site, Key: secret, Transport: transport(w.plug(n)), Join: join})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -404,7 +431,7 @@ func TestMembersFindEachOtherLater(t *testing.T) {
 		w := &wire{members: make(map[string]*plug)}
 		start := func(n int) *cluster.Mesh {
 			t.Helper()
-			m, err := cluster.New(cluster.Options{Name: fmt.Sprint("agent-", n), Site: "fra", Key: key, Transport: w.plug(n), Join: []string{"10.0.0.3:7471"},
+			m, err := cluster.New(cluster.Options{Name: fmt.Sprint("agent-", n), Site: "fra", Key: key, Transport: transport(w.plug(n)), Join: []string{"10.0.0.3:7471"},
 				Knock: func(context.Context, string) bool { return false }})
 			if err != nil {
 				t.Fatal(err)

@@ -63,12 +63,26 @@ func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
+// String writes what ParseDuration reads, in its largest whole unit.
+func (d Duration) String() string {
+	for _, u := range []struct {
+		each time.Duration
+		name string
+	}{{day, "d"}, {time.Hour, "h"}, {time.Minute, "m"}, {time.Second, "s"}} {
+		if d.Std()%u.each == 0 {
+			return strconv.FormatInt(int64(d.Std()/u.each), 10) + u.name
+		}
+	}
+	return strconv.FormatInt(d.Std().Milliseconds(), 10) + "ms"
+}
+
 // Std returns the standard library's form.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 
 // Config is the file. Every field has a default; an absent file is a valid one.
 type Config struct {
 	Storage     Storage     `yaml:"storage"`
+	Backup      Backup      `yaml:"backup"`
 	Ingest      Ingest      `yaml:"ingest"`
 	Correlation Correlation `yaml:"correlation"`
 	Incidents   Incidents   `yaml:"incidents"`
@@ -98,6 +112,14 @@ type Storage struct {
 	RecordRetention  Duration `yaml:"record_retention"`
 	// FreeSpaceWatermark is the free disk space in MiB below which writes are refused.
 	FreeSpaceWatermarkMiB int64 `yaml:"free_space_watermark_mib"`
+}
+
+// Backup says where copies of everything go by themselves. Without a directory none do.
+type Backup struct {
+	// Directory should lie on another disk; a copy on the same one is lost with it.
+	Directory string   `yaml:"directory"`
+	Every     Duration `yaml:"every"`
+	Keep      int      `yaml:"keep"` // how many of the newest stay
 }
 
 // Ingest bounds what senders may post.
@@ -172,10 +194,18 @@ type Agents struct {
 
 const day = 24 * time.Hour
 
+const (
+	// leastWatermarkMiB is what the store's flushes and compactions may take at once.
+	leastWatermarkMiB = 128
+	// leastRecordsKept is how long the engine can still write to what has ended.
+	leastRecordsKept = day
+)
+
 // Default is what an absent file means.
 func Default() Config {
 	return Config{
 		Storage:   Storage{JournalRetention: Duration(30 * day), RecordRetention: Duration(2 * 365 * day), FreeSpaceWatermarkMiB: 512},
+		Backup:    Backup{Every: Duration(day), Keep: 7},
 		Ingest:    Ingest{MaxBodyMiB: 32, MaxBacklog: 2000},
 		Incidents: Incidents{AutoClose: Duration(7 * day), Archive: Duration(30 * day)},
 		Agents: Agents{
@@ -259,11 +289,20 @@ func (c Config) Validate() error {
 	if c.Storage.JournalRetention.Std() < time.Hour {
 		bad("storage.journal_retention", "must be at least 1h")
 	}
+	if c.Storage.RecordRetention.Std() < leastRecordsKept {
+		bad("storage.record_retention", "must be at least %s: what ended within it can still be written to", Duration(leastRecordsKept))
+	}
 	if c.Storage.RecordRetention < c.Storage.JournalRetention {
 		bad("storage.record_retention", "must not be shorter than storage.journal_retention")
 	}
-	if c.Storage.FreeSpaceWatermarkMiB < 0 {
-		bad("storage.free_space_watermark_mib", "must not be negative")
+	if c.Storage.FreeSpaceWatermarkMiB < leastWatermarkMiB {
+		bad("storage.free_space_watermark_mib", "must be at least %d: the store's own work in the background takes that, and dies where it does not find it", leastWatermarkMiB)
+	}
+	if c.Backup.Every.Std() < time.Minute {
+		bad("backup.every", "must be at least 1m")
+	}
+	if c.Backup.Keep < 1 {
+		bad("backup.keep", "must be at least 1, got %d", c.Backup.Keep)
 	}
 	if c.Ingest.MaxBodyMiB < 1 || c.Ingest.MaxBodyMiB > 1024 {
 		bad("ingest.max_body_mib", "must be 1 to 1024, got %d", c.Ingest.MaxBodyMiB)

@@ -31,6 +31,7 @@ const (
 	hasAttached
 	hasBinding
 	everywhere
+	place
 )
 
 func appendAlert(b []byte, a correlator.Alert) ([]byte, error) {
@@ -46,6 +47,7 @@ func appendAlert(b []byte, a correlator.Alert) ([]byte, error) {
 	set(hasAttached, a.AttachedAt != nil)
 	set(hasBinding, a.Binding != nil)
 	set(everywhere, a.Binding != nil && a.Binding.Everywhere)
+	set(place, a.Binding != nil && a.Binding.Place)
 
 	b = append(b, alertFormat)
 	b = binary.AppendUvarint(b, flags)
@@ -119,7 +121,7 @@ func decodeAlert(b []byte, a *correlator.Alert) error {
 	if flags&hasBinding != 0 {
 		a.Binding = &correlator.Binding{
 			CI: d.text(), Class: d.text(), Name: d.text(), Label: d.text(), Value: d.text(), Evidence: d.text(),
-			Score: int(d.varint()), Everywhere: flags&everywhere != 0,
+			Score: int(d.varint()), Everywhere: flags&everywhere != 0, Place: flags&place != 0,
 		}
 	}
 	if n := d.count(); n > 0 {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/watchbill/watchbill/correlator"
@@ -40,12 +41,17 @@ type Engine struct {
 	records *Records
 	log     *slog.Logger
 
-	mu       sync.Mutex // guards what follows
-	state    *fold.State
-	stepped  uint64            // the state holds everything up to here
-	position uint64            // and this much of it is committed
-	lastSnap uint64            // position that the newest snapshot covers
+	mu      sync.RWMutex // guards what follows: only stepping writes
+	state   *fold.State
+	stepped uint64 // the state holds everything up to here
+
+	// Read without the lock: whoever receives asks for them with each body.
+	position atomic.Uint64 // this much is committed
+	lastSnap atomic.Uint64 // position that the newest snapshot covers
+
+	snapMu   sync.Mutex        // guards what follows
 	pages    map[string]uint64 // snapshot page → position of its newest version
+	snap     *snapshot         // encoded and not written yet
 	snapTook time.Duration
 	snapAt   time.Time
 
@@ -129,7 +135,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		defer close(done)
 		for w := range work {
 			// A batch that was stepped is committed even when ctx ends: its answers are waited for.
-			if err := e.finish(context.WithoutCancel(ctx), w); err != nil {
+			if err := e.finish(ctx, w); err != nil {
 				failed <- err
 				for range work { // nothing after it may be committed
 				}
@@ -144,11 +150,33 @@ func (e *Engine) Run(ctx context.Context) error {
 		select {
 		case err = <-failed:
 		default:
-			err = e.Snapshot(context.WithoutCancel(ctx))
+			err = e.lastSnapshot(context.WithoutCancel(ctx))
 		}
+	}
+	if errors.Is(err, errLeft) {
+		err = nil
 	}
 	return err
 }
+
+// stopSnapshot is how long a stop may take for its snapshot. Without one the next start
+// steps on from an older one, which takes it longer.
+const stopSnapshot = 15 * time.Second
+
+func (e *Engine) lastSnapshot(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopSnapshot)
+	defer cancel()
+	err := e.Snapshot(ctx)
+	if errors.Is(err, context.DeadlineExceeded) || fault.KindOf(err) == fault.Unavailable {
+		e.log.Warn("the last snapshot could not be written; the next start takes longer, and an upgrade wants a clean stop first", "err", err)
+		return nil
+	}
+	return err
+}
+
+// errLeft says that stepped batches were not committed because the server stops while
+// nothing can be written. They are in the journal, and are decided again.
+var errLeft = errors.New("decisions were left to the next start")
 
 // stepped is a batch whose effects wait to be committed.
 type stepped struct {
@@ -158,10 +186,21 @@ type stepped struct {
 }
 
 func (e *Engine) loop(ctx context.Context, work chan<- stepped, failed chan error) error {
+	var writing chan error // of the snapshot that is being written, nil while none is
 	for ctx.Err() == nil {
-		e.mu.Lock()
+		select {
+		case err := <-writing:
+			if writing = nil; err != nil && ctx.Err() == nil {
+				if fault.KindOf(err) != fault.Unavailable {
+					return err
+				}
+				e.log.Warn("a snapshot could not be written; it is tried again", "err", err)
+			}
+		default:
+		}
+		e.mu.RLock()
 		after := e.stepped
-		e.mu.Unlock()
+		e.mu.RUnlock()
 		events, err := e.o.Journal.Read(ctx, after, batch)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // told to stop: what was not read is read at the next start
@@ -179,7 +218,7 @@ func (e *Engine) loop(ctx context.Context, work chan<- stepped, failed chan erro
 		case err := <-failed:
 			return err
 		}
-		if e.snapshotDue() {
+		if writing == nil && e.snapshotDue() {
 			barrier := make(chan struct{})
 			work <- stepped{barrier: barrier}
 			select {
@@ -187,7 +226,8 @@ func (e *Engine) loop(ctx context.Context, work chan<- stepped, failed chan erro
 			case err := <-failed:
 				return err
 			}
-			if err := e.Snapshot(context.WithoutCancel(ctx)); err != nil {
+			writing = make(chan error, 1)
+			if err := e.beginSnapshot(ctx, writing); err != nil {
 				return err
 			}
 		}
@@ -195,14 +235,18 @@ func (e *Engine) loop(ctx context.Context, work chan<- stepped, failed chan erro
 	return nil
 }
 
+// lookAgain is how long the engine waits at most before it looks at the time again:
+// the clock may be set while it waits.
+const lookAgain = 10 * time.Second
+
 // idle waits for an event or the next deadline, for which it journals a tick.
 func (e *Engine) idle(ctx context.Context, after uint64) {
 	e.mu.Lock()
 	at, ok := e.state.NextDeadline()
 	e.mu.Unlock()
-	wait := time.Hour
+	wait := lookAgain
 	if ok {
-		wait = at.Sub(e.o.Journal.Now())
+		wait = min(wait, at.Sub(e.o.Journal.Now()))
 	}
 	if ok && wait <= 0 {
 		if _, err := e.o.Journal.Write(ctx, event.Event{Kind: event.KindTick, Body: json.RawMessage("{}")}); err != nil && ctx.Err() == nil {
@@ -244,14 +288,39 @@ func (e *Engine) finish(ctx context.Context, w stepped) error {
 		close(w.barrier)
 		return nil
 	}
-	if err := e.commit(ctx, coalesce(w.effects), &w.mark); err != nil {
+	if err := e.commitPatiently(ctx, w); err != nil {
 		return fmt.Errorf("commit the decisions up to position %d: %w", w.mark.Position, err)
 	}
-	e.mu.Lock()
-	e.position = w.mark.Position
-	e.mu.Unlock()
+	e.position.Store(w.mark.Position)
 	e.publish(w.effects)
 	return nil
+}
+
+// commitAgain is how long a commit waits for room on the disk before it is tried again.
+const commitAgain = 500 * time.Millisecond
+
+// commitPatiently commits a batch, and waits while the disk has no room: the facts are
+// in the journal, and nobody else may decide them.
+func (e *Engine) commitPatiently(ctx context.Context, w stepped) error {
+	effects, told := coalesce(w.effects), false
+	for {
+		err := e.commit(context.WithoutCancel(ctx), effects, &w.mark)
+		if err == nil && told {
+			e.log.Info("decisions are committed again")
+		}
+		if fault.KindOf(err) != fault.Unavailable || err == nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			e.log.Warn("decisions could not be committed and are made again at the next start", "position", w.mark.Position, "err", err)
+			return errLeft
+		}
+		if !told {
+			e.log.Error("decisions wait to be committed", "position", w.mark.Position, "err", err)
+			told = true
+		}
+		sleep(ctx, commitAgain)
+	}
 }
 
 // commitMost is how many effects go into one transaction. More come first in
@@ -275,9 +344,7 @@ func (e *Engine) commitChunk(ctx context.Context, effects []fold.Effect, mark *c
 	if err != nil {
 		return err
 	}
-	e.mu.Lock()
-	snapshot := e.lastSnap
-	e.mu.Unlock()
+	snapshot := e.lastSnap.Load()
 	err = e.o.DB.Update(ctx, func(tx store.Tx) error {
 		for _, f := range ready {
 			if err := e.records.write(tx, f); err != nil {
@@ -342,11 +409,7 @@ func (e *Engine) publish(effects []fold.Effect) {
 }
 
 // Position returns the newest committed position.
-func (e *Engine) Position() uint64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.position
-}
+func (e *Engine) Position() uint64 { return e.position.Load() }
 
 // NextDeadline returns when something is due without an event, if anything is.
 func (e *Engine) NextDeadline() (time.Time, bool) {
@@ -431,8 +494,8 @@ func (e *Engine) Submit(ctx context.Context, c event.Command) (Outcome, error) {
 
 // Rules returns the rules in force.
 func (e *Engine) Rules() fold.Rules {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.mu.RLock()
+	defer e.mu.RUnlock()
 	return e.state.Rules()
 }
 
@@ -481,11 +544,11 @@ type Status struct {
 	Correlator         correlator.Gauges
 }
 
-// Status counts what is held. It stops the engine for its duration.
+// Status counts what is held. Nothing is stepped for its duration.
 func (e *Engine) Status() Status {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	st := Status{Position: e.position, Snapshot: e.lastSnap}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	st := Status{Position: e.position.Load(), Snapshot: e.lastSnap.Load()}
 	st.Received, st.Fates, st.Released = e.state.Fates()
 	st.Open, st.OldestOpen, st.Correlator = e.state.Gauges()
 	st.Problems = e.state.Problems()

@@ -5,11 +5,11 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/watchbill/watchbill/internal/engine/fold"
+	"github.com/watchbill/watchbill/internal/fault"
 	"github.com/watchbill/watchbill/internal/journal"
 	"github.com/watchbill/watchbill/internal/store"
 )
@@ -102,25 +102,27 @@ func (e *Engine) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := e.deleteKeys(ctx, stale); err != nil {
+	if err := e.deleteKeys(ctx, stale); err != nil && fault.KindOf(err) != fault.Unavailable { // they only take room
 		return fmt.Errorf("remove leftovers of an unfinished snapshot: %w", err)
 	}
 	e.state.Loaded()
-	e.position, e.stepped, e.lastSnap = mark.Position, mark.Position, mark.Position
-	for e.position < done.Position {
-		events, err := e.o.Journal.ReadStored(ctx, e.position, 1000)
+	e.stepped = mark.Position
+	e.lastSnap.Store(mark.Position)
+	defer func() { e.position.Store(e.stepped) }()
+	for e.stepped < done.Position {
+		events, err := e.o.Journal.ReadStored(ctx, e.stepped, 1000)
 		if err != nil {
 			return err
 		}
-		if len(events) == 0 || events[0].Position != e.position+1 {
-			return fmt.Errorf("the journal lacks position %d, which lies between the snapshot and the committed position %d", e.position+1, done.Position)
+		if len(events) == 0 || events[0].Position != e.stepped+1 {
+			return fmt.Errorf("the journal lacks position %d, which lies between the snapshot and the committed position %d", e.stepped+1, done.Position)
 		}
 		for _, ev := range events {
 			if ev.Position > done.Position {
 				break
 			}
 			e.state.Step(ev) // effects are committed already
-			e.position, e.stepped = ev.Position, ev.Position
+			e.stepped = ev.Position
 		}
 	}
 	if got := e.state.Digest(); done.Position > 0 && got != done.Digest {
@@ -167,86 +169,138 @@ func (e *Engine) loadPages(r store.Reader, upTo uint64) (stale [][]byte, err err
 
 // snapshotDue keeps the share of time that snapshots take small.
 func (e *Engine) snapshotDue() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.snapMu.Lock()
+	defer e.snapMu.Unlock()
+	e.mu.RLock()
+	defer e.mu.RUnlock()
 	wait := max(e.o.SnapshotEvery, 50*e.snapTook)
-	return e.stepped > e.lastSnap && e.o.Now().Sub(e.snapAt) >= wait
+	since := e.o.Now().Sub(e.snapAt)
+	return e.stepped > e.lastSnap.Load() && (since >= wait || since < 0)
 }
 
 // snapshotChunk bounds the bytes of one snapshot transaction.
 const snapshotChunk = 1 << 20
 
-// Snapshot writes the pages that changed since the last one. It stops the engine
-// for its duration. Everything stepped must be committed when it is called: a
-// snapshot ahead of the records would lose what lies between after a crash.
+// snapshot is the changed pages of one position, encoded and not written yet.
+type snapshot struct {
+	position uint64
+	names    []string
+	pages    []store.Pair
+}
+
+// Snapshot writes the pages that changed since the last one. Everything stepped must
+// be committed when it is called: a snapshot ahead of the records would lose what lies
+// between after a crash. Nothing is stepped while the pages are encoded; reading goes on.
 func (e *Engine) Snapshot(ctx context.Context) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.position == e.lastSnap {
+	e.snapMu.Lock()
+	defer e.snapMu.Unlock()
+	// What an earlier call could not write is in no page's marks any more.
+	if err := e.writeSnapshot(ctx); err != nil {
+		return err
+	}
+	if err := e.takeSnapshot(); err != nil {
+		return err
+	}
+	return e.writeSnapshot(ctx)
+}
+
+// beginSnapshot encodes the changed pages and writes them while the engine goes on; how
+// that ended comes on done.
+func (e *Engine) beginSnapshot(ctx context.Context, done chan<- error) error {
+	e.snapMu.Lock()
+	if err := e.takeSnapshot(); err != nil {
+		e.snapMu.Unlock()
+		return err
+	}
+	go func() {
+		err := e.writeSnapshot(ctx)
+		if err != nil {
+			e.snapAt = e.o.Now() // not at once again
+		}
+		e.snapMu.Unlock()
+		done <- err
+	}()
+	return nil
+}
+
+// takeSnapshot encodes the changed pages. The engine steps nothing meanwhile, and
+// whoever only reads the state is not held up.
+func (e *Engine) takeSnapshot() error {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	position := e.position.Load()
+	if position == e.lastSnap.Load() || e.snap != nil {
 		return nil
 	}
-	if e.position != e.stepped {
-		return fmt.Errorf("snapshot asked for at position %d, which is ahead of the committed %d", e.stepped, e.position)
+	if position != e.stepped {
+		return fmt.Errorf("snapshot asked for at position %d, which is ahead of the committed %d", e.stepped, position)
+	}
+	s := &snapshot{position: position}
+	err := e.state.Save(func(key string, value []byte) error {
+		s.pages = append(s.pages, store.Pair{Key: pageKey(key, position), Value: value})
+		s.names = append(s.names, key)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("encode snapshot at position %d: %w", position, err)
+	}
+	e.snap = s
+	return nil
+}
+
+// writeSnapshot writes what takeSnapshot encoded. It can be called again after an error.
+func (e *Engine) writeSnapshot(ctx context.Context) error {
+	s := e.snap
+	if s == nil {
+		return nil
 	}
 	began := time.Now() // only to space snapshots: decides nothing
-	type page struct {
-		key   []byte
-		value []byte
-	}
-	var chunk []page
-	var names []string
-	size := 0
-	flush := func() error {
-		if len(chunk) == 0 {
-			return nil
+	for at := 0; at < len(s.pages); {
+		end, size := at, 0
+		for end < len(s.pages) && (size == 0 || size < snapshotChunk) {
+			size += len(s.pages[end].Key) + len(s.pages[end].Value)
+			end++
 		}
+		chunk := s.pages[at:end]
 		err := e.o.DB.Update(ctx, func(tx store.Tx) error {
 			for _, p := range chunk {
-				if err := tx.Put(p.key, p.value); err != nil {
+				if err := tx.Put(p.Key, p.Value); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		chunk, size = nil, 0
-		return err
-	}
-	err := e.state.Save(func(key string, value []byte) error {
-		chunk = append(chunk, page{pageKey(key, e.position), value})
-		names = append(names, key)
-		if size += len(value) + len(key); size >= snapshotChunk {
-			return flush()
+		if err != nil {
+			return fmt.Errorf("write snapshot at position %d: %w", s.position, err)
 		}
-		return nil
-	})
-	if err = errors.Join(err, flush()); err != nil {
-		return fmt.Errorf("write snapshot at position %d: %w", e.position, err)
+		at = end
 	}
-	mark, err := json.Marshal(snapshotMark{e.position, fold.Version})
+	mark, err := json.Marshal(snapshotMark{s.position, fold.Version})
 	if err != nil {
 		return err
 	}
 	if err := e.o.DB.Update(ctx, func(tx store.Tx) error { return tx.Put(snapshotKey, mark) }); err != nil {
-		return fmt.Errorf("mark snapshot at position %d: %w", e.position, err)
+		return fmt.Errorf("mark snapshot at position %d: %w", s.position, err)
 	}
-	e.lastSnap, e.snapAt = e.position, e.o.Now()
-	if err := e.dropOldPages(ctx, names); err != nil {
+	e.lastSnap.Store(s.position)
+	e.snap, e.snapAt = nil, e.o.Now()
+	if err := e.dropOldPages(ctx, s); err != nil {
 		e.log.Warn("older snapshot pages could not be removed; they only take space", "err", err)
 	}
 	e.snapTook = time.Since(began)
 	return nil
 }
 
-// dropOldPages removes the versions that the snapshot at lastSnap replaced. The
+// dropOldPages removes the versions that a snapshot replaced. The
 // engine remembers where each page's newest version is: looking for it would read
 // every page again.
-func (e *Engine) dropOldPages(ctx context.Context, names []string) error {
+func (e *Engine) dropOldPages(ctx context.Context, s *snapshot) error {
 	var old [][]byte
-	for _, n := range names {
-		if at, ok := e.pages[n]; ok && at != e.lastSnap {
+	for _, n := range s.names {
+		if at, ok := e.pages[n]; ok && at != s.position {
 			old = append(old, pageKey(n, at))
 		}
-		e.pages[n] = e.lastSnap
+		e.pages[n] = s.position
 	}
 	return e.deleteKeys(ctx, old)
 }
@@ -272,8 +326,26 @@ func (e *Engine) deleteKeys(ctx context.Context, old [][]byte) error {
 
 // Trim removes journal events older than before that a snapshot covers.
 func (e *Engine) Trim(ctx context.Context, before time.Time) (int, error) {
-	e.mu.Lock()
-	upTo := e.lastSnap
-	e.mu.Unlock()
-	return e.o.Journal.Trim(ctx, before, upTo)
+	return e.o.Journal.Trim(ctx, before, e.lastSnap.Load())
+}
+
+// CheckMarks compares the marks of a stored state: the journal's end, what is committed,
+// what the snapshot covers. It returns what is wrong, "" if nothing is.
+func CheckMarks(r store.Reader) (string, error) {
+	end, err := journal.EndOf(r)
+	if err != nil {
+		return "", err
+	}
+	done, err := readMark[committed](r, committedKey)
+	if err != nil {
+		return fmt.Sprintf("the committed position cannot be read: %v", err), nil
+	}
+	snap, err := readMark[snapshotMark](r, snapshotKey)
+	if err != nil {
+		return fmt.Sprintf("the snapshot's mark cannot be read: %v", err), nil
+	}
+	if err := checkMarks(end, done.Position, snap.Position); err != nil {
+		return err.Error(), nil
+	}
+	return "", nil
 }

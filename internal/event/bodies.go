@@ -26,7 +26,7 @@ func (r Ref) Key() string {
 // it, what it is, how much it matters and whose it is. The inventory tells these and no
 // others, so that a decision never rests on something that only some sources tell.
 var ItemAttributes = []string{
-	"addresses", "aliases", "cloud_instance", "cluster", "criticality", "engine", "fqdn", "hostname", "kind", "namespace", "node",
+	"addresses", "aliases", "cloud_instance", "cluster", "criticality", "engine", "first_seen", "fqdn", "hostname", "kind", "namespace", "node",
 	"owner", "owner_team", "pod_ip", "ports", "product", "support_group", "team", "url", "vm_id",
 }
 

@@ -209,3 +209,6 @@ func Span(d time.Duration) string {
 	}
 	return days + s
 }
+
+// SelfSource is the source of the alerts that the server raises about itself.
+const SelfSource = "watchbill-itself"

@@ -181,6 +181,9 @@ const (
 	// Annotations are text for people: what is longer is cut, the alert is kept.
 	maxAnnotation  = 64 << 10  // of one of them
 	maxAnnotations = 256 << 10 // of all of one alert
+	// maxTruncated bounds what one body adds to a counter: no Alertmanager has cut
+	// more, and a sum of such must not run over.
+	maxTruncated = 1 << 32
 )
 
 // MaxAlerts bounds the alert objects of one body: each costs a row and a decision,
@@ -255,6 +258,7 @@ func (s *scanner) notification(n *Notification) error {
 			err = text(&n.GroupKey, "groupKey")
 		case "truncatedAlerts":
 			n.Truncated, err = s.count("truncatedAlerts")
+			n.Truncated = min(n.Truncated, maxTruncated)
 		case "alerts":
 			if hasAlerts {
 				return fault.Invalidf("alerts", "the field stands twice")

@@ -465,3 +465,11 @@ func TestOtherSendersOfTheSameBody(t *testing.T) {
 		}
 	}
 }
+
+// Counters that strangers add to must not run over.
+func TestTruncatedAlertsAreBounded(t *testing.T) {
+	n, err := DecodeNotification([]byte(`{"version":"4","alerts":[],"truncatedAlerts":18446744073709551615}`))
+	if err != nil || n.Truncated != maxTruncated {
+		t.Errorf("%d, %v", n.Truncated, err)
+	}
+}

@@ -123,17 +123,23 @@ func (j *Journal) Append(tx store.Tx, events ...event.Event) ([]event.Event, err
 	return j.append(tx, pos, at, events)
 }
 
-// AppendAt is Append with the events' own times, for importing a recording; a
-// time before the journal's end is lifted to it.
+// AppendAt is Append with the events' own times, for importing a recording: a time
+// before the journal's end is lifted to it, and one that is still to come is now. A
+// journal ahead of the clock would hold every later event in that time.
 func (j *Journal) AppendAt(tx store.Tx, events ...event.Event) ([]event.Event, error) {
 	var out []event.Event
+	now := event.Instant(j.now())
 	for _, e := range events {
 		pos, at, err := j.end(tx)
 		if err != nil {
 			return nil, err
 		}
-		if e.At.After(at) {
-			at = event.Instant(e.At)
+		own := event.Instant(e.At)
+		if own.After(now) {
+			own = now
+		}
+		if own.After(at) {
+			at = own
 		}
 		one, err := j.append(tx, pos, at, []event.Event{e})
 		if err != nil {
@@ -434,4 +440,62 @@ func decode(k, b []byte) (event.Event, error) {
 		return e, unreadable(k, "body is packed in a way unknown to this program version", nil)
 	}
 	return e, nil
+}
+
+// Checked is what a check of a stored journal found.
+type Checked struct {
+	Events      int
+	First, Last uint64
+	Wrong       []string // what is wrong, by position
+}
+
+// checkMost bounds how many wrong places are told.
+const checkMost = 20
+
+// Check reads a whole stored journal: positions without a gap up to the end mark, times
+// that never run back, entries that can be read.
+func Check(ctx context.Context, r store.Reader) (Checked, error) {
+	var c Checked
+	wrong := func(format string, args ...any) {
+		if len(c.Wrong) < checkMost {
+			c.Wrong = append(c.Wrong, fmt.Sprintf(format, args...))
+		}
+	}
+	end, _, err := readLast(r)
+	if err != nil {
+		wrong("the end mark cannot be read: %v", err)
+	}
+	var at time.Time
+	for p, err := range r.Scan(prefix(), store.PrefixEnd(prefix()), false) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return c, err
+		}
+		e, err := decode(p.Key, p.Value)
+		if err != nil {
+			wrong("%v", err)
+			if len(p.Key) != len(prefix())+8 {
+				continue
+			}
+			e.Position = binary.BigEndian.Uint64(p.Key[len(prefix()):])
+			e.At = at
+		}
+		switch {
+		case c.Events == 0:
+			c.First = e.Position
+		case e.Position != c.Last+1:
+			wrong("positions %d to %d are missing", c.Last+1, e.Position-1)
+		}
+		if e.At.Before(at) {
+			wrong("position %d is earlier than the one before it", e.Position)
+		}
+		c.Events++
+		c.Last, at = e.Position, e.At
+	}
+	if c.Events > 0 && c.Last != end {
+		wrong("the end mark says %d, and the newest entry is %d", end, c.Last)
+	}
+	return c, nil
 }

@@ -232,6 +232,25 @@ func TestAppendAtKeepsTheRecordingsTimes(t *testing.T) {
 	}
 }
 
+// An import that carries the future would put all later events there.
+func TestAppendAtTakesNothingFromTheFuture(t *testing.T) {
+	j, db, _ := newJournal(t)
+	ahead := tick(1)
+	ahead.At = day.AddDate(70, 0, 0)
+	var out []event.Event
+	err := db.Update(context.Background(), func(tx store.Tx) (err error) {
+		out, err = j.AppendAt(tx, ahead)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := write(t, j, tick(2))
+	if !out[0].At.Equal(day) || !next[0].At.Equal(day) {
+		t.Errorf("an event of %v is journaled at %v, and the next at %v; it is %v", ahead.At, out[0].At, next[0].At, day)
+	}
+}
+
 // TestReadFromMemoryEqualsStore reads at every place, while the reader keeps up,
 // after it fell behind, and with a memory that holds only the newest.
 func TestReadFromMemoryEqualsStore(t *testing.T) {

@@ -79,14 +79,60 @@ func WriteBackup(ctx context.Context, r Reader, w io.Writer) error {
 	return nil
 }
 
+// CheckBackup reads a backup to its end and returns how many pairs it holds. It proves
+// that it is whole, not that its content belongs together.
+func CheckBackup(ctx context.Context, r io.Reader) (uint64, error) {
+	in, err := openBackup(r)
+	if err != nil {
+		return 0, err
+	}
+	total := uint64(0)
+	for most := chunkOf(Limit{}); ; {
+		if _, done, err := nextChunk(ctx, in, most, &total); err != nil || done {
+			return total, err
+		}
+	}
+}
+
+func openBackup(r io.Reader) (*bufio.Reader, error) {
+	magic := make([]byte, len(backupMagic))
+	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != backupMagic {
+		return nil, fault.Invalidf("backup", "this is not a Watchbill backup, or one of another version")
+	}
+	return bufio.NewReaderSize(s2.NewReader(r), 64<<10), nil
+}
+
+// nextChunk reads pairs for one transaction and adds them to total; done says that the
+// end came, and that the total is what it should be.
+func nextChunk(ctx context.Context, in *bufio.Reader, most Limit, total *uint64) (chunk []Pair, done bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	chunk, done, err = readChunk(in, most)
+	if err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("it ends in the middle")
+		}
+		return nil, false, fault.Invalidf("backup", "cannot be read after %d entries: %v; nothing can be used of what was restored: empty the path and take another backup", *total, err)
+	}
+	*total += uint64(len(chunk))
+	if done {
+		want, err := binary.ReadUvarint(in)
+		if err != nil || want != *total {
+			return nil, false, fault.Invalidf("backup", "holds %d entries and should hold %d: it is damaged", *total, want)
+		}
+	}
+	return chunk, done, nil
+}
+
 // ReadBackup loads a backup into db, which must be empty, for backends to build
 // Restore from.
 func ReadBackup(ctx context.Context, db DB, r io.Reader) error {
-	magic := make([]byte, len(backupMagic))
-	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != backupMagic {
-		return fault.Invalidf("backup", "this is not a Watchbill backup, or one of another version")
+	in, err := openBackup(r)
+	if err != nil {
+		return err
 	}
-	err := db.Update(ctx, func(tx Tx) error {
+	err = db.Update(ctx, func(tx Tx) error {
 		empty, err := isEmpty(tx)
 		if err != nil {
 			return err
@@ -99,23 +145,12 @@ func ReadBackup(ctx context.Context, db DB, r io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("begin restore: %w", err)
 	}
-	in := bufio.NewReaderSize(s2.NewReader(r), 64<<10)
 	total := uint64(0)
 	most := chunkOf(db.Limit())
 	for {
-		chunk, done, err := readChunk(in, most)
+		chunk, done, err := nextChunk(ctx, in, most, &total)
 		if err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				err = errors.New("it ends in the middle")
-			}
-			return fault.Invalidf("backup", "cannot be read after %d entries: %v; nothing can be used of what was restored: empty the path and take another backup", total, err)
-		}
-		total += uint64(len(chunk))
-		if done {
-			want, err := binary.ReadUvarint(in)
-			if err != nil || want != total {
-				return fault.Invalidf("backup", "holds %d entries and should hold %d: it is damaged", total, want)
-			}
+			return err
 		}
 		if err := putChunk(ctx, db, chunk); err != nil {
 			return fmt.Errorf("restore: %w", err)

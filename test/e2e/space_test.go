@@ -3,7 +3,9 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,4 +124,116 @@ func TestFullDisk(t *testing.T) {
 	eventually(t, patience, "alerts are taken again", func() error { return post(ctx, s.url, token, load.Webhook(n, n+1, begin, false)) })
 	s.sameInReplay()
 	s.stop()
+}
+
+// fill takes all that is free, as another program's log would.
+func fill(t *testing.T, dir string) (file string) {
+	t.Helper()
+	file = filepath.Join(dir, "somebody-elses")
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	block := make([]byte, 1<<20)
+	for len(block) > 0 {
+		if _, err := f.Write(block); err != nil {
+			block = block[:len(block)/2] // down to the last byte
+		}
+	}
+	return file
+}
+
+// TestDiskFilledByOthers: another program takes everything within a storm. Every writer
+// is told 503 in words, the server lives, stops and starts on the full disk, and what
+// was acknowledged is there.
+func TestDiskFilledByOthers(t *testing.T) {
+	dir, _ := smallDisk(t, 1200)
+	s := startServer(t, filepath.Join(dir, "data"), "")
+	token := s.token("ingest")
+	begin := time.Now().Add(-time.Minute)
+	ctx, stop := context.WithCancel(t.Context())
+	acked := make(chan map[string]bool, 1)
+	go func() {
+		got := map[string]bool{}
+		for n := 0; ctx.Err() == nil && n < 50*400; n += 50 {
+			if post(ctx, s.url, token, bulky(n, begin)) == nil {
+				for i := n; i < n+50; i++ {
+					got[load.Labels(i)["instance"]] = true
+				}
+			} else {
+				pause(ctx, 5*time.Millisecond)
+			}
+		}
+		acked <- got
+	}()
+	pause(ctx, 500*time.Millisecond)
+	var file string
+	for range 20 { // it takes what the server gives up as well
+		file = fill(t, dir)
+		pause(ctx, 50*time.Millisecond)
+	}
+	if s.ended() {
+		t.Fatalf("the server ended: %v", s.err)
+	}
+	for path, body := range map[string]string{
+		"/api/v1/incidents": `{"title":"x","impact":1,"urgency":1}`, "/api/v1/import": `{"kind":"host","name":"h1"}`, "/api/v1/login": `{"user":"admin","password":"x"}`,
+		"/api/v1/cis": `{"class":"host","name":"h1"}`, "/api/v1/tokens": `{"name":"x","role":"viewer"}`,
+	} {
+		code, text := s.try(t, "POST", path, body)
+		if code != 503 || !strings.Contains(text, "free") {
+			t.Errorf("POST %s on the full disk: %d %s", path, code, text)
+		}
+	}
+	if err := post(ctx, s.url, token, load.Webhook(0, 1, begin, false)); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("a webhook on the full disk: %v", err)
+	}
+	if code, _ := s.try(t, "GET", "/api/v1/status", ""); code != 200 {
+		t.Errorf("reading on the full disk: %d", code)
+	}
+	stop()
+	kept := <-acked
+	s.stop()
+	if s.err != nil {
+		t.Fatalf("stopped on the full disk: %v", s.err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	eventually(t, patience, "every acknowledged alert is there", func() error {
+		alerts, err := all[alert](s, "/api/v1/alerts")
+		if err != nil {
+			return err
+		}
+		got := map[string]bool{}
+		for _, a := range alerts {
+			got[a.Labels["instance"]] = true
+		}
+		for k := range kept {
+			if !got[k] {
+				return fmt.Errorf("%s was acknowledged and is not there", k)
+			}
+		}
+		return nil
+	})
+	t.Logf("%d alerts were acknowledged", len(kept))
+}
+
+// try makes a call as the admin and returns what came of it.
+func (s *server) try(t *testing.T, method, path, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+adminToken)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body) // what came
+	return resp.StatusCode, string(b)
 }

@@ -63,6 +63,7 @@ func newEstate(t *testing.T) *estate {
 	}
 	e := &estate{t: t, dir: dir, prefix: fmt.Sprintf("wbe%d", os.Getpid()%100000), hosts: map[string]*host{}, began: time.Now()}
 	t.Cleanup(e.clean)
+	e.unify()
 	e.command("ip", "netns", "add", e.prefix+"sw")
 	e.onSwitch("link", "set", "lo", "up")
 	e.onSwitch("link", "add", "br0", "type", "bridge")
@@ -72,6 +73,22 @@ func newEstate(t *testing.T) *estate {
 	e.onSwitch("link", "set", "mv0", "master", "br0", "up")
 	e.onSwitch("link", "set", "mv1", "up", "promisc", "on")
 	return e
+}
+
+// unify mounts the unified hierarchy where this machine has none: that is what today's
+// distributions have, and where the kernel tells a socket's unit.
+func (e *estate) unify() {
+	for _, h := range []string{"/sys/fs/cgroup/unified", "/sys/fs/cgroup"} {
+		if _, err := os.Stat(filepath.Join(h, "cgroup.controllers")); err == nil {
+			return
+		}
+	}
+	const at = "/sys/fs/cgroup/unified"
+	if os.MkdirAll(at, 0o755) != nil || exec.Command("mount", "-t", "cgroup2", "none", at).Run() != nil {
+		e.t.Log("no unified hierarchy here: units of short connections will not be known")
+		return
+	}
+	e.t.Cleanup(func() { _ = exec.Command("umount", at).Run() }) // runs before the estate ends if it is in use: then it stays
 }
 
 func (e *estate) command(name string, args ...string) string {

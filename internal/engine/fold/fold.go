@@ -370,7 +370,7 @@ func (s *State) take(i *itsm.Incident, a correlator.Assessment, c *itsm.Change) 
 	}
 	i.Verdict = nil
 	if v := a.Verdict; v.Text != "" {
-		i.Verdict = &itsm.Verdict{Grade: string(v.Grade), Text: v.Text, Common: v.Common, Check: v.Check, Probability: v.Probability}
+		i.Verdict = &itsm.CauseVerdict{Grade: string(v.Grade), Text: v.Text, Common: v.Common, Check: v.Check, Probability: v.Probability}
 	}
 	i.Changes = nil
 	for _, x := range a.Changes {

@@ -26,6 +26,9 @@ type Options struct {
 	// Dir is the data directory; empty keeps everything in memory.
 	Dir    string
 	Logger *slog.Logger
+	// Room returns an error while nothing may be written, because the disk is nearly
+	// full; nil: it never is.
+	Room func() error
 }
 
 // bigValue is the size from which Badger keeps a value in its value log. There it
@@ -52,6 +55,11 @@ type DB struct {
 	closeErr error
 	// limits of one Badger transaction, with room for what Badger adds itself
 	maxCount, maxBytes int64
+
+	room    func() error
+	blocks  *blocks // nil in memory
+	restMu  sync.Mutex
+	resting bool // compactions are
 
 	witness       *witness // nil in memory
 	witnessFailed bool     // and it was told
@@ -106,11 +114,15 @@ func Open(o Options) (*DB, error) {
 		return nil, fmt.Errorf("open database in %s: %w", o.Dir, err)
 	}
 	db := &DB{
-		dir: o.Dir, log: o.Logger,
+		dir: o.Dir, log: o.Logger, room: o.Room,
 		b: b, queue: make(chan *job, 1024), stop: make(chan struct{}), done: make(chan struct{}),
 		maxCount: b.MaxBatchCount() * 8 / 10, maxBytes: b.MaxBatchSize() * 8 / 10,
 	}
 	if o.Dir != "" {
+		db.blocks = newBlocks(o.Dir)
+		if err := db.blocks.follow(); err != nil {
+			return nil, errors.Join(fmt.Errorf("open database in %s: the disk has no room for its log: %w", o.Dir, err), b.Close())
+		}
 		if db.witness, err = openWitness(o.Dir); err != nil {
 			return nil, errors.Join(err, b.Close())
 		}

@@ -74,6 +74,10 @@ func (db *DB) commitLoop() {
 // commitBatch folds first and what else is queued into one transaction. It
 // returns a closure that did not fit any more and must begin the next batch.
 func (db *DB) commitBatch(first *job) (leftover *job) {
+	if err := db.mayWrite(); err != nil {
+		first.done <- err
+		return nil
+	}
 	txn := db.b.NewTransaction(false)
 	defer txn.Discard()
 	b := &batch{base: reader{txn, &db.health}}
@@ -141,6 +145,9 @@ func (db *DB) write(b *batch) error {
 	if len(b.writes) == 0 {
 		return nil
 	}
+	if err := db.takeValues(b); err != nil {
+		return err
+	}
 	txn := db.b.NewTransaction(true)
 	defer txn.Discard()
 	for _, w := range b.writes {
@@ -158,6 +165,44 @@ func (db *DB) write(b *batch) error {
 		return fmt.Errorf("commit transaction: %w", err)
 	}
 	db.bearWitness()
+	return nil
+}
+
+// mayWrite refuses a batch while the disk has no room for it.
+func (db *DB) mayWrite() error {
+	if db.room != nil {
+		if err := db.room(); err != nil {
+			return noRoom(err)
+		}
+	}
+	if db.blocks == nil {
+		return nil
+	}
+	if err := db.blocks.follow(); err != nil {
+		return noRoom(err)
+	}
+	return nil
+}
+
+// recordOverhead is more than what Badger adds to a value in its value log.
+const recordOverhead = 64
+
+func (db *DB) takeValues(b *batch) error {
+	if db.blocks == nil {
+		return nil
+	}
+	big := int64(0)
+	for _, w := range b.writes {
+		if len(w.value) >= bigValue {
+			big += int64(len(w.key)+len(w.value)) + recordOverhead
+		}
+	}
+	if big == 0 {
+		return nil
+	}
+	if err := db.blocks.forValues(big); err != nil {
+		return noRoom(err)
+	}
 	return nil
 }
 

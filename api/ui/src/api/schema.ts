@@ -3016,6 +3016,7 @@ export interface components {
             titled?: boolean;
             /** Format: int64 */
             urgency: number;
+            verdict?: components["schemas"]["Verdict"];
             /** Format: date-time */
             work_started_at?: string;
             workaround?: string;
@@ -3829,6 +3830,14 @@ export interface components {
              * @description Of the event in the journal that changed it; 0 for what the inventory keeps outside of it
              */
             position: number;
+        };
+        Verdict: {
+            check?: string;
+            common?: string;
+            grade: string;
+            /** Format: double */
+            probability?: number;
+            text: string;
         };
         SuspectChange: {
             /** Format: date-time */

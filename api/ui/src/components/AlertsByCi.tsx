@@ -122,6 +122,10 @@ function OtherViews({ a }: { a: Alert }) {
 }
 
 /** Why an alert is where it is: the fate in words, each piece of evidence as a sentence and as a number. */
+// What a reason is in plain words; how much it counts is a detail.
+const evidenceKinds: Record<string, string> = { time: 'same time', age: 'same time', flood: 'same time', topology: 'linked by', merge: 'linked by', split: 'linked by', class: 'same kind', habit: 'learned from', company: 'learned from' };
+const evidenceKind = (signal: string) => evidenceKinds[signal] ?? signal;
+
 export function AlertWhy({ a }: { a: Alert }) {
   return (
     <>
@@ -135,8 +139,7 @@ export function AlertWhy({ a }: { a: Alert }) {
           {a.evidence.map((e, n) => (
             <div key={n} role="listitem" style={{ display: 'contents' }}>
               <span className="wrap"><Linked text={e.text} /></span>
-              <span className="chip">{e.signal}</span>
-              <span className="num muted">{e.weight >= 0 ? '+' : ''}{e.weight.toFixed(2)}</span>
+              <span className="chip" title={`weight ${e.weight.toFixed(2)} (logarithm of odds)`}>{evidenceKind(e.signal)}</span>
             </div>
           ))}
         </div>

@@ -6,7 +6,7 @@ import { api, Fault, must } from '../api/client';
 import { useGraph, useIncident, useIncidentAlerts, useMay, useTimeline, useVerb, type Incident as Doc, type Verb } from '../api/queries';
 import { useQuery } from '@tanstack/react-query';
 import { AlertsByCi } from '../components/AlertsByCi';
-import { Card, CiLink, Meter, Priority, StateChip } from '../components/bits';
+import { Card, CiLink, Priority, StateChip } from '../components/bits';
 import { Failed, Loading } from '../components/State';
 import { Timeline } from '../components/Timeline';
 import { Topology } from '../components/Topology';
@@ -199,13 +199,23 @@ function say(verb: Verb) {
   notifications.show({ message: past[verb] ?? verb });
 }
 
+// The same words as the command line and the review use.
+const likely = (p: number) => (p >= 0.6 ? 'likely' : p >= 0.2 ? 'possible' : 'a guess');
+
 function Causes({ i }: { i: Doc }) {
   const [all, setAll] = useState(false);
   // A fourth suspect is hardly ever it; what helped before should stand in sight.
   const shown = all || i.causes.length <= 4 ? i.causes : i.causes.slice(0, 3);
   return (
     <Card title="Suspected cause" id="causes">
-      {i.causes.length === 0 ? (
+      {i.verdict && (
+        <>
+          <p>{i.verdict.text}</p>
+          {i.verdict.common && <p className="muted small">In common: {i.verdict.common}</p>}
+          {i.verdict.check && <p className="muted small">Check next: {i.verdict.check}</p>}
+        </>
+      )}
+      {i.causes.length === 0 && i.verdict ? null : i.causes.length === 0 ? (
         <p className="muted">{i.alerts === 0 ? 'It was opened without alerts: nothing points to a cause.' : 'The evidence does not single out a cause, so none is named.'}</p>
       ) : (
         <ol>
@@ -215,7 +225,7 @@ function Causes({ i }: { i: Doc }) {
               <span className="name">
                 <CiLink id={c.ci} name={c.name} /> <span className="muted small">{c.class.replaceAll('_', ' ')}</span>
               </span>
-              <Meter value={c.score} />
+              <span className="chip" title={`probability ${c.score.toFixed(2)}`}>{likely(c.score)}</span>
               <span className="path">{c.path}</span>
             </li>
           ))}

@@ -111,6 +111,7 @@ func build(t *testing.T, change ...func(*Options)) *house {
 		Now: h.clock.now, Rand: rand.Reader, Logger: log,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "# none\n") }),
 		Reload:  func(context.Context) (Reloading, error) { return Reloading{}, nil },
+		Verify:  func(context.Context) (Verified, error) { return Verified{Wrong: []string{}}, nil },
 	}
 	for _, f := range change {
 		f(&o)

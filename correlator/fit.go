@@ -56,7 +56,7 @@ type sight struct {
 
 func (s *State) sight(c *canonical) *sight {
 	alone := s.isolated(c)
-	v := &sight{c: c, isolated: alone, broad: alone || broad(c), class: classOf(c), elsewhere: s.aloneRate() + failureRate, cluster: clusterOf(c)}
+	v := &sight{c: c, isolated: alone, broad: broad(c), class: classOf(c), elsewhere: s.aloneRate() + failureRate, cluster: clusterOf(c)}
 	v.share = s.classShare(v.class)
 	if x, _ := s.habitual(c); x > 1 {
 		v.habit = -habitShare * math.Log(x)
@@ -103,9 +103,9 @@ func (s *State) fitness(v *sight, g *group) fit {
 		}
 	} else {
 		ratio = v.sharesCluster(g)
-		if v.isolated {
-			ratio = max(ratio, 1) // nothing is known, so nothing speaks against it
-		}
+	}
+	if v.isolated {
+		ratio = max(ratio, 1, v.sharesCluster(g)) // nothing is known, so nothing speaks against it
 	}
 	adjacent, beside := s.adjacency(v, g)
 	if ratio < adjacent {

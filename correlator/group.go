@@ -114,7 +114,7 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		f := s.fitness(v, g)
 		// Time alone is no reason to join at once: the alert may be the first of
 		// another failure, whose own alerts will show in a moment.
-		if t := f.total(); t >= attachOdds && (f.place > 0 || v.broad && f.place > -1 || s.holdOf(c) == 0) {
+		if t := f.total(); t >= attachOdds && (f.place > 0 || (v.broad || v.isolated) && f.place > -1 || s.holdOf(c) == 0) {
 			if s.keptApart(c, g, &kept) {
 				continue
 			}

@@ -627,6 +627,7 @@ type level struct {
 	breached bool
 	left     bool
 	result   string
+	known    bool // it applied once
 	overrun  bool // the target was used up, as read last
 }
 
@@ -799,6 +800,8 @@ func (r *reader) judge(h *held, seen []situation, n int, end time.Time, last map
 	if holds == nil || holds.breached {
 		return
 	}
+	fresh := !holds.known // what is over when a level first applies owes it nothing
+	holds.known = true
 	phase, used := holds.phase(seen)
 	target := time.Duration(holds.rule.Target)
 	switch {
@@ -811,7 +814,9 @@ func (r *reader) judge(h *held, seen []situation, n int, end time.Time, last map
 		say(holds, due(holds, at, used), "met")
 	case phase == "canceled" && holds.result != "canceled":
 		holds.result = "canceled"
-		say(holds, due(holds, at, used), "canceled")
+		if !fresh {
+			say(holds, due(holds, at, used), "canceled")
+		}
 	case (phase == "running" || phase == "paused") && holds.result == "met":
 		holds.result = "withdrawn"
 		say(holds, at, "withdrawn")
@@ -841,11 +846,10 @@ func (r *reader) clockOf(p situation) time.Time {
 	return p.at
 }
 
-// breachOf is when a level's time was used up in the past.
+// breachOf is when a level's time was used up in the past, as it is counted now.
 func breachOf(l *level, points []situation) time.Time {
-	for n := range points {
-		if _, used := l.phase(points[:n+1]); used >= time.Duration(l.rule.Target) {
-			_, had := l.phase(points[:n])
+	for n := len(points) - 1; n > 0; n-- {
+		if _, had := l.phase(points[:n]); had < time.Duration(l.rule.Target) {
 			return usedUp(l.rule.Calendar, points[n-1].at, time.Duration(l.rule.Target)-had)
 		}
 	}

@@ -237,6 +237,7 @@ type Reading struct {
 	Elapsed time.Duration // business time, without pauses
 	// BreachAt is when Elapsed reached the target; zero: it has not.
 	BreachAt time.Time
+	Overrun  bool // it was reached, maybe before a clock that waits for an answer began anew
 }
 
 // Read replays an incident's log up to now. Business time is counted first and
@@ -274,7 +275,7 @@ func (a *SLA) Read(points []Point, cal *Calendar, now time.Time) Reading {
 			r.Phase = Running
 		}
 		if stopped && r.Phase == Running && a.Clock == ClockResponse {
-			r.Start, r.Elapsed = p.At, 0 // what came back asks for an answer of its own
+			r.Start, r.Elapsed, r.BreachAt = p.At, 0, time.Time{} // what came back asks for an answer of its own
 		}
 		if r.Phase != Running {
 			continue
@@ -286,6 +287,7 @@ func (a *SLA) Read(points []Point, cal *Calendar, now time.Time) Reading {
 		d := cal.Between(p.At, until)
 		if r.BreachAt.IsZero() && r.Elapsed+d >= target {
 			r.BreachAt, _ = cal.Add(p.At, target-r.Elapsed)
+			r.Overrun = true
 		}
 		r.Elapsed += d
 	}
@@ -305,8 +307,10 @@ type Clock struct {
 	Warned     int        `json:"warned,omitempty"` // the last share announced, in percent
 	// Result is what was counted last: met, breached, canceled or withdrawn.
 	Result string `json:"result,omitempty"`
-	Active bool   `json:"active"`         // false: another level took over, with its own clock
-	Left   bool   `json:"left,omitempty"` // it was counted as canceled because another level took over
+	Active bool   `json:"active"` // false: another level took over, with its own clock
+	// Held is when the level applied first.
+	Held time.Time `json:"held,omitzero"`
+	Left bool      `json:"left,omitempty"` // it was counted as canceled because another level took over
 }
 
 // Tick recomputes the incident's clocks from its log, counts what ended, tells
@@ -345,6 +349,9 @@ func (d *Desk) Tick(i *Incident, points []Point, corrected bool, now time.Time) 
 			continue
 		}
 		k.Active, k.Target = true, a.Target
+		if k.Held.IsZero() {
+			k.Held = now
+		}
 		due := d.read(a, k, points, corrected, &c, now)
 		if !due.IsZero() && (next.IsZero() || due.Before(next)) {
 			next = due
@@ -363,7 +370,7 @@ func (d *Desk) leave(a *SLA, k *Clock, points []Point, c *Change, now time.Time)
 	r := a.Read(points, d.Calendars[a.Calendar], now)
 	// A priority that flips to and fro counts once, and one that is found with the record
 	// not at all.
-	if k.Result == "" && r.Phase != Waiting && !k.Left && now.After(r.Start) {
+	if k.Result == "" && r.Phase != Waiting && !k.Left && now.After(k.Held) {
 		d.end(a, k, CanceledClock, r, c, now)
 		k.Left = true
 	}
@@ -407,7 +414,7 @@ func (d *Desk) read(a *SLA, k *Clock, points []Point, corrected bool, c *Change,
 		}
 		c.say(now, "sla", System, "%s: breached%s after %s of business time", a.Name, late, event.Span(target))
 	}
-	if corrected && k.BreachedAt != nil && r.BreachAt.IsZero() {
+	if corrected && k.BreachedAt != nil && !r.Overrun {
 		c.say(now, "sla", System, "%s: was not breached: it was over before that was known", a.Name)
 		k.BreachedAt, k.Result, k.Warned = nil, "", 0
 	}
@@ -421,7 +428,9 @@ func (d *Desk) read(a *SLA, k *Clock, points []Point, corrected bool, c *Change,
 			c.say(now, "sla", System, "%s: met with %s of %s used", a.Name, event.Span(r.Elapsed), event.Span(target))
 		}
 	case Ended:
-		if k.Result != CanceledClock {
+		if k.Result != CanceledClock && !now.After(k.Held) {
+			k.Result = CanceledClock // it opened and was merged at once: it owed nothing
+		} else if k.Result != CanceledClock {
 			d.end(a, k, CanceledClock, r, c, now)
 			why := ""
 			if points[len(points)-1].Expired {

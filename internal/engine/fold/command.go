@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
@@ -259,7 +260,7 @@ func (s *State) mergeRecords(from, into, actor, why string) {
 	if x != nil && y != nil && x.Doc.Live() && y.Doc.Live() {
 		ch := y.Doc.TakeOver(&x.Doc, actor, why, s.now)
 		ch.Add(y.Doc.Affect(merged(y.Doc.Services, x.Doc.Services), s.now))
-		y.takeClocks(x)
+		y.takeClocks(x, s.now)
 		s.commit(into, ch)
 		s.passOutages(from, into)
 	}
@@ -268,7 +269,7 @@ func (s *State) mergeRecords(from, into, actor, why string) {
 
 // takeClocks lets an incident's service levels run since those of another that it took
 // over, where that was there first.
-func (x *incident) takeClocks(from *incident) {
+func (x *incident) takeClocks(from *incident, now time.Time) {
 	if len(from.Points) == 0 || len(x.Points) > 0 && !from.Points[0].At.Before(x.Points[0].At) {
 		return
 	}
@@ -281,11 +282,13 @@ func (x *incident) takeClocks(from *incident) {
 	x.Points = append(points, x.Points...)
 	clocks := slices.Clone(x.Doc.Clocks)
 	for _, k := range from.Doc.Clocks {
+		k.Held = now // here; what leaves at once counts in the other only
 		switch n := slices.IndexFunc(clocks, func(o itsm.Clock) bool { return o.SLA == k.SLA }); {
 		case k.Result == itsm.CanceledClock || k.Result == itsm.Met || !k.Active:
 		case n < 0:
 			clocks = append(clocks, k)
 		case clocks[n].BreachedAt == nil:
+			k.Held = clocks[n].Held
 			clocks[n] = k
 		}
 	}

@@ -29,6 +29,10 @@ type fact struct {
 	of       string // the service, of failures and downtime
 	sla      string
 	result   string
+	due      time.Time // of a clock: what it is counted by
+	record   string
+	flag     bool // an opening: seen before; a resolution: by people
+	back     bool // an opening: merged away; a resolution: reopened within a week
 }
 
 // snapshot is an incident from at on, for the backlog.
@@ -51,11 +55,16 @@ type outage struct {
 	begins, ends     uint64 // positions
 	beginsAt, endsAt time.Time
 	begin, end       snapshot
+	sinceOnset       bool
+	none             bool // its incident was canceled
+	passed           bool // another incident took it over
 }
 
 // told is all that the records tell.
 type told struct {
+	end       time.Time
 	facts     []fact
+	clocks    []fact // of service levels, each once, with its last result
 	incidents [][]snapshot
 	down      map[string][]stretch // service → when it was down, merged per failure
 	problems  map[string]int       // state → how many
@@ -84,6 +93,25 @@ type reader struct {
 	history  []snapshot
 	outages  []outage
 	pending  []fact // of the position that is being read: labelled at its end
+
+	id       string
+	expired  bool
+	lastSeen time.Time
+	opened   time.Time // as first response is measured from
+	pointAt  time.Time // when the situation of the position began, where that was before it
+	grave    map[string]time.Time
+	graveOn  map[string]bool // grave since it began
+	mergers  []merger
+	merged   string      // into which
+	states   []held      // of its service levels, before its last position
+	before   []situation // its own, of those that were merged into it
+	read     func(id string) *reader
+}
+
+// merger is another incident that was merged into this.
+type merger struct {
+	position uint64
+	from     *reader
 }
 
 // situation is what service levels look at.
@@ -92,9 +120,26 @@ type situation struct {
 	position        uint64
 	state, hold     string
 	acked, restored bool
+	expired         bool
 	priority        int
 	services        []string
 	team            string
+}
+
+// like says whether the clocks see no difference.
+func (s situation) like(o situation) bool {
+	return s.state == o.state && s.hold == o.hold && s.acked == o.acked && s.restored == o.restored && s.expired == o.expired
+}
+
+// nextAt is when the n-th situation ended: one that was found out later may be dated back.
+func nextAt(points []situation, n int) time.Time {
+	at := points[n+1].at
+	for _, p := range points[n+1:] {
+		if p.at.Before(at) {
+			at = p.at
+		}
+	}
+	return at
 }
 
 func (r *reader) fact(name string, at time.Time, v float64) {
@@ -120,7 +165,7 @@ func (r *reader) line(e fold.TimelineRow) {
 	at, text := e.At, e.Text
 	switch e.Kind {
 	case "opened":
-		r.now.state, r.now.opened, r.shown = "new", at, at
+		r.now.state, r.now.opened, r.shown, r.opened = "new", at, at, at
 		r.now.priority = int(strings.TrimPrefix(text, "opened with priority ")[0] - '0')
 		r.fact("incidents_opened_total", at, 1)
 		r.clock("incident_detection_seconds", r.onset, at, at)
@@ -164,21 +209,69 @@ func (r *reader) line(e fold.TimelineRow) {
 		}
 		r.clock("incident_acknowledgement_seconds", r.shown, at, at)
 	case "clear":
-		if text == "all alerts are clear" {
-			r.restored = &at
+		switch {
+		case text == "all alerts are clear":
+			r.restored, r.expired = &at, false
+		case strings.HasPrefix(text, "all alerts are clear since "):
+			since := parsed(strings.TrimPrefix(text, "all alerts are clear since "))
+			r.restored, r.expired, r.pointAt = &since, false, since
+		case strings.HasPrefix(text, "no alert is active any more"):
+			_, last, _ := strings.Cut(text, "last seen on ")
+			r.expired, r.pointAt = true, parsed(last)
+			r.lastSeen = r.pointAt
 		}
 	case "merge":
 		r.taken = true
+		from := r.read(text[:len("INC00000000")])
+		r.mergers = append(r.mergers, merger{e.Position, from})
+		if _, since, ok := strings.Cut(text, "; it was there since "); ok {
+			since, _, _ = strings.Cut(since, ";")
+			r.shown = parsed(since)
+			r.now.opened = r.shown
+			if r.reopened == 0 {
+				r.opened = r.shown
+			}
+		}
+		if strings.Contains(text, "; acknowledged by ") {
+			r.now.acked, r.work = true, from.work
+			if r.now.state == "new" {
+				r.now.state = "in_progress"
+			}
+		}
+		if from.beginning().Before(r.beginning()) && r.reopened > 0 {
+			r.began = from.beginning()
+		}
 	case "alert":
 		r.taken = true
 		if text == "an alert is active again" {
-			r.restored = nil
+			r.restored, r.expired = nil, false
 		}
 	case "recurrence":
 		r.fact("incidents_recurring_total", at, 1)
+		r.opening().flag = true
 	case "state":
 		r.state(e)
 	}
+}
+
+// beginning is when this occurrence began.
+func (r *reader) beginning() time.Time {
+	if !r.began.IsZero() {
+		return r.began
+	}
+	return r.onset
+}
+
+// opening is the fact that it opened.
+func (r *reader) opening() *fact {
+	for _, l := range [][]fact{r.out, r.pending} {
+		for n := range l {
+			if l[n].name == "incidents_opened_total" {
+				return &l[n]
+			}
+		}
+	}
+	return &fact{}
 }
 
 func (r *reader) state(e fold.TimelineRow) {
@@ -190,22 +283,26 @@ func (r *reader) state(e fold.TimelineRow) {
 	case text == "back in progress":
 		r.now.state, r.hold = "in_progress", ""
 	case strings.HasPrefix(text, "resolved"):
+		if byHand {
+			r.expired = false
+		}
 		if byHand && r.restored == nil && (r.doc.Alerts == 0 || r.doc.OpenedBy != systemActor && !r.taken) {
 			r.restored = &at
 		}
 		if r.restored != nil && (byHand || strings.Contains(text, "all alerts stayed clear")) {
-			begin := r.onset
-			if !r.began.IsZero() {
-				begin = r.began
-			}
-			r.clock("incident_recovery_seconds", begin, *r.restored, at)
+			r.clock("incident_recovery_seconds", r.beginning(), *r.restored, at)
 			r.clock("incident_response_seconds", r.shown, *r.restored, at)
 			if r.work != nil && !r.work.After(*r.restored) {
 				r.clock("incident_repair_seconds", *r.work, *r.restored, at)
 			}
 		}
-		r.clock("incident_resolution_seconds", r.shown, at, at)
-		if byHand && r.handoffs == 0 && r.doc.RespondedBy == e.Actor && (r.reopened == 0 || r.doc.RespondedAt.Equal(at)) {
+		if r.expired {
+			r.fact("incidents_expired_total", at, 1)
+		} else {
+			r.clock("incident_resolution_seconds", r.shown, at, at)
+			r.pending[len(r.pending)-1].flag = byHand
+		}
+		if byHand && r.handoffs == 0 && r.reopened == 0 && r.doc.RespondedBy == e.Actor && at.Sub(*r.doc.RespondedAt) <= time.Hour {
 			r.fact("incidents_first_contact_resolved_total", at, 1)
 		}
 		r.now.state, r.hold, r.resolved = "resolved", "", at
@@ -215,7 +312,12 @@ func (r *reader) state(e fold.TimelineRow) {
 			name = "incidents_reopened_late_total"
 		}
 		r.fact(name, at, 1)
-		r.now.state, r.restored, r.work = "in_progress", nil, nil
+		for n := range r.out {
+			if f := &r.out[n]; f.name == "incident_resolution_seconds" && f.at.Equal(r.resolved) && name == "incidents_reopened_total" {
+				f.back = true
+			}
+		}
+		r.now.state, r.restored, r.work, r.expired = "in_progress", nil, nil, false
 		r.now.acked, r.now.opened, r.shown, r.began = false, at, at, at
 		if _, began, ok := strings.Cut(text, "; began again on "); ok {
 			r.began = parsed(began)
@@ -226,9 +328,14 @@ func (r *reader) state(e fold.TimelineRow) {
 	case strings.HasPrefix(text, "canceled"):
 		r.now.state, r.hold = "canceled", ""
 		r.fact("incidents_canceled_total", at, 1)
+		for n := range r.outages {
+			r.outages[n].none = true
+		}
 	case strings.HasPrefix(text, "merged into "):
 		r.now.state, r.hold = "canceled", ""
 		r.fact("incidents_merged_total", at, 1)
+		r.opening().back = true
+		r.merged = strings.TrimPrefix(text, "merged into ")[:len("INC00000000")]
 	}
 }
 
@@ -245,24 +352,53 @@ func (r *reader) settle(at time.Time, position uint64) {
 	snap := r.now
 	snap.services = slices.Clone(r.now.services)
 	r.history = append(r.history, snap)
-	r.points = append(r.points, situation{at: at, position: position, state: r.now.state, hold: r.hold, acked: r.now.acked, restored: r.restored != nil, priority: r.now.priority, services: snap.services, team: r.now.team})
+	pointAt := at
+	if !r.pointAt.IsZero() && r.now.live {
+		pointAt = r.pointAt
+		n := len(r.points) - 1 // it cannot be before the situation that it ends
+		for n > 0 && r.points[n].like(r.points[n-1]) {
+			n--
+		}
+		if n >= 0 && pointAt.Before(r.points[n].at) {
+			pointAt = r.points[n].at
+		}
+	}
+	r.pointAt = time.Time{}
+	r.points = append(r.points, situation{at: pointAt, position: position, state: r.now.state, hold: r.hold, acked: r.now.acked, restored: r.restored != nil, expired: r.expired, priority: r.now.priority, services: snap.services, team: r.now.team})
+	first := len(r.points) == 1 || r.reopened > 0 && r.shown.Equal(at)
 	for _, s := range r.rules.Services {
+		switch {
+		case !r.now.live || r.now.priority > s.OutagePriority:
+			delete(r.grave, s.Name)
+		case r.grave[s.Name].IsZero() && first:
+			r.grave[s.Name], r.graveOn[s.Name] = r.beginning(), true
+		case r.grave[s.Name].IsZero():
+			r.grave[s.Name], r.graveOn[s.Name] = at, false
+		case r.graveOn[s.Name]:
+			r.grave[s.Name] = r.beginning()
+		}
 		n := slices.IndexFunc(r.outages, func(o outage) bool { return o.service == s.Name && o.ends == 0 })
-		is := r.now.live && (n >= 0 || slices.Contains(r.now.services, s.Name) && r.now.priority <= s.OutagePriority)
+		is := !r.grave[s.Name].IsZero() && (n >= 0 || slices.Contains(r.now.services, s.Name))
 		switch {
 		case is && n < 0:
-			from := r.onset
-			if r.reopened > 0 {
-				from = at
-			}
-			r.outages = append(r.outages, outage{service: s.Name, from: from, begins: position, beginsAt: at, begin: snap})
-		case is && r.reopened == 0:
-			r.outages[n].from = r.onset
+			r.outages = append(r.outages, outage{service: s.Name, from: r.grave[s.Name], begins: position, beginsAt: at, begin: snap})
+		case is && r.grave[s.Name].Before(r.outages[n].from):
+			r.outages[n].from = r.grave[s.Name]
 		case !is && n >= 0:
 			o := &r.outages[n]
 			o.to, o.ends, o.endsAt, o.end = at, position, at, snap
-			if r.restored != nil {
+			switch {
+			case r.now.live:
+			case r.restored != nil:
 				o.to = *r.restored
+			case r.expired:
+				o.to = r.lastSeen
+			}
+			if o.to.Before(o.from) {
+				o.to = o.from
+			}
+			if r.merged != "" {
+				o.passed, o.to = true, o.from
 			}
 		}
 	}
@@ -287,13 +423,26 @@ func all[T any](t *testing.T, read func(at engine.Range) (engine.Page[T], error)
 // tell reads all records. clock says when each position was decided.
 func tell(t *testing.T, r *engine.Records, rules itsm.Rules, clock func(position uint64) time.Time) told {
 	t.Helper()
-	out := told{down: map[string][]stretch{}, problems: map[string]int{}}
+	out := told{end: clock(math.MaxUint64), down: map[string][]stretch{}, problems: map[string]int{}}
 	var outages []outage
+	docs := map[string]itsm.Incident{}
+	var ids []string
 	for _, i := range all(t, func(at engine.Range) (engine.Page[itsm.Incident], error) {
 		return r.Incidents(t.Context(), engine.IncidentFilter{}, at)
 	}) {
+		docs[i.ID] = i
+		ids = append(ids, i.ID)
+	}
+	readers := map[string]*reader{}
+	var read func(id string) *reader
+	read = func(id string) *reader {
+		if x := readers[id]; x != nil {
+			return x
+		}
+		i := docs[id]
 		lines := all(t, func(at engine.Range) (engine.Page[fold.TimelineRow], error) { return r.Timeline(t.Context(), i.ID, at) })
-		x := &reader{rules: rules, doc: i, onset: i.Onset}
+		x := &reader{id: id, rules: rules, doc: i, onset: i.Onset, read: read, grave: map[string]time.Time{}, graveOn: map[string]bool{}}
+		readers[id] = x
 		for _, e := range lines { // the first move of the onset tells what it was at the opening
 			if _, before, ok := strings.Cut(e.Text, ", not on "); ok && e.Kind == "onset" {
 				x.onset = parsed(before)
@@ -303,8 +452,8 @@ func tell(t *testing.T, r *engine.Records, rules itsm.Rules, clock func(position
 		for n, e := range lines {
 			x.line(e)
 			if n == len(lines)-1 || lines[n+1].Position != e.Position {
-				if i.RespondedAt != nil && i.RespondedAt.Equal(clock(e.Position)) {
-					x.clock("incident_first_response_seconds", i.OpenedAt, *i.RespondedAt, *i.RespondedAt)
+				if i.RespondedAt != nil && i.RespondedAt.Equal(clock(e.Position)) && e.Kind != "merge" {
+					x.clock("incident_first_response_seconds", x.opened, *i.RespondedAt, *i.RespondedAt)
 				}
 				x.settle(clock(e.Position), e.Position)
 			}
@@ -312,12 +461,19 @@ func tell(t *testing.T, r *engine.Records, rules itsm.Rules, clock func(position
 		if x.now.state != string(i.State) || x.now.priority != i.Priority || !slices.Equal(x.now.services, i.Services) || x.now.team != i.Team || !x.onset.Equal(i.Onset) {
 			t.Errorf("%s: the timeline tells %+v, onset %v; the record says %s, %d, %v, %s, %v", i.ID, x.now, x.onset, i.State, i.Priority, i.Services, i.Team, i.Onset)
 		}
+		return x
+	}
+	for _, id := range ids {
+		x := read(id)
+		for n := range x.out {
+			x.out[n].record = id
+		}
 		out.facts = append(out.facts, x.out...)
-		results, used := levels(rules, x.points, clock(math.MaxUint64))
-		out.facts = append(out.facts, results...)
-		for _, k := range i.Clocks {
+		results, used := x.levels(clock(math.MaxUint64))
+		out.clocks = append(out.clocks, results...)
+		for _, k := range docs[id].Clocks {
 			if want, over := used[k.SLA]; over != (k.Active && k.Phase == itsm.Stopped) || over && ms(k.Elapsed) != want.Milliseconds() {
-				t.Errorf("%s: the clock %s says %s after %v s; the timeline %v (stopped: %v)", i.ID, k.SLA, k.Phase, k.Elapsed, want, over)
+				t.Errorf("%s: the clock %s says %s after %v s; the timeline %v (stopped: %v)", id, k.SLA, k.Phase, k.Elapsed, want, over)
 			}
 		}
 		out.incidents = append(out.incidents, x.history)
@@ -358,12 +514,23 @@ func (o *told) failures(s itsm.Service, parts []outage) {
 	}
 	var turns []turn
 	for n := range parts {
+		if parts[n].none {
+			continue
+		}
 		turns = append(turns, turn{parts[n].begins, true, &parts[n]})
 		if parts[n].ends > 0 {
 			turns = append(turns, turn{parts[n].ends, false, &parts[n]})
 		}
 	}
-	slices.SortStableFunc(turns, func(a, b turn) int { return cmp.Compare(a.position, b.position) })
+	slices.SortStableFunc(turns, func(a, b turn) int {
+		later := func(x turn) int { // whoever takes an outage over begins before the other ends
+			if !x.begins && x.part.passed {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(cmp.Compare(a.position, b.position), cmp.Compare(later(a), later(b)))
+	})
 	down := 0
 	var now stretch
 	label := func(f fact, x snapshot) fact {
@@ -374,7 +541,6 @@ func (o *told) failures(s itsm.Service, parts []outage) {
 		if x.begins {
 			if down == 0 {
 				now = stretch{from: x.part.from}
-				o.facts = append(o.facts, label(fact{name: "service_failures_total", value: 1, at: x.part.beginsAt}, x.part.begin))
 			}
 			if x.part.from.Before(now.from) {
 				now.from = x.part.from
@@ -388,6 +554,7 @@ func (o *told) failures(s itsm.Service, parts []outage) {
 		if down--; down > 0 {
 			continue
 		}
+		o.facts = append(o.facts, label(fact{name: "service_failures_total", value: 1, at: x.part.endsAt}, x.part.end))
 		o.facts = append(o.facts, label(fact{name: "service_downtime_seconds_total", value: openTime(s.Hours, now.from, now.to).Seconds(), at: x.part.endsAt}, x.part.end))
 		o.down[s.Name] = append(o.down[s.Name], now)
 	}
@@ -458,21 +625,45 @@ func usedUp(calendar string, a time.Time, d time.Duration) time.Time {
 type level struct {
 	rule     itsm.SLA
 	breached bool
+	left     bool
 	result   string
+	known    bool // it applied once
+	overrun  bool // the target was used up, as read last
+}
+
+// held is which level of a clock holds, and how all of them stand.
+type held struct {
+	levels []*level
+	holds  *level
+}
+
+func (h held) copied() held {
+	out := held{}
+	for _, l := range h.levels {
+		c := *l
+		out.levels = append(out.levels, &c)
+		if l == h.holds {
+			out.holds = &c
+		}
+	}
+	return out
 }
 
 // phase of a level's clock after some of the incident's situations.
 func (l *level) phase(points []situation) (phase string, used time.Duration) {
-	phase = "waiting"
+	phase, l.overrun = "waiting", false
 	for n, p := range points {
 		if phase == "stopped" && l.rule.Clock == "response" && p.state == "in_progress" && !p.acked {
 			used = 0 // it was reopened, and asks for an answer anew
 		}
 		over := p.state == "resolved" || p.state == "closed" || l.rule.Clock == "response" && p.acked || l.rule.Clock == "restoration" && p.restored
 		switch {
+		case p.expired:
+			if phase == "running" || phase == "paused" {
+				phase = "canceled"
+			}
 		case over && phase != "waiting":
 			phase = "stopped"
-			continue
 		case over:
 		case p.state == "canceled":
 			if phase == "running" || phase == "paused" {
@@ -484,7 +675,8 @@ func (l *level) phase(points []situation) (phase string, used time.Duration) {
 			phase = "running"
 		}
 		if phase == "running" && n+1 < len(points) {
-			used += openTime(l.rule.Calendar, p.at, points[n+1].at)
+			used += openTime(l.rule.Calendar, p.at, nextAt(points, n))
+			l.overrun = l.overrun || used >= time.Duration(l.rule.Target)
 		}
 	}
 	return phase, used
@@ -492,73 +684,174 @@ func (l *level) phase(points []situation) (phase string, used time.Duration) {
 
 // levels replays an incident's service levels; it is the independent reading of
 // docs/kpis.md, "Service levels". used is the business time of the clocks that have stopped.
-func levels(rules itsm.Rules, points []situation, end time.Time) (out []fact, used map[string]time.Duration) {
+func (r *reader) levels(end time.Time) (out []fact, used map[string]time.Duration) {
 	used = map[string]time.Duration{}
+	r.states = nil
 	for _, clock := range []string{"response", "restoration", "resolution"} {
-		var ls []*level
-		for _, r := range rules.SLAs {
-			if r.Clock == clock {
-				ls = append(ls, &level{rule: r})
+		var h held
+		for _, x := range r.rules.SLAs {
+			if x.Clock == clock {
+				h.levels = append(h.levels, &level{rule: x})
 			}
 		}
-		var holds *level
-		for n, p := range points {
-			say := func(l *level, at time.Time, result string) {
-				out = append(out, fact{name: "sla_results_total", at: at, value: 1, priority: p.priority, services: p.services, team: p.team, sla: l.rule.Name, result: result})
-			}
-			seen := points[:n+1]
-			stays := false
-			if holds != nil {
-				phase, _ := holds.phase(seen)
-				stays = holds.breached || phase == "stopped"
-			}
-			if !stays {
-				n := slices.IndexFunc(ls, func(l *level) bool {
-					return (len(l.rule.Priorities) == 0 || slices.Contains(l.rule.Priorities, p.priority)) &&
-						(len(l.rule.Services) == 0 || slices.ContainsFunc(p.services, func(s string) bool { return slices.Contains(l.rule.Services, s) }))
-				})
-				holds = nil
-				if n >= 0 {
-					holds = ls[n]
+		last := map[string]fact{}
+		var before []situation // of incidents that were merged into this
+		for n, p := range r.points {
+			for _, m := range r.mergers {
+				if m.position == p.position {
+					before = h.takeOver(m.from, clock, before, r.points[0], end)
 				}
 			}
-			if holds == nil || holds.breached {
-				continue
-			}
-			phase, used := holds.phase(seen)
-			target := time.Duration(holds.rule.Target)
-			switch {
-			case used >= target:
-				holds.breached = true
-				say(holds, p.at, "breached")
-				continue
-			case phase == "stopped" && holds.result != "met":
-				holds.result = "met"
-				say(holds, p.at, "met")
-			case phase == "canceled" && holds.result != "canceled":
-				holds.result = "canceled"
-				say(holds, p.at, "canceled")
-			case (phase == "running" || phase == "paused") && holds.result == "met":
-				holds.result = "withdrawn"
-				say(holds, p.at, "withdrawn")
-			}
-			if phase != "running" {
-				continue
-			}
-			until := end
-			if n+1 < len(points) {
-				until = points[n+1].at
-			}
-			if at := usedUp(holds.rule.Calendar, p.at, target-used); !at.After(until) {
-				holds.breached = true
-				say(holds, at, "breached")
+			seen := slices.Concat(before, r.points[:n+1])
+			r.judge(&h, seen, n, end, last)
+			if n == len(r.points)-2 {
+				r.states = append(r.states, h.copied())
 			}
 		}
-		if holds != nil {
-			if phase, d := holds.phase(points); phase == "stopped" {
-				used[holds.rule.Name] = d
+		for _, f := range last {
+			if f.result != "withdrawn" {
+				out = append(out, f)
+			}
+		}
+		if h.holds != nil {
+			if phase, d := h.holds.phase(slices.Concat(before, r.points)); phase == "stopped" {
+				used[h.holds.rule.Name] = d
+			}
+		}
+		r.before = before
+	}
+	return out, used
+}
+
+// takeOver lets the levels run since those of an incident that was there first.
+func (h *held) takeOver(from *reader, clock string, before []situation, first situation, end time.Time) []situation {
+	from.levels(end)
+	theirs := from.points[:len(from.points)-1] // without the end as a part of this
+	theirs = slices.Concat(from.before, theirs)
+	begin := first.at
+	if len(before) > 0 {
+		begin = before[0].at
+	}
+	if len(theirs) == 0 || !theirs[0].at.Before(begin) {
+		return before
+	}
+	n := slices.Index([]string{"response", "restoration", "resolution"}, clock)
+	if n < len(from.states) {
+		if l := from.states[n].holds; l != nil && l.result != "met" && l.result != "canceled" {
+			for _, mine := range h.levels {
+				if mine.rule.Name == l.rule.Name && !mine.breached {
+					rule := mine.rule
+					*mine = *l
+					mine.rule = rule
+					if mine.breached {
+						h.holds = mine
+					}
+				}
 			}
 		}
 	}
-	return out, used
+	var out []situation
+	for _, p := range theirs {
+		if p.at.Before(begin) {
+			out = append(out, p)
+		}
+	}
+	return append(out, before...)
+}
+
+// judge follows the levels of one clock at the n-th situation.
+func (r *reader) judge(h *held, seen []situation, n int, end time.Time, last map[string]fact) {
+	p := r.points[n]
+	say := func(l *level, due time.Time, result string) {
+		last[l.rule.Name] = fact{record: r.id, name: "sla_results_total", at: p.at, due: due, value: 1, priority: p.priority, services: p.services, team: p.team, sla: l.rule.Name, result: result}
+	}
+	due := func(l *level, at time.Time, used time.Duration) time.Time {
+		return usedUp(l.rule.Calendar, at, time.Duration(l.rule.Target)-used)
+	}
+	was, stays := h.holds, false
+	at := r.clockOf(p)
+	if was != nil && was.breached && p.at.Before(at) { // it was over before that was known
+		if was.phase(seen); !was.overrun {
+			was.breached, was.result = false, ""
+			delete(last, was.rule.Name)
+		}
+	}
+	if was != nil {
+		phase, _ := was.phase(seen)
+		stays = was.breached || phase == "stopped"
+	}
+	if !stays {
+		n := slices.IndexFunc(h.levels, func(l *level) bool {
+			return (len(l.rule.Priorities) == 0 || slices.Contains(l.rule.Priorities, p.priority)) &&
+				(len(l.rule.Services) == 0 || slices.ContainsFunc(p.services, func(s string) bool { return slices.Contains(l.rule.Services, s) }))
+		})
+		h.holds = nil
+		if n >= 0 {
+			h.holds = h.levels[n]
+		}
+		if was != nil && was != h.holds {
+			if phase, used := was.phase(seen); was.result == "" && phase != "waiting" && !was.left {
+				was.left, was.result = true, "canceled"
+				say(was, due(was, at, used), "canceled")
+			}
+		}
+	}
+	holds := h.holds
+	if holds == nil || holds.breached {
+		return
+	}
+	fresh := !holds.known // what is over when a level first applies owes it nothing
+	holds.known = true
+	phase, used := holds.phase(seen)
+	target := time.Duration(holds.rule.Target)
+	switch {
+	case used >= target:
+		holds.breached, holds.result = true, "breached"
+		say(holds, breachOf(holds, seen), "breached")
+		return
+	case phase == "stopped" && holds.result != "met":
+		holds.result = "met"
+		say(holds, due(holds, at, used), "met")
+	case phase == "canceled" && holds.result != "canceled":
+		holds.result = "canceled"
+		if !fresh {
+			say(holds, due(holds, at, used), "canceled")
+		}
+	case (phase == "running" || phase == "paused") && holds.result == "met":
+		holds.result = "withdrawn"
+		say(holds, at, "withdrawn")
+	case (phase == "running" || phase == "paused") && holds.result == "canceled":
+		holds.result = ""
+	}
+	if phase != "running" {
+		return
+	}
+	until := end
+	if n+1 < len(r.points) {
+		until = r.clockOf(r.points[n+1])
+	}
+	if at := due(holds, p.at, used); !at.After(until) {
+		holds.breached, holds.result = true, "breached"
+		say(holds, at, "breached")
+	}
+}
+
+// clockOf is when the situation was decided.
+func (r *reader) clockOf(p situation) time.Time {
+	for _, s := range r.history {
+		if s.position == p.position {
+			return s.at
+		}
+	}
+	return p.at
+}
+
+// breachOf is when a level's time was used up in the past, as it is counted now.
+func breachOf(l *level, points []situation) time.Time {
+	for n := len(points) - 1; n > 0; n-- {
+		if _, had := l.phase(points[:n]); had < time.Duration(l.rule.Target) {
+			return usedUp(l.rule.Calendar, points[n-1].at, time.Duration(l.rule.Target)-had)
+		}
+	}
+	return time.Time{}
 }

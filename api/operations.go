@@ -78,6 +78,7 @@ func (a *API) operationRoutes() {
 	}
 	a.backupRoutes()
 	a.referenceRoutes()
+	a.outageRoutes()
 	if a.o.Verify != nil {
 		handle(a, describedAs(op(http.MethodPost, "/api/v1/verify", "verify", "operations", "Read all stored data and say whether it is whole"),
 			"Every table with its checksums, every row and index entry, the journal's positions, the marks. It reads as fast as the disk gives, one call at a time."),

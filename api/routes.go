@@ -70,6 +70,8 @@ var routes = map[string]access{
 	"GET /api/v1/sources":                      from(auth.Viewer),
 	"GET /api/v1/stream":                       from(auth.Viewer),
 	"GET /api/v1/kpis":                         from(auth.Viewer),
+	"GET /api/v1/outages":                      from(auth.Viewer),
+	"POST /api/v1/outages/{id}/correct":        from(auth.Manager),
 	"POST /api/v1/references":                  from(auth.Viewer),
 	"GET /api/v1/status":                       from(auth.Viewer),
 	"GET /api/v1/quarantine":                   from(auth.Responder),

@@ -231,7 +231,7 @@ type IncidentChanged struct {
 // one of them only expired.
 type IncidentCleared struct {
 	ID        string
-	At        time.Time // when the last alert ended
+	At        time.Time // when the last alert ended; where one expired, when the last was seen
 	Recovered bool
 	// After is the last change on what it is about while it went on, if there was one.
 	After *SuspectChange

@@ -27,19 +27,22 @@ type episode struct {
 	Written     time.Time    `json:"written"` // when the record last got Last and Receipts
 	Ended       time.Time    `json:"ended,omitzero"`
 	EndsAt      time.Time    `json:"ends,omitzero"`
-	Canonical   string       `json:"canonical"`
-	Fate        Fate         `json:"fate"`
-	Why         string       `json:"why,omitempty"` // empty once its record has it
-	FinalFate   Fate         `json:"final,omitempty"`
-	FinalWhy    string       `json:"final_why,omitempty"`
-	EndWhy      string       `json:"end_why,omitempty"`
-	Clamped     bool         `json:"clamped,omitempty"`
-	Body        string       `json:"body,omitempty"`  // of a suppressed alert: the group of Alertmanager's that carried it
-	View        bool         `json:"view,omitempty"`  // shown by another replica already: see repeats
-	Shown       bool         `json:"shown,omitempty"` // in an incident that was closed: it is released no second time
-	Joined      time.Time    `json:"joined,omitzero"` // when a view was made part of its incident
-	Mark        uint64       `json:"mark,omitempty"`  // of the body that mentioned it last: see bodyMark
-	Due         time.Time    `json:"due,omitzero"`
+	// Over is when it ended as far as is known: endsAt, but not before it was last seen
+	// firing, nor after that was received; of an expired one, when it was last seen.
+	Over      time.Time `json:"over,omitzero"`
+	Canonical string    `json:"canonical"`
+	Fate      Fate      `json:"fate"`
+	Why       string    `json:"why,omitempty"` // empty once its record has it
+	FinalFate Fate      `json:"final,omitempty"`
+	FinalWhy  string    `json:"final_why,omitempty"`
+	EndWhy    string    `json:"end_why,omitempty"`
+	Clamped   bool      `json:"clamped,omitempty"`
+	Body      string    `json:"body,omitempty"`  // of a suppressed alert: the group of Alertmanager's that carried it
+	View      bool      `json:"view,omitempty"`  // shown by another replica already: see repeats
+	Shown     bool      `json:"shown,omitempty"` // in an incident that was closed: it is released no second time
+	Joined    time.Time `json:"joined,omitzero"` // when a view was made part of its incident
+	Mark      uint64    `json:"mark,omitempty"`  // of the body that mentioned it last: see bodyMark
+	Due       time.Time `json:"due,omitzero"`
 }
 
 func (ep *episode) ended() bool { return ep.Status != AlertFiring && ep.Status != AlertStale }
@@ -140,7 +143,7 @@ func (s *State) receive(src string, a *event.Alert) Fate {
 			s.mention(key, ep)
 			return FateDuplicate
 		}
-		ep.EndsAt = a.EndsAt
+		ep.EndsAt, ep.Over = a.EndsAt, s.over(ep, a.EndsAt)
 		ep.Receipts++
 		ep.Last = s.now
 		s.endWithFate(key, ep, AlertResolved, FateResolve, "resolved by its source")
@@ -229,7 +232,7 @@ func (s *State) list(key string) {
 
 // refire brings back an ended episode that is mentioned as firing long after its end.
 func (s *State) refire(key string, ep *episode) Fate {
-	ep.Status, ep.Ended, ep.EndWhy = AlertFiring, time.Time{}, ""
+	ep.Status, ep.Ended, ep.Over, ep.EndWhy = AlertFiring, time.Time{}, time.Time{}, ""
 	ep.FinalFate, ep.FinalWhy = "", "" // of its former firing
 	ep.Last, ep.Base = s.now, s.now
 	ep.Receipts++
@@ -267,7 +270,7 @@ func (s *State) endTwins(key string, ep *episode, endsAt time.Time) {
 		if k == key || !twin.Labels.Equal(ep.Labels) || !endsAt.IsZero() && twin.StartsAt.After(endsAt) {
 			continue
 		}
-		twin.EndsAt = endsAt
+		twin.EndsAt, twin.Over = endsAt, s.over(twin, endsAt)
 		s.end(k, twin, AlertResolved, s.now, "resolved by its source under another startsAt")
 	}
 }
@@ -275,7 +278,7 @@ func (s *State) endTwins(key string, ep *episode, endsAt time.Time) {
 // lateResolve takes a resolve whose firing never came.
 func (s *State) lateResolve(src, key string, a *event.Alert) Fate {
 	ep := s.newEpisode(src, key, a)
-	ep.Status, ep.Ended = AlertResolved, s.now
+	ep.Status, ep.Ended, ep.Over = AlertResolved, s.now, s.over(&episode{Last: ep.Onset}, a.EndsAt)
 	ep.Fate, ep.Why = FateResolve, "resolved; its firing was never received"
 	s.endTwins(key, ep, a.EndsAt)
 	c := s.placeEnded(key, ep, a)
@@ -358,6 +361,9 @@ func (s *State) close(key string, ep *episode, st AlertStatus, at time.Time) {
 	ep.Status, ep.Ended = st, at
 	if at.After(s.now) {
 		ep.Ended = s.now
+	}
+	if ep.Over.IsZero() {
+		ep.Over = ep.Last
 	}
 	remove(s.bySeries, ep.series(), key, strings.Compare)
 	s.schedule(dueEpisode, key, &ep.Due, s.now.Add(keepEnded))

@@ -81,7 +81,7 @@ func (s *State) clear(g *group, recovered bool) {
 	g.ClearedAt, g.Recovered = s.now, recovered
 	s.schedule(dueGroup, g.ID, &g.Due, s.now.Add(time.Duration(s.cfg.HoldDown)))
 	s.groups.Touch(g.ID)
-	s.emit(IncidentCleared{g.ID, s.now, recovered, s.recovery(g)})
+	s.emit(IncidentCleared{g.ID, s.lastOver(g), recovered, s.recovery(g)})
 }
 
 func (s *State) unclear(g *group) {

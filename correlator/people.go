@@ -143,12 +143,17 @@ func (s *State) Split(id string, alerts []string, by string, now time.Time) (str
 func (s *State) splitOff(g *group, leave []*canonical, why string) string {
 	to := &group{ID: s.seq("incident"), OpenedAt: s.now}
 	s.groups.Put(to.ID, to)
+	for _, c := range leave { // shown since they joined, whatever the record is called
+		if at := latest(c.AttachedAt, g.OpenedAt); !c.AttachedAt.IsZero() && at.Before(to.OpenedAt) {
+			to.OpenedAt = at
+		}
+	}
 	for _, c := range leave {
 		s.leave(g, c)
 		s.move(c, to, why)
 	}
 	to.Last = s.assess(to)
-	s.emit(IncidentOpened{ID: to.ID, Assessment: to.Last, Why: "split from " + g.ID + ": " + why})
+	s.emit(IncidentOpened{ID: to.ID, Assessment: to.Last, Why: "split from " + g.ID + ": " + why, Since: to.OpenedAt})
 	s.touchGroup(g.ID, "")
 	s.touchGroup(to.ID, "")
 	return to.ID

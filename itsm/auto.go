@@ -1,6 +1,7 @@
 package itsm
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -51,19 +52,25 @@ func Open(o Opening, now time.Time) (*Incident, Change) {
 	return i, c
 }
 
-// Restore notes that all alerts are clear since at. Recovered is false where
-// an alert only expired: that is no recovery and stays out of the KPIs.
-func (i *Incident) Restore(at time.Time, recovered bool) Change {
+// Restore notes at now that all alerts are clear since at. Recovered is false where
+// an alert only expired: that is no recovery and stays out of the KPIs; at is then when
+// it was last seen.
+func (i *Incident) Restore(at time.Time, recovered bool, now time.Time) Change {
 	var c Change
 	if !i.Live() {
 		return c
 	}
 	if !recovered {
-		c.say(at, "clear", System, "no alert is active any more, but at least one only expired: that proves no recovery")
+		i.ExpiredAt = &at
+		c.say(now, "clear", System, "no alert is active any more, but at least one only expired: that proves no recovery; last seen on %s", at.UTC().Format(time.RFC3339Nano))
 		return c
 	}
-	i.RestoredAt = &at
-	c.say(at, "clear", System, "all alerts are clear")
+	i.RestoredAt, i.ExpiredAt = &at, nil
+	since := ""
+	if at.Before(now) {
+		since = " since " + at.UTC().Format(time.RFC3339Nano)
+	}
+	c.say(now, "clear", System, "all alerts are clear%s", since)
 	return c
 }
 
@@ -71,21 +78,26 @@ func (i *Incident) Restore(at time.Time, recovered bool) Change {
 func (i *Incident) Unrestore(now time.Time) Change {
 	var c Change
 	if i.Live() {
-		i.RestoredAt = nil
+		i.RestoredAt, i.ExpiredAt = nil, nil
 		c.say(now, "alert", System, "an alert is active again")
 	}
 	return c
 }
 
 // AutoResolve ends an incident whose alerts stayed clear through the hold-down.
-// The restoration clocks are measured here: before it, the alert could come back.
-func (i *Incident) AutoResolve(recovered bool, holdDown time.Duration, now time.Time) Change {
+// The restoration clocks are measured here: before it, the alert could come back. A
+// major incident that people put on hold, and the priorities byHand, wait for people.
+func (i *Incident) AutoResolve(recovered bool, holdDown time.Duration, byHand []int, now time.Time) Change {
 	var c Change
 	if !i.Live() {
 		return c
 	}
 	if i.RestoredAt != nil && recovered {
 		i.measureRestoration(&c)
+	}
+	if i.Major && i.State == OnHold || slices.Contains(byHand, i.Priority) {
+		c.say(now, "clear", System, "its alerts stayed clear for %s: people say when it is over", event.Span(holdDown))
+		return c
 	}
 	how := "all alerts stayed clear for " + event.Span(holdDown)
 	if !recovered {
@@ -143,6 +155,66 @@ func (i *Incident) MergeInto(other, actor, why string, now time.Time) Change {
 	i.State, i.MergedInto, i.ClosedAt, i.HoldReason = Canceled, other, &now, ""
 	c.say(now, "state", actor, "merged into %s%s", other, because(why))
 	c.measure(MMerged, 1)
+	return c
+}
+
+// TakeOver makes the incident what it is with another that was merged into it: the
+// earlier start, the graver priority, major, and whoever acknowledged.
+func (i *Incident) TakeOver(from *Incident, actor, why string, now time.Time) Change {
+	var c Change
+	text := from.ID + " was merged into this" + because(why)
+	m := Measure{Name: MMoved}
+	if from.Shown().Before(i.Shown()) {
+		text += "; it was there since " + from.Shown().UTC().Format(time.RFC3339Nano)
+		m.From = from.Shown()
+		if i.Again != nil {
+			at := from.Shown()
+			i.Again = &at
+		} else {
+			i.OpenedAt = from.Shown()
+		}
+	}
+	if i.AcknowledgedAt == nil && from.AcknowledgedAt != nil {
+		at := *from.AcknowledgedAt
+		i.AcknowledgedAt, i.AcknowledgedBy, i.WorkStartedAt = &at, from.AcknowledgedBy, from.WorkStartedAt
+		text += "; acknowledged by " + from.AcknowledgedBy + " there"
+		m.Result = "acknowledged"
+		if i.State == New {
+			i.State = InProgress
+		}
+	}
+	if i.RespondedAt == nil && from.RespondedAt != nil {
+		i.RespondedAt, i.RespondedBy = from.RespondedAt, from.RespondedBy
+	}
+	c.say(now, "merge", actor, "%s", text)
+	if !m.From.IsZero() || m.Result != "" {
+		c.Measures = append(c.Measures, m)
+	}
+	if began := from.Began(); began.Before(i.Began()) {
+		if i.AgainOnset != nil {
+			i.AgainOnset = &began
+		} else {
+			c.Add(i.Begin(began, now))
+		}
+	}
+	if from.Priority < i.Priority {
+		old := i.Priority
+		i.Impact, i.Urgency, i.Priority = from.Impact, from.Urgency, from.Priority
+		i.Derivation = "as " + from.ID + ", which was merged into this: " + from.Derivation
+		// What a person said of it does not go with new evidence of the other.
+		i.Overridden = i.Overridden || from.Overridden || from.OpenedBy != System
+		c.say(now, "priority", actor, "priority %d, was %d: %s", i.Priority, old, i.Derivation)
+		c.measure(MPriorityChanged, 1)
+	}
+	if from.Major && !i.Major {
+		i.Major = true
+		c.say(now, "major", actor, "a major incident, as %s was", from.ID)
+	}
+	if len(from.Roles) > 0 {
+		filled := maps.Clone(from.Roles)
+		maps.Copy(filled, i.Roles)
+		i.Roles = filled
+	}
 	return c
 }
 

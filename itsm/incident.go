@@ -120,11 +120,14 @@ type Incident struct {
 	RespondedBy    string     `json:"responded_by,omitempty"`
 	WorkStartedAt  *time.Time `json:"work_started_at,omitempty"`
 	RestoredAt     *time.Time `json:"restored_at,omitempty"` // alerts clear
-	ResolvedAt     *time.Time `json:"resolved_at,omitempty"`
-	ResolvedBy     string     `json:"resolved_by,omitempty"`
-	Resolution     string     `json:"resolution,omitempty"`
-	ClosedAt       *time.Time `json:"closed_at,omitempty"`
-	Reopened       int        `json:"reopened,omitempty"`
+	// ExpiredAt is when its alerts were last seen, where one of them only expired: that
+	// restores nothing, and what is not known breaches nothing.
+	ExpiredAt  *time.Time `json:"expired_at,omitempty"`
+	ResolvedAt *time.Time `json:"resolved_at,omitempty"`
+	ResolvedBy string     `json:"resolved_by,omitempty"`
+	Resolution string     `json:"resolution,omitempty"`
+	ClosedAt   *time.Time `json:"closed_at,omitempty"`
+	Reopened   int        `json:"reopened,omitempty"`
 	// Again and AgainOnset are when it was reopened last, and when what brought it back
 	// began: the clocks of this occurrence run from there.
 	Again      *time.Time `json:"reopened_at,omitempty"`
@@ -252,9 +255,11 @@ type Measure struct {
 	Result string `json:"result,omitempty"`
 	// Of is the service that an outage is about; From and Until are when it began
 	// and ended. Of a reopening, From is when the resolution was that it undid.
-	Of    string    `json:"of,omitempty"`
-	From  time.Time `json:"from,omitzero"`
-	Until time.Time `json:"until,omitzero"`
+	Of string `json:"of,omitempty"`
+	// Of a service level's result, Until is when its clock was due.
+	From   time.Time `json:"from,omitzero"`
+	Until  time.Time `json:"until,omitzero"`
+	Outage string    `json:"outage,omitempty"` // id of the outage
 }
 
 // Change is what a verb did.
@@ -420,14 +425,26 @@ func (i *Incident) resolveByHand(c *Change, how, actor string, now time.Time) {
 	if i.RestoredAt == nil && i.Alerts == 0 {
 		i.RestoredAt = &now
 	}
+	i.ExpiredAt = nil // a person's word is better than silence
 	if i.RestoredAt != nil {
 		i.measureRestoration(c)
 	}
 	i.resolve(c, actor, how, now)
-	if actor == i.RespondedBy && i.Handoffs == 0 && i.Reopened == 0 || i.RespondedAt == nil && i.Handoffs == 0 {
+	first := i.RespondedAt == nil || actor == i.RespondedBy && now.Sub(*i.RespondedAt) <= firstContact
+	if first && i.Handoffs == 0 && i.Reopened == 0 {
 		c.measure(MFirstContact, 1)
 	}
 }
+
+// firstContact is how long after the first response a resolution still belongs to it:
+// later, somebody came back to it.
+const firstContact = time.Hour
+
+// Who resolved an incident, as Measure.Result.
+const (
+	ByPeople    = "by_people"
+	ByWatchbill = "by_watchbill"
+)
 
 // acknowledge starts the work: the first person's verb does it.
 func (i *Incident) acknowledge(c *Change, actor string, now time.Time) {
@@ -453,7 +470,15 @@ func (i *Incident) resolve(c *Change, actor, how string, now time.Time) {
 	i.State, i.HoldReason = Resolved, ""
 	i.ResolvedAt, i.ResolvedBy, i.Resolution = &now, actor, how
 	c.say(now, "state", actor, "resolved%s", because(how))
-	c.measure(MResolution, seconds(i.Shown(), now))
+	if i.ExpiredAt != nil {
+		c.measure(MExpired, 1)
+		return
+	}
+	m := Measure{Name: MResolution, Value: seconds(i.Shown(), now), Result: ByWatchbill}
+	if actor != System {
+		m.Result = ByPeople
+	}
+	c.Measures = append(c.Measures, m)
 }
 
 func (i *Incident) close(c *Change, actor string, now time.Time) {
@@ -473,7 +498,7 @@ func (i *Incident) reopen(c *Change, actor, why string, onset, now time.Time) {
 		onset = now
 	}
 	i.State = InProgress
-	i.ResolvedAt, i.ResolvedBy, i.Resolution, i.RestoredAt = nil, "", "", nil
+	i.ResolvedAt, i.ResolvedBy, i.Resolution, i.RestoredAt, i.ExpiredAt = nil, "", "", nil, nil
 	i.AcknowledgedAt, i.AcknowledgedBy, i.WorkStartedAt = nil, "", nil
 	i.Again, i.AgainOnset = &now, &onset
 	i.Reopened++

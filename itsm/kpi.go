@@ -82,17 +82,19 @@ type Backlog struct {
 // KPIs are one group of a report. A ratio is absent where its denominator is 0:
 // nothing happened is neither good nor bad.
 type KPIs struct {
-	Key              string                  `json:"key"`
-	Counts           map[string]float64      `json:"counts"`
-	Clocks           map[string]Distribution `json:"clocks"`
-	SLA              map[string]int          `json:"sla,omitempty"` // result → how many
-	ReopenRate       *float64                `json:"reopen_rate,omitempty"`
-	RecurrenceRate   *float64                `json:"recurrence_rate,omitempty"`
-	FirstContactRate *float64                `json:"first_contact_rate,omitempty"`
-	SLACompliance    *float64                `json:"sla_compliance,omitempty"`
-	NoiseReduction   *float64                `json:"noise_reduction,omitempty"`
-	Alerts           *Hour                   `json:"alerts,omitempty"`
-	Backlog          Backlog                 `json:"backlog"`
+	Key    string                  `json:"key"`
+	Counts map[string]float64      `json:"counts"`
+	Clocks map[string]Distribution `json:"clocks"`
+	// SLA counts the clocks that were due in the period by their result, as known now.
+	SLA              map[string]int `json:"sla,omitempty"`
+	ReopenRate       *float64       `json:"reopen_rate,omitempty"`
+	RecurrenceRate   *float64       `json:"recurrence_rate,omitempty"`
+	FirstContactRate *float64       `json:"first_contact_rate,omitempty"`
+	SLACompliance    *float64       `json:"sla_compliance,omitempty"`
+	NoiseReduction   *float64       `json:"noise_reduction,omitempty"`
+	Alerts           *Hour          `json:"alerts,omitempty"`
+	// Backlog is absent where it is not known: in groups by time and by service level.
+	Backlog *Backlog `json:"backlog,omitempty"`
 }
 
 // Report is the answer of /api/v1/kpis.
@@ -114,6 +116,9 @@ type gathered struct {
 	hour   Hour
 	hours  bool
 	open   []live
+	held   bool // the backlog is known
+	// Of what opened or was resolved in the period, as known now.
+	merged, recurred, resolved, reopened, byPeople float64
 }
 
 type live struct {
@@ -121,6 +126,12 @@ type live struct {
 	keys   []string
 	acked  bool
 }
+
+// The keys in CSV of the whole, and of what belongs to no team or service.
+const (
+	totalKey = "(total)"
+	noKey    = "(none)"
+)
 
 // WriteCSV writes a report as one line per group, figure and statistic, so that a
 // spreadsheet can pivot it.
@@ -140,8 +151,11 @@ func (r Report) WriteCSV(w io.Writer) error {
 		}
 	}
 	_ = out.Write([]string{"from", "to", "by", "key", "name", "statistic", "value"})
-	for _, k := range append([]KPIs{r.Total}, r.Groups...) {
-		key := k.Key
+	for nth, k := range append([]KPIs{r.Total}, r.Groups...) {
+		key := cmp.Or(k.Key, noKey)
+		if nth == 0 {
+			key = totalKey
+		}
 		for _, n := range slices.Sorted(maps.Keys(k.Counts)) {
 			line(key, n, "count", k.Counts[n])
 		}
@@ -159,9 +173,11 @@ func (r Report) WriteCSV(w io.Writer) error {
 				line(key, x.name, "ratio", *x.v)
 			}
 		}
-		line(key, "backlog", "open", float64(k.Backlog.Open))
-		spread(key, "backlog_age_seconds", k.Backlog.Age)
-		spread(key, "backlog_unacknowledged_age_seconds", k.Backlog.Unacknowledged)
+		if k.Backlog != nil {
+			line(key, "backlog", "open", float64(k.Backlog.Open))
+			spread(key, "backlog_age_seconds", k.Backlog.Age)
+			spread(key, "backlog_unacknowledged_age_seconds", k.Backlog.Unacknowledged)
+		}
 	}
 	for _, a := range r.Services {
 		line(a.Service, "service", "agreed_seconds", a.Agreed)
@@ -191,14 +207,15 @@ func Compute(q Query, log iter.Seq[Observation], hours iter.Seq[Hour], services 
 	}
 	total, groups := newGathered(), map[string]*gathered{}
 	open := map[string]live{}
-	outages := NewOutages()
+	outages, cohorts := NewOutages(), NewCohorts()
 	for o := range log {
+		cohorts.Take(o, q.keys(o))
+		outages.Take(o)
 		if !o.At.Before(q.To) {
 			continue
 		}
-		outages.Take(o)
 		follow(open, o, q)
-		if o.At.Before(q.From) {
+		if o.At.Before(q.From) || o.Name == MSLA {
 			continue
 		}
 		total.add(o)
@@ -206,6 +223,7 @@ func Compute(q Query, log iter.Seq[Observation], hours iter.Seq[Hour], services 
 			group(groups, key).add(o)
 		}
 	}
+	cohorts.gather(q, total, groups)
 	for h := range hours {
 		if h.Start.Before(q.From) || !h.Start.Before(q.To) {
 			continue
@@ -215,20 +233,23 @@ func Compute(q Query, log iter.Seq[Observation], hours iter.Seq[Hour], services 
 			group(groups, key).addHour(h)
 		}
 	}
+	placed := slices.Contains([]string{"priority", "service", "team"}, q.By) // an open incident has its place in it
 	for _, id := range slices.Sorted(maps.Keys(open)) {
 		l := open[id]
 		total.open = append(total.open, l)
-		switch q.By {
-		case "priority", "service", "team":
+		if placed {
 			for _, key := range l.keys {
 				g := group(groups, key)
 				g.open = append(g.open, l)
 			}
 		}
 	}
-	r := Report{From: q.From, To: q.To, By: q.By, Total: total.sum("", q.To), Groups: []KPIs{}}
+	at := earlier(q.To, now)
+	total.held = true
+	r := Report{From: q.From, To: q.To, By: q.By, Total: total.sum("", at), Groups: []KPIs{}}
 	for _, k := range slices.Sorted(maps.Keys(groups)) {
-		r.Groups = append(r.Groups, groups[k].sum(k, q.To))
+		groups[k].held = placed
+		r.Groups = append(r.Groups, groups[k].sum(k, at))
 	}
 	r.Services = outages.Sum(services, q.From, q.To, cal, now)
 	return r
@@ -254,9 +275,14 @@ func follow(open map[string]live, o Observation, q Query) {
 	case MReopened, MReopenedLate:
 		open[o.Record] = live{opened: o.At, keys: keys}
 		return
-	case MResolution, MCanceled, MMerged:
+	case MResolution, MExpired, MCanceled, MMerged:
 		delete(open, o.Record)
 		return
+	case MMoved: // a merge dates it back, and brings who acknowledged
+		if o.Of == "" && !o.From.IsZero() {
+			l.opened = o.From
+		}
+		l.acked = l.acked || o.Result == "acknowledged"
 	case MAcknowledgement:
 		l.acked = true
 	}
@@ -334,8 +360,6 @@ var clockNames = func() map[string]bool {
 
 func (g *gathered) add(o Observation) {
 	switch {
-	case o.Name == MSLA:
-		g.sla[o.Result]++
 	case clockNames[o.Name]:
 		g.clocks[o.Name] = append(g.clocks[o.Name], o.Value)
 	default:
@@ -364,22 +388,24 @@ func (g *gathered) sum(key string, to time.Time) KPIs {
 			k.Counts[m.Name] = g.counts[m.Name]
 		}
 	}
-	resolved := float64(len(g.clocks[MResolution]))
-	k.ReopenRate = ratio(g.counts[MReopened], resolved)
-	k.RecurrenceRate = ratio(g.counts[MRecurring], g.counts[MOpened])
-	k.FirstContactRate = ratio(g.counts[MFirstContact], resolved)
+	k.ReopenRate = ratio(g.reopened, g.resolved)
+	k.RecurrenceRate = ratio(g.recurred, g.counts[MOpened])
+	k.FirstContactRate = ratio(g.counts[MFirstContact], g.byPeople)
 	if len(g.sla) > 0 {
 		k.SLA = g.sla
-		met := float64(g.sla[Met] - g.sla[Withdrawn])
-		k.SLACompliance = ratio(met, met+float64(g.sla[Breached]))
+		k.SLACompliance = ratio(float64(g.sla[Met]), float64(g.sla[Met]+g.sla[Breached]))
 	}
 	if g.hours {
 		k.Alerts = &g.hour
-		if n := ratio(g.counts[MOpened]-g.counts[MMerged], float64(g.hour.Episodes)); n != nil {
+		if n := ratio(g.counts[MOpened]-g.merged, float64(g.hour.Episodes)); n != nil {
 			v := max(0, 1-*n) // more incidents than alerts: people opened them, no noise was reduced
 			k.NoiseReduction = &v
 		}
 	}
+	if !g.held {
+		return k
+	}
+	k.Backlog = &Backlog{}
 	var ages, waiting []float64
 	for _, l := range g.open {
 		age := to.Sub(l.opened).Seconds()

@@ -15,6 +15,7 @@ const (
 	MRecurring       = "incidents_recurring_total"
 	MCanceled        = "incidents_canceled_total"
 	MMerged          = "incidents_merged_total"
+	MExpired         = "incidents_expired_total"
 	MFirstContact    = "incidents_first_contact_resolved_total"
 	MPriorityChanged = "incident_priority_changes_total"
 
@@ -27,8 +28,12 @@ const (
 	MServiceDowntime = "service_downtime_seconds_total"
 
 	// MMoved measures nothing: it says to which services and team an open incident
-	// belongs from now on, for the backlog; or, of a service, since when it is down.
+	// belongs from now on, or since when it counts as open, for the backlog; or, of a
+	// service, since when it is down, where From is zero that it is not.
 	MMoved = "incident_moved"
+	// MCorrected says what an outage that was measured was in truth; Result is "none"
+	// where it was no outage.
+	MCorrected = "service_outage_corrected"
 )
 
 // Metric declares one measured quantity. /metrics, the KPI report and docs/kpis.md
@@ -60,13 +65,14 @@ func Metrics() []Metric {
 		{MRecurring, false, byPriority, "Incidents whose cause and alerts were seen before within 30 days.", "count of incidents with an earlier one of the same signature", "recognised by the correlator"},
 		{MCanceled, false, byPriority, "Incidents canceled.", "count of cancellations", "incident canceled"},
 		{MMerged, false, byPriority, "Incidents merged into another.", "count of merges", "incident merged"},
-		{MFirstContact, false, byPriority, "Incidents resolved by the first person who responded, without hold or handing over.", "count", "incident resolved by hand"},
+		{MExpired, false, byPriority, "Incidents that ended because their alerts were heard of no more.", "count of resolutions without proof of recovery; outside the resolutions and their clocks", "incident resolved after an alert expired"},
+		{MFirstContact, false, byPriority, "Incidents resolved by the first person who responded, within an hour, without hold, handing over or reopening.", "count", "incident resolved by hand"},
 		{MPriorityChanged, false, byPriority, "Changes of priority, counted under the new one.", "count of changes", "reassessment or override"},
 		{MProblemsOpened, false, nil, "Problems opened.", "count of openings", "recurrence or by hand"},
 		{MProblemResolution, true, nil, "Time from a problem to its resolution.", "resolved − opened", "problem resolved"},
 		{MProblemsReopened, false, nil, "Problems reopened because they came back.", "count of reopenings", "a new incident of a resolved problem, or by hand"},
-		{MSLA, false, []string{"sla", "result"}, "Ends of service level clocks. A breach counts when it happens; a result that a reopening undid counts again as withdrawn.", "compliance = (met − withdrawn) / (met − withdrawn + breached)", "replay of the incident's log over the calendar"},
-		{MServiceFailures, false, []string{"service"}, "Unplanned outages of a service begun.", "count of times at which the first incident that counts as an outage opened", "incidents on the service"},
+		{MSLA, false, []string{"sla", "result"}, "Ends of service level clocks. A breach counts when it happens; a result that a reopening undid counts again as withdrawn.", "count of ends; the compliance is computed by clocks, each once, in the period in which it was due", "replay of the incident's log over the calendar"},
+		{MServiceFailures, false, []string{"service"}, "Unplanned outages of a service, counted when they end.", "count of times at which the last incident that counted as an outage ended", "incidents on the service"},
 		{MServiceDowntime, false, []string{"service"}, "Agreed time in which a service had an unplanned outage, counted when the outage ends.", "union of the outages within the service's hours", "incidents on the service"},
 	}
 }

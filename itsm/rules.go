@@ -14,11 +14,13 @@ import (
 // decides by what was in force; they hold no secret.
 type Rules struct {
 	// ProblemVerify is how long a resolved problem must not come back before it closes.
-	ProblemVerify Duration                `json:"problem_verify"`
-	Calendars     map[string]CalendarRule `json:"calendars,omitempty"`
-	Services      []Service               `json:"services,omitempty"`
-	SLAs          []SLA                   `json:"slas,omitempty"`
-	Notify        Notify                  `json:"notify"`
+	ProblemVerify Duration `json:"problem_verify"`
+	// ByHand lists priorities whose incidents only people resolve, whatever their alerts do.
+	ByHand    []int                   `json:"resolved_by_hand,omitempty"`
+	Calendars map[string]CalendarRule `json:"calendars,omitempty"`
+	Services  []Service               `json:"services,omitempty"`
+	SLAs      []SLA                   `json:"slas,omitempty"`
+	Notify    Notify                  `json:"notify"`
 }
 
 // DefaultRules need no tuning: no service levels, and nobody is notified.
@@ -57,6 +59,11 @@ func NewDesk(r Rules) (*Desk, error) {
 	}
 	if r.ProblemVerify < 0 {
 		l = append(l, fault.Invalidf("problem_verify", "must not be negative"))
+	}
+	for n, p := range r.ByHand {
+		if p < 1 || p > 5 {
+			l = append(l, fault.Invalidf(fmt.Sprintf("resolved_by_hand[%d]", n), "want 1 to 5, got %d", p))
+		}
 	}
 	for n := range r.Services {
 		s := &r.Services[n]

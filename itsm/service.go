@@ -21,63 +21,25 @@ type Service struct {
 	OutagePriority int `json:"outage_priority,omitempty"`
 }
 
-// Outage says whether an incident of priority is an outage of the service.
-func (s *Service) Outage(priority int) bool {
-	most := s.OutagePriority
-	if most == 0 {
-		most = 2
+// Least is the least grave priority at which an incident is an outage of the service.
+func (s *Service) Least() int {
+	if s.OutagePriority == 0 {
+		return 2
 	}
-	return priority <= most
+	return s.OutagePriority
 }
 
 // Availability is how a service kept up within a report.
 type Availability struct {
-	Service      string   `json:"service"`
-	Agreed       float64  `json:"agreed_seconds"`
-	Downtime     float64  `json:"downtime_seconds"`
+	Service  string  `json:"service"`
+	Agreed   float64 `json:"agreed_seconds"`
+	Downtime float64 `json:"downtime_seconds"`
+	// Measured is the downtime as the incidents tell it, where people corrected it.
+	Measured     *float64 `json:"measured_downtime_seconds,omitempty"`
 	Failures     int      `json:"failures"`
 	Availability *float64 `json:"availability,omitempty"`
 	Objective    float64  `json:"objective,omitempty"`
 	MTBF         *float64 `json:"mtbf_seconds,omitempty"`
-}
-
-// Outages collects when services were down, from the event log. Not safe for
-// concurrent use.
-type Outages struct {
-	spans map[string][]spanOf
-	open  map[string]time.Time
-	begun map[string][]time.Time
-}
-
-// NewOutages makes an empty collection.
-func NewOutages() *Outages {
-	return &Outages{spans: map[string][]spanOf{}, open: map[string]time.Time{}, begun: map[string][]time.Time{}}
-}
-
-// Take notes one observation.
-func (u *Outages) Take(o Observation) {
-	switch o.Name {
-	case MServiceFailures:
-		u.open[o.Of] = o.From
-		u.begun[o.Of] = append(u.begun[o.Of], o.At)
-	case MMoved:
-		if o.Of != "" {
-			u.open[o.Of] = o.From
-		}
-	case MServiceDowntime:
-		delete(u.open, o.Of)
-		u.spans[o.Of] = append(u.spans[o.Of], spanOf{o.From, o.Until})
-	}
-}
-
-// Forget drops what ended before at: no later report may begin earlier.
-func (u *Outages) Forget(at time.Time) {
-	for k := range u.spans {
-		u.spans[k] = slices.DeleteFunc(u.spans[k], func(s spanOf) bool { return s.to.Before(at) })
-	}
-	for k := range u.begun {
-		u.begun[k] = slices.DeleteFunc(u.begun[k], func(t time.Time) bool { return t.Before(at) })
-	}
 }
 
 // Sum clips the outages to [from, to): one that spans an edge counts on both
@@ -89,15 +51,26 @@ func (u *Outages) Sum(services []Service, from, to time.Time, cal Calendars, now
 		a := Availability{Service: s.Name, Objective: s.Availability}
 		c := cal[s.Hours]
 		a.Agreed = c.Between(from, to).Seconds()
-		spans := slices.Clone(u.spans[s.Name])
-		if since, ok := u.open[s.Name]; ok {
-			spans = append(spans, spanOf{since, to})
-		}
-		a.Downtime = union(spans, from, to, c).Seconds()
-		for _, at := range u.begun[s.Name] {
+		var spans, measured []spanOf
+		begun := func(at time.Time) {
 			if !at.Before(from) && at.Before(to) {
 				a.Failures++
 			}
+		}
+		for _, d := range u.over[s.Name] {
+			measured = append(measured, d.measured)
+			if !d.none {
+				spans = append(spans, d.truth)
+				begun(d.truth.from)
+			}
+		}
+		if since, ok := u.open[s.Name]; ok {
+			spans, measured = append(spans, spanOf{since, to}), append(measured, spanOf{since, to})
+			begun(since)
+		}
+		a.Downtime = union(spans, from, to, c).Seconds()
+		if as := union(measured, from, to, c).Seconds(); as != a.Downtime {
+			a.Measured = &as
 		}
 		if a.Agreed > 0 {
 			v := 1 - a.Downtime/a.Agreed

@@ -47,11 +47,20 @@ type Point struct {
 	Hold         HoldReason `json:"hold,omitempty"`
 	Acknowledged bool       `json:"ack,omitempty"`
 	Restored     bool       `json:"restored,omitempty"`
+	Expired      bool       `json:"expired,omitempty"` // its alerts are heard of no more
 }
 
-// PointOf is an incident's situation now.
-func PointOf(i *Incident, now time.Time) Point {
-	return Point{At: now, State: i.State, Hold: i.HoldReason, Acknowledged: i.AcknowledgedAt != nil, Restored: i.RestoredAt != nil}
+// PointOf is an incident's situation, which was found out now. That it was restored, or
+// that its alerts were seen last, may have been before.
+func PointOf(i *Incident, last Point, now time.Time) Point {
+	p := Point{At: now, State: i.State, Hold: i.HoldReason, Acknowledged: i.AcknowledgedAt != nil, Restored: i.RestoredAt != nil, Expired: i.ExpiredAt != nil}
+	switch {
+	case p.Restored && !last.Restored && i.Live():
+		p.At = later(last.At, *i.RestoredAt)
+	case p.Expired && !last.Expired && i.Live():
+		p.At = later(last.At, *i.ExpiredAt)
+	}
+	return p
 }
 
 // Same says whether the situation is the same, whenever it began.
@@ -228,6 +237,7 @@ type Reading struct {
 	Elapsed time.Duration // business time, without pauses
 	// BreachAt is when Elapsed reached the target; zero: it has not.
 	BreachAt time.Time
+	Overrun  bool // it was reached, maybe before a clock that waits for an answer began anew
 }
 
 // Read replays an incident's log up to now. Business time is counted first and
@@ -241,6 +251,10 @@ func (a *SLA) Read(points []Point, cal *Calendar, now time.Time) Reading {
 	for n, p := range points {
 		stopped := r.Phase == Stopped
 		switch {
+		case p.Expired:
+			if r.Phase != Waiting && r.Phase != Stopped {
+				r.Phase = Ended
+			}
 		case p.any(a.Stop):
 			if r.Phase != Waiting { // else nothing was owed
 				r.Phase = Stopped
@@ -261,7 +275,7 @@ func (a *SLA) Read(points []Point, cal *Calendar, now time.Time) Reading {
 			r.Phase = Running
 		}
 		if stopped && r.Phase == Running && a.Clock == ClockResponse {
-			r.Start, r.Elapsed = p.At, 0 // what came back asks for an answer of its own
+			r.Start, r.Elapsed, r.BreachAt = p.At, 0, time.Time{} // what came back asks for an answer of its own
 		}
 		if r.Phase != Running {
 			continue
@@ -273,6 +287,7 @@ func (a *SLA) Read(points []Point, cal *Calendar, now time.Time) Reading {
 		d := cal.Between(p.At, until)
 		if r.BreachAt.IsZero() && r.Elapsed+d >= target {
 			r.BreachAt, _ = cal.Add(p.At, target-r.Elapsed)
+			r.Overrun = true
 		}
 		r.Elapsed += d
 	}
@@ -293,11 +308,14 @@ type Clock struct {
 	// Result is what was counted last: met, breached, canceled or withdrawn.
 	Result string `json:"result,omitempty"`
 	Active bool   `json:"active"` // false: another level took over, with its own clock
+	// Held is when the level applied first.
+	Held time.Time `json:"held,omitzero"`
+	Left bool      `json:"left,omitempty"` // it was counted as canceled because another level took over
 }
 
 // Tick recomputes the incident's clocks from its log, counts what ended, tells
 // what is due, and returns the next time at which that may change.
-func (d *Desk) Tick(i *Incident, points []Point, now time.Time) (c Change, next time.Time) {
+func (d *Desk) Tick(i *Incident, points []Point, corrected bool, now time.Time) (c Change, next time.Time) {
 	clocks := slices.Clone(i.Clocks) // the record that was written before keeps its own
 	// A clock that breached, or has stopped, was decided under the level that held
 	// then: a later change of priority does not judge it anew.
@@ -327,11 +345,14 @@ func (d *Desk) Tick(i *Incident, points []Point, now time.Time) (c Change, next 
 		}
 		k := &clocks[at]
 		if !holds {
-			d.leave(a, k, &c, now)
+			d.leave(a, k, points, &c, now)
 			continue
 		}
 		k.Active, k.Target = true, a.Target
-		due := d.read(a, k, points, &c, now)
+		if k.Held.IsZero() {
+			k.Held = now
+		}
+		due := d.read(a, k, points, corrected, &c, now)
 		if !due.IsZero() && (next.IsZero() || due.Before(next)) {
 			next = due
 		}
@@ -342,9 +363,16 @@ func (d *Desk) Tick(i *Incident, points []Point, now time.Time) (c Change, next 
 
 // leave ends a clock whose level no longer matches: the one that took over
 // measures from the same start.
-func (d *Desk) leave(a *SLA, k *Clock, c *Change, now time.Time) {
+func (d *Desk) leave(a *SLA, k *Clock, points []Point, c *Change, now time.Time) {
 	if !k.Active {
 		return
+	}
+	r := a.Read(points, d.Calendars[a.Calendar], now)
+	// A priority that flips to and fro counts once, and one that is found with the record
+	// not at all.
+	if k.Result == "" && r.Phase != Waiting && !k.Left && now.After(k.Held) {
+		d.end(a, k, CanceledClock, r, c, now)
+		k.Left = true
 	}
 	k.Active, k.Due, k.Phase = false, nil, Ended
 	c.say(now, "sla", System, "%s: no longer applies", a.Name)
@@ -357,12 +385,21 @@ func (d *Desk) sla(name string) *SLA {
 	return nil
 }
 
-func (d *Desk) end(a *SLA, k *Clock, result string, c *Change) {
+// end counts the result of a clock. Until says when it was due: the period that the
+// clock belongs to, however and whenever it ended.
+func (d *Desk) end(a *SLA, k *Clock, result string, r Reading, c *Change, now time.Time) {
 	k.Result = result
-	c.Measures = append(c.Measures, Measure{Name: MSLA, Value: 1, SLA: a.Name, Result: result})
+	due := r.BreachAt
+	if due.IsZero() {
+		due = now
+		if at, ok := d.Calendars[a.Calendar].Add(now, time.Duration(a.Target)-r.Elapsed); ok {
+			due = at
+		}
+	}
+	c.Measures = append(c.Measures, Measure{Name: MSLA, Value: 1, SLA: a.Name, Result: result, From: r.Start, Until: due})
 }
 
-func (d *Desk) read(a *SLA, k *Clock, points []Point, c *Change, now time.Time) (due time.Time) {
+func (d *Desk) read(a *SLA, k *Clock, points []Point, corrected bool, c *Change, now time.Time) (due time.Time) {
 	cal := d.Calendars[a.Calendar]
 	r := a.Read(points, cal, now)
 	k.Phase, k.Start, k.Elapsed, k.Due = r.Phase, r.Start, r.Elapsed.Seconds(), nil
@@ -370,12 +407,16 @@ func (d *Desk) read(a *SLA, k *Clock, points []Point, c *Change, now time.Time) 
 	if !r.BreachAt.IsZero() && k.BreachedAt == nil {
 		at := r.BreachAt
 		k.BreachedAt, k.Warned = &at, 100
-		d.end(a, k, Breached, c)
+		d.end(a, k, Breached, r, c, now)
 		late := ""
 		if now.Sub(at) > time.Second {
 			late = " on " + at.Format(time.RFC3339)
 		}
 		c.say(now, "sla", System, "%s: breached%s after %s of business time", a.Name, late, event.Span(target))
+	}
+	if corrected && k.BreachedAt != nil && !r.Overrun {
+		c.say(now, "sla", System, "%s: was not breached: it was over before that was known", a.Name)
+		k.BreachedAt, k.Result, k.Warned = nil, "", 0
 	}
 	if k.BreachedAt != nil {
 		return time.Time{} // a breach is for ever: nothing that follows undoes or repeats it
@@ -383,18 +424,24 @@ func (d *Desk) read(a *SLA, k *Clock, points []Point, c *Change, now time.Time) 
 	switch r.Phase {
 	case Stopped:
 		if k.Result != Met {
-			d.end(a, k, Met, c)
+			d.end(a, k, Met, r, c, now)
 			c.say(now, "sla", System, "%s: met with %s of %s used", a.Name, event.Span(r.Elapsed), event.Span(target))
 		}
 	case Ended:
-		if k.Result != CanceledClock {
-			d.end(a, k, CanceledClock, c)
-			c.say(now, "sla", System, "%s: canceled", a.Name)
+		if k.Result != CanceledClock && !now.After(k.Held) {
+			k.Result = CanceledClock // it opened and was merged at once: it owed nothing
+		} else if k.Result != CanceledClock {
+			d.end(a, k, CanceledClock, r, c, now)
+			why := ""
+			if points[len(points)-1].Expired {
+				why = ": expired"
+			}
+			c.say(now, "sla", System, "%s: canceled%s", a.Name, why)
 		}
 	case Running, Paused:
 		switch k.Result {
 		case Met:
-			d.end(a, k, Withdrawn, c)
+			d.end(a, k, Withdrawn, r, c, now)
 			c.say(now, "sla", System, "%s: goes on with %s of %s used", a.Name, event.Span(r.Elapsed), event.Span(target))
 		case CanceledClock: // its start condition holds again: it goes on
 			k.Result = ""

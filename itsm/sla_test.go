@@ -61,11 +61,15 @@ func when(t *testing.T, s string) time.Time {
 }
 
 func (s *sheet) tick() {
-	p := PointOf(s.i, s.now)
+	var last Point
+	if n := len(s.points); n > 0 {
+		last = s.points[n-1]
+	}
+	p := PointOf(s.i, last, s.now)
 	if n := len(s.points); n == 0 || !s.points[n-1].Same(p) {
 		s.points = append(s.points, p)
 	}
-	c, next := s.d.Tick(s.i, s.points, s.now)
+	c, next := s.d.Tick(s.i, s.points, p.At.Before(s.now), s.now)
 	s.next = next
 	for _, m := range c.Measures {
 		s.count[m.SLA+" "+m.Result]++
@@ -127,17 +131,17 @@ func TestSLATraps(t *testing.T) {
 	}{
 		{"a priority change keeps the original start: 5 h old and now urgent is late at once", func(t *testing.T) *sheet {
 			return newSheet(t, tiers, "2026-10-05 08:00", 3, 3).do("2026-10-05 13:00", Edit, Args{Impact: 1, Urgency: 1, Reason: "x"})
-		}, "fast", 5 * time.Hour, Breached, "2026-10-05 12:00", "map[fast breached:1]"},
+		}, "fast", 5 * time.Hour, Breached, "2026-10-05 12:00", "map[fast breached:1 slow canceled:1]"},
 		{"a priority change within the new target runs on from the original start", func(t *testing.T) *sheet {
 			return newSheet(t, tiers, "2026-10-05 08:00", 3, 3).do("2026-10-05 10:00", Edit, Args{Impact: 1, Urgency: 1, Reason: "x"}).do("2026-10-05 11:30", Resolve, Args{})
-		}, "fast", 210 * time.Minute, Met, "", "map[fast met:1]"},
+		}, "fast", 210 * time.Minute, Met, "", "map[fast met:1 slow canceled:1]"},
 		{"a priority that flips to and fro is neither restarted nor counted twice", func(t *testing.T) *sheet {
 			s := newSheet(t, tiers, "2026-10-05 08:00", 3, 3)
 			for _, at := range []string{"08:30", "09:00", "09:30", "10:00"} {
 				s.do("2026-10-05 "+at, Edit, Args{Impact: 1, Urgency: 1, Reason: "x"}).do("2026-10-05 "+at, Edit, Args{Impact: 3, Urgency: 3, Reason: "y"})
 			}
 			return s.do("2026-10-05 12:00", Resolve, Args{})
-		}, "slow", 4 * time.Hour, Met, "", "map[slow met:1]"},
+		}, "slow", 4 * time.Hour, Met, "", "map[fast canceled:1 slow canceled:1 slow met:1]"},
 		{"a reopening goes on where the clock stopped and takes the result back", func(t *testing.T) *sheet {
 			return newSheet(t, tiers, "2026-10-05 08:00", 1, 1).do("2026-10-05 11:00", Resolve, Args{}).do("2026-10-06 11:00", Reopen, Args{}).do("2026-10-06 11:30", Resolve, Args{})
 		}, "fast", 210 * time.Minute, Met, "", "map[fast met:2 fast withdrawn:1]"},

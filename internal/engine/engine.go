@@ -506,6 +506,13 @@ func (e *Engine) Unresolved() []itsm.Unresolved {
 	return e.state.Unresolved()
 }
 
+// Outages lists the outages of services that are under way or can be corrected, newest first.
+func (e *Engine) Outages() []itsm.Outage {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state.Outages()
+}
+
 // Meant is what a reference leads to.
 type Meant struct {
 	Ref    string   `json:"ref"`

@@ -58,7 +58,11 @@ func TestReopenedIsUnacknowledged(t *testing.T) {
 		"slas": [{"name": "answer", "clock": "response", "target": "10m"}, {"name": "mend", "clock": "resolution", "target": "8h"}]}`)
 	measured := map[string][]float64{}
 	w.each = func(m itsm.Measure) {
-		measured[m.Name+m.SLA+m.Result] = append(measured[m.Name+m.SLA+m.Result], m.Value)
+		k := m.Name
+		if m.SLA != "" {
+			k += m.SLA + m.Result
+		}
+		measured[k] = append(measured[k], m.Value)
 	}
 	id := w.open(1, 1)
 	w.until("09:09").do("incident", "acknowledge", id, nil)

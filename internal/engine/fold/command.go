@@ -2,8 +2,10 @@ package fold
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/internal/fault"
@@ -84,6 +86,10 @@ func (s *State) before(c *event.Command) json.RawMessage {
 		if x := s.windows.Get(c.ID); x != nil {
 			return mustJSON(x.Doc)
 		}
+	case "outage":
+		if o := s.over.Get(c.ID); o != nil {
+			return mustJSON(o)
+		}
 	}
 	return nil
 }
@@ -109,11 +115,13 @@ func (s *State) run(c *event.Command) (string, any, error) {
 		return s.runMaintenance(c)
 	case "teaching":
 		return s.runTeaching(c)
+	case "outage":
+		return s.runOutage(c)
 	}
 	if noted(c.Record) {
 		return c.ID, nil, nil
 	}
-	return "", nil, fault.Invalidf("record", "want incident, problem, maintenance or teaching, got %q", c.Record)
+	return "", nil, fault.Invalidf("record", "want incident, problem, maintenance, teaching or outage, got %q", c.Record)
 }
 
 func (s *State) runIncident(c *event.Command) (string, any, error) {
@@ -238,15 +246,53 @@ func (s *State) merge(x *incident, c *event.Command) error {
 	case !into.Doc.Live():
 		return fault.Conflictf("incident %s is %s: only an open one takes another over", a.Into, into.Doc.State)
 	}
-	ch := x.Doc.MergeInto(a.Into, c.Actor, a.Reason, s.now)
-	s.commit(c.ID, ch)
+	s.mergeRecords(c.ID, a.Into, c.Actor, a.Reason)
 	for _, d := range s.corr.Merge(c.ID, a.Into, teacher(a.Teach, c.Actor), s.now) {
 		s.decide(d)
 	}
-	s.with(a.Into, func(*itsm.Incident) itsm.Change {
-		return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "merge", Actor: c.Actor, Text: c.ID + " was merged into this"}}}
-	})
 	return nil
+}
+
+// mergeRecords ends an incident as a part of another, which takes over its start, its
+// priority and its running clocks.
+func (s *State) mergeRecords(from, into, actor, why string) {
+	x, y := s.incidents.Get(from), s.incidents.Get(into)
+	if x != nil && y != nil && x.Doc.Live() && y.Doc.Live() {
+		ch := y.Doc.TakeOver(&x.Doc, actor, why, s.now)
+		ch.Add(y.Doc.Affect(merged(y.Doc.Services, x.Doc.Services), s.now))
+		y.takeClocks(x, s.now)
+		s.commit(into, ch)
+		s.passOutages(from, into)
+	}
+	s.with(from, func(i *itsm.Incident) itsm.Change { return i.MergeInto(into, actor, why, s.now) })
+}
+
+// takeClocks lets an incident's service levels run since those of another that it took
+// over, where that was there first.
+func (x *incident) takeClocks(from *incident, now time.Time) {
+	if len(from.Points) == 0 || len(x.Points) > 0 && !from.Points[0].At.Before(x.Points[0].At) {
+		return
+	}
+	var points []itsm.Point
+	for _, p := range from.Points {
+		if len(x.Points) == 0 || p.At.Before(x.Points[0].At) {
+			points = append(points, p)
+		}
+	}
+	x.Points = append(points, x.Points...)
+	clocks := slices.Clone(x.Doc.Clocks)
+	for _, k := range from.Doc.Clocks {
+		k.Held = now // here; what leaves at once counts in the other only
+		switch n := slices.IndexFunc(clocks, func(o itsm.Clock) bool { return o.SLA == k.SLA }); {
+		case k.Result == itsm.CanceledClock || k.Result == itsm.Met || !k.Active:
+		case n < 0:
+			clocks = append(clocks, k)
+		case clocks[n].BreachedAt == nil:
+			k.Held = clocks[n].Held
+			clocks[n] = k
+		}
+	}
+	x.Doc.Clocks = clocks
 }
 
 // review keeps the post-incident review as a person wrote it.

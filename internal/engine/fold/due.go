@@ -144,6 +144,13 @@ func (s *State) reload() {
 		}
 		push(duePage, k, x.PageDue)
 	}
+	for _, k := range s.services.Keys() {
+		row := s.services.Get(k)
+		for _, id := range row.Down { // as an earlier version kept it
+			row.Parts = append(row.Parts, itsm.Downtime{Incident: id, From: row.Since})
+		}
+		row.Down, row.Since = nil, time.Time{}
+	}
 	for _, k := range s.storms.Keys() {
 		push(dueStorm, k, s.storms.Get(k).Due)
 	}

@@ -78,6 +78,10 @@ type incident struct {
 	Page     paging       `json:"page"`
 	PageDue  time.Time    `json:"page_due,omitzero"`
 	Where    string       `json:"where,omitempty"` // services and team, as measured last
+	// Grave is since when the priority is at least as grave as the index says, for
+	// outages; Began what the incident began with when that was last looked at.
+	Grave [6]time.Time `json:"grave,omitzero"`
+	Began time.Time    `json:"began,omitzero"`
 }
 
 // problem is a problem with its next deadline.
@@ -93,7 +97,8 @@ type State struct {
 	corr      *correlator.State
 	incidents *paged.Table[incident]
 	problems  *paged.Table[problem]
-	services  *paged.Table[service]
+	services  *paged.Table[service]     // those that are down
+	over      *paged.Table[itsm.Outage] // outages that can be corrected
 	owners    *paged.Table[owner]
 	windows   *paged.Table[window]
 	storms    *paged.Table[storm] // by receiver
@@ -112,7 +117,7 @@ type State struct {
 func New(rules Rules) *State {
 	s := &State{
 		rules: rules, incidents: paged.NewTable[incident]("incident"), problems: paged.NewTable[problem]("problem"),
-		services: paged.NewTable[service]("service"), owners: paged.NewTable[owner]("owner"),
+		services: paged.NewTable[service]("service"), over: paged.NewTable[itsm.Outage]("outage"), owners: paged.NewTable[owner]("owner"),
 		windows: paged.NewTable[window]("maintenance"), storms: paged.NewTable[storm]("storm"),
 	}
 	s.desk, _ = itsm.NewDesk(rules.Desk) // whoever made the rules has validated them
@@ -122,7 +127,7 @@ func New(rules Rules) *State {
 }
 
 // prefixes of ids by kind; the number is the sequence within partition 0.
-var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT", "teaching": "TCH"}
+var prefixes = map[string]string{"alert": "ALT", "incident": "INC", "problem": "PRB", "change": "CHG", "maintenance": "MNT", "teaching": "TCH", "outage": "OUT"}
 
 func (s *State) nextID(kind string) string {
 	s.count.Seq[kind]++
@@ -303,7 +308,7 @@ func (s *State) decide(d correlator.Decision) {
 				x := changeOf(*d.After)
 				i.Recovery = &x
 			}
-			return i.Restore(d.At, d.Recovered)
+			return i.Restore(d.At, d.Recovered, s.now)
 		})
 	case correlator.IncidentFiring:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.Unrestore(s.now) })
@@ -316,17 +321,16 @@ func (s *State) decide(d correlator.Decision) {
 		})
 	case correlator.IncidentQuiet:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change {
-			c := i.AutoResolve(d.Recovered, time.Duration(s.rules.Correlation.HoldDown), s.now)
-			s.corr.Resolved(d.ID, s.now)
+			c := i.AutoResolve(d.Recovered, time.Duration(s.rules.Correlation.HoldDown), s.desk.Rules.ByHand, s.now)
+			if !i.Live() {
+				s.corr.Resolved(d.ID, s.now)
+			}
 			return c
 		})
 	case correlator.IncidentReturned:
 		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.AutoReopen(d.Why, d.Onset, s.now) })
 	case correlator.IncidentMerged:
-		s.with(d.From, func(i *itsm.Incident) itsm.Change { return i.MergeInto(d.Into, itsm.System, d.Why, s.now) })
-		s.with(d.Into, func(i *itsm.Incident) itsm.Change {
-			return itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "merge", Actor: itsm.System, Text: d.From + " was merged into this: " + d.Why}}}
-		})
+		s.mergeRecords(d.From, d.Into, itsm.System, d.Why)
 	case correlator.ProblemOpened:
 		s.openProblem(itsm.Problem{ID: d.ID, Title: d.Title, Signature: d.Signature, OpenedBy: itsm.System, Why: d.Why})
 		for _, id := range d.Incidents {
@@ -405,7 +409,7 @@ func (s *State) with(id string, f func(*itsm.Incident) itsm.Change) {
 func (s *State) commit(id string, c itsm.Change) {
 	x := s.incidents.Get(id)
 	i := &x.Doc
-	s.outages(i, &c)
+	s.outages(x, &c)
 	s.clocks(x, &c)
 	s.announce(x, &c)
 	for _, e := range c.Entries {

@@ -2,20 +2,10 @@ package fold
 
 import (
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/watchbill/watchbill/internal/event"
 	"github.com/watchbill/watchbill/itsm"
 )
-
-// service is a configured service that is down: because of which incidents,
-// since when, and when the last of those that are over ended.
-type service struct {
-	Down  []string  `json:"down"`
-	Since time.Time `json:"since"`
-	Ended time.Time `json:"ended,omitzero"`
-}
 
 // owner is who a configuration item belongs to.
 type owner struct {
@@ -75,65 +65,4 @@ func (s *State) ownerOf(i *itsm.Incident) (who, team, why string) {
 	}
 	of(i.CIs)
 	return
-}
-
-// outages follows which configured services an incident keeps down. An outage
-// lasts until its incidents have left the live states, so that a service that
-// flaps within a hold-down fails once.
-func (s *State) outages(i *itsm.Incident, c *itsm.Change) {
-	for n := range s.desk.Rules.Services {
-		v := &s.desk.Rules.Services[n]
-		row := s.services.Get(v.Name)
-		was := row != nil && slices.Contains(row.Down, i.ID)
-		is := i.Live() && (was || slices.Contains(i.Services, v.Name) && v.Outage(i.Priority))
-		if is && was && i.Reopened == 0 && i.Onset.Before(row.Since) { // it began earlier than was known
-			row.Since = i.Onset
-			s.services.Touch(v.Name)
-			c.Measures = append(c.Measures, itsm.Measure{Name: itsm.MMoved, Of: v.Name, From: i.Onset})
-		}
-		if is == was {
-			continue
-		}
-		if is {
-			from := i.Onset
-			if i.Reopened > 0 {
-				from = s.now
-			}
-			s.goDown(v.Name, row, i.ID, from, c)
-			continue
-		}
-		end := s.now
-		if i.RestoredAt != nil {
-			end = *i.RestoredAt
-		}
-		s.comeUp(v, row, i.ID, end, c)
-	}
-}
-
-func (s *State) goDown(name string, row *service, id string, from time.Time, c *itsm.Change) {
-	if row == nil {
-		s.services.Put(name, &service{Down: []string{id}, Since: from})
-		c.Measures = append(c.Measures, itsm.Measure{Name: itsm.MServiceFailures, Value: 1, Of: name, From: from})
-		return
-	}
-	row.Down = append(row.Down, id)
-	if from.Before(row.Since) {
-		row.Since = from
-		c.Measures = append(c.Measures, itsm.Measure{Name: itsm.MMoved, Of: name, From: from})
-	}
-	s.services.Touch(name)
-}
-
-func (s *State) comeUp(v *itsm.Service, row *service, id string, end time.Time, c *itsm.Change) {
-	row.Down = slices.DeleteFunc(row.Down, func(x string) bool { return x == id })
-	if end.After(row.Ended) {
-		row.Ended = end
-	}
-	s.services.Touch(v.Name)
-	if len(row.Down) > 0 {
-		return
-	}
-	down := s.desk.Calendars[v.Hours].Between(row.Since, row.Ended)
-	c.Measures = append(c.Measures, itsm.Measure{Name: itsm.MServiceDowntime, Value: down.Seconds(), Of: v.Name, From: row.Since, Until: row.Ended})
-	s.services.Delete(v.Name)
 }

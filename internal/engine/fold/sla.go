@@ -13,8 +13,13 @@ const maxPoints = 2000
 // clocks replays the incident's service levels after a change.
 func (s *State) clocks(x *incident, c *itsm.Change) {
 	i := &x.Doc
-	p := itsm.PointOf(i, s.now)
 	n := len(x.Points)
+	var last itsm.Point
+	if n > 0 {
+		last = x.Points[n-1]
+	}
+	p := itsm.PointOf(i, last, s.now)
+	corrected := p.At.Before(s.now)
 	if n >= maxPoints {
 		p.Restored = x.Points[n-1].Restored
 	}
@@ -29,7 +34,7 @@ func (s *State) clocks(x *incident, c *itsm.Change) {
 		x.ClockDue = time.Time{} // levels that were taken away count no more; the record keeps their last state
 		return
 	}
-	ch, next := s.desk.Tick(i, x.Points, s.now)
+	ch, next := s.desk.Tick(i, x.Points, corrected, s.now)
 	c.Add(ch)
 	s.schedule(dueClock, i.ID, &x.ClockDue, next)
 }

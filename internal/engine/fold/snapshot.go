@@ -57,7 +57,7 @@ func (s *State) save(put func(key string, value []byte) error, all bool) error {
 
 // tables in a fixed order, for snapshots
 func (s *State) tables() []table {
-	return []table{s.incidents, s.problems, s.services, s.owners, s.windows, s.storms}
+	return []table{s.incidents, s.problems, s.services, s.over, s.owners, s.windows, s.storms}
 }
 
 type table interface {

@@ -1,5 +1,5 @@
-// Package watchbill_test holds the rules of the whole house. Each says why it is
-// there when it fails; docs/architecture.md tells the same as a story.
+// Package watchbill_test holds the rules of the architecture. Each says why it is
+// there when it fails; docs/architecture.md tells the same in prose.
 package watchbill_test
 
 import (
@@ -18,17 +18,17 @@ import (
 
 const module = "github.com/watchbill/watchbill"
 
-// room is a package with everything below it. Imports only point down; on one
-// floor only what is named under beside.
-type room struct {
+// unit is a package with everything below it. Imports only point down; within one
+// layer only what is named under beside.
+type unit struct {
 	prefix string
-	floor  int
+	layer  int
 	beside []string
 	why    string // what a wrong import of it would break
 }
 
-// house lists the rooms; the longest prefix that fits counts.
-var house = []room{
+// layers lists the packages; the longest prefix that fits counts.
+var layers = []unit{
 	{"test", 9, nil, "tests of the whole may use everything, and nothing may use them"},
 	{"cmd/watchbill-agent", 6, nil, "a program is an end: it is composed of what lies below"},
 	{"cmd/watchbill", 6, nil, "a program is an end: it is composed of what lies below"},
@@ -41,7 +41,7 @@ var house = []room{
 	{"correlator", 2, []string{"cmdb", "cmdb/topology"}, "it decides about alerts and may read what the inventory's model says"},
 	{"cmdb/topology", 2, []string{"cmdb"}, "the one model of what fails with what reads the registry's roles and nothing else"},
 	{"cmdb", 2, nil, "the model of configuration items is decided on without the rest"},
-	{"itsm", 2, nil, "the desk decides about records without knowing how alerts are correlated"},
+	{"itsm", 2, nil, "it decides about records without knowing how alerts are correlated"},
 	{"internal/store", 1, nil, "the seam to what keeps bytes knows no document"},
 	{"internal/journal", 1, []string{"internal/store"}, "the journal is kept in the store"},
 	{"internal/notify", 1, []string{"internal/store"}, "the outbox is kept in the store"},
@@ -126,11 +126,11 @@ func sources(t *testing.T) []source {
 	return out
 }
 
-// roomOf finds where a package lives.
-func roomOf(dir string) (room, bool) {
-	var best room
+// unitOf finds the layer of a package.
+func unitOf(dir string) (unit, bool) {
+	var best unit
 	found := false
-	for _, r := range house {
+	for _, r := range layers {
 		if (dir == r.prefix || strings.HasPrefix(dir, r.prefix+"/")) && (!found || len(r.prefix) > len(best.prefix)) {
 			best, found = r, true
 		}
@@ -143,9 +143,9 @@ func TestImportsPointDown(t *testing.T) {
 		if s.dir == "." || s.test {
 			continue
 		}
-		from, ok := roomOf(s.dir)
+		from, ok := unitOf(s.dir)
 		if !ok {
-			t.Errorf("%s: package %s stands on no floor: give it one in the table of arch_test.go, and a reason", s.path(), s.dir)
+			t.Errorf("%s: package %s is in no layer: give it one in the table of arch_test.go, and a reason", s.path(), s.dir)
 			continue
 		}
 		for _, i := range s.imports() {
@@ -153,14 +153,14 @@ func TestImportsPointDown(t *testing.T) {
 			if !ours {
 				continue
 			}
-			to, ok := roomOf(dir)
+			to, ok := unitOf(dir)
 			switch {
 			case !ok: // reported where it stands
-			case to.prefix == from.prefix, to.floor < from.floor:
-			case to.floor == from.floor && slices.Contains(from.beside, to.prefix):
+			case to.prefix == from.prefix, to.layer < from.layer:
+			case to.layer == from.layer && slices.Contains(from.beside, to.prefix):
 			default:
-				t.Errorf("%s (floor %d) imports %s (floor %d): imports only point down.\n\t%s: %s\n\t%s: %s",
-					s.path(), from.floor, dir, to.floor, from.prefix, from.why, to.prefix, to.why)
+				t.Errorf("%s (layer %d) imports %s (layer %d): imports only point down.\n\t%s: %s\n\t%s: %s",
+					s.path(), from.layer, dir, to.layer, from.prefix, from.why, to.prefix, to.why)
 			}
 		}
 	}
@@ -176,8 +176,8 @@ func TestDecisionsArePure(t *testing.T) {
 				t.Errorf("%s imports %s: %s", s.path(), i, why)
 			}
 			if dir, ours := strings.CutPrefix(i, module+"/"); ours && !slices.Contains(pure, dir) {
-				if r, ok := roomOf(dir); !ok || r.floor > 0 {
-					t.Errorf("%s imports %s, which is neither pure nor of floor 0: what it reads could change between a run and its replay", s.path(), dir)
+				if r, ok := unitOf(dir); !ok || r.layer > 0 {
+					t.Errorf("%s imports %s, which is neither pure nor of layer 0: what it reads could change between a run and its replay", s.path(), dir)
 				}
 			}
 		}
@@ -264,18 +264,18 @@ func TestAgentStaysSmall(t *testing.T) {
 	}
 }
 
-// TestTheTableIsTrue: a room that nobody moved into, or a rule that cannot fail, is
+// TestTheTableIsTrue: a package that does not exist, or a rule that cannot fail, is
 // a rule that nobody reads.
 func TestTheTableIsTrue(t *testing.T) {
 	seen := map[string]bool{}
-	for _, r := range house {
+	for _, r := range layers {
 		if seen[r.prefix] || r.why == "" {
-			t.Errorf("room %s stands twice or without a reason", r.prefix)
+			t.Errorf("package %s stands twice or without a reason", r.prefix)
 		}
 		seen[r.prefix] = true
 		for _, b := range r.beside {
-			if x, ok := roomOf(b); !ok || x.floor != r.floor {
-				t.Errorf("%s may import %s beside it, which is not on its floor", r.prefix, b)
+			if x, ok := unitOf(b); !ok || x.layer != r.layer {
+				t.Errorf("%s may import %s beside it, which is not in its layer", r.prefix, b)
 			}
 		}
 	}

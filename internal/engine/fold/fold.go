@@ -55,7 +55,7 @@ func (r Rules) Validate() error {
 
 // Version is raised when the same events would be decided otherwise: a state
 // must not be carried on from the middle by other rules than it was begun with.
-const Version = 12
+const Version = 13
 
 // counters number what the fold makes, and count what it disposed of.
 type counters struct {

@@ -37,9 +37,6 @@ import (
 	"github.com/watchbill/watchbill/internal/store/badgerdb"
 )
 
-// SchemaVersion of everything that is stored.
-const SchemaVersion = "2"
-
 // Options of a server, as its flags give them.
 type Options struct {
 	ConfigFile    string
@@ -225,7 +222,7 @@ func (s *server) openStore(ctx context.Context) error {
 		return db.Close()
 	})
 	s.life.background("disk space", s.failed, func(ctx context.Context) error { return s.space.tend(ctx, db.Rest) })
-	return store.CheckSchema(ctx, db, SchemaVersion)
+	return store.Migrate(ctx, db, SchemaVersion, migrations(), s.log)
 }
 
 // checkWeb reads the TLS configuration before anything is begun.

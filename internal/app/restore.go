@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -120,7 +121,7 @@ func load(ctx context.Context, dir string, z *gzip.Reader) (err error) {
 	if empty {
 		return fault.Invalidf("", "the backup is empty")
 	}
-	if err := store.CheckSchema(ctx, db, SchemaVersion); err != nil {
+	if err := store.Migrate(ctx, db, SchemaVersion, migrations(), slog.New(slog.DiscardHandler)); err != nil { // a backup of an earlier version as well
 		return err
 	}
 	v, err := verify(ctx, db, 0)

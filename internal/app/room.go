@@ -219,6 +219,16 @@ func (r *room) tend(ctx context.Context, pause func(bool)) error {
 	tick := time.NewTicker(roomFor)
 	defer tick.Stop()
 	resting := false
+	// The newest wish counts, and one at a time is carried out: pause waits for what is under way.
+	wishes := make(chan bool, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for yes := range wishes {
+			pause(yes)
+		}
+	})
+	defer wg.Wait()
+	defer close(wishes)
 	for {
 		select {
 		case <-ctx.Done():
@@ -234,8 +244,11 @@ func (r *room) tend(ctx context.Context, pause func(bool)) error {
 			continue
 		}
 		if short != resting {
-			resting = short
-			go pause(short) // it waits for what is under way
+			select {
+			case wishes <- short:
+				resting = short
+			default: // the one before is not carried out yet: at the next look
+			}
 		}
 		switch {
 		case free < reserveStep/2:

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -134,6 +135,22 @@ func decodeAlert(b []byte, a *correlator.Alert) error {
 		d.err = fmt.Errorf("%d bytes follow the last field", len(d.b))
 	}
 	return d.err
+}
+
+// AlertsWithoutJSON is the change of stored alerts from schema version 1, where they were
+// JSON, to 2.
+func AlertsWithoutJSON() store.Rewrite {
+	return store.Rewrite{Prefix: []byte("d/alert\x00"), Value: func(p store.Pair) ([]byte, error) {
+		_, n := binary.Uvarint(p.Value) // its revision stays
+		if n <= 0 {
+			return nil, errors.New("the alert's revision cannot be read")
+		}
+		var a correlator.Alert
+		if err := json.Unmarshal(p.Value[n:], &a); err != nil {
+			return nil, fmt.Errorf("the alert cannot be read: %w", err)
+		}
+		return appendAlert(append([]byte{}, p.Value[:n]...), a)
+	}}
 }
 
 func appendText(b []byte, s string) []byte {

@@ -113,8 +113,8 @@ var schemaKey = []byte("m/schema")
 // one whose restore was interrupted, because part of it is missing.
 func CheckSchema(ctx context.Context, db DB, version string) error {
 	return db.Update(ctx, func(tx Tx) error {
-		if _, broken, err := tx.Get(restoringKey); err != nil || broken {
-			return errors.Join(err, fault.Conflictf("the restore into this storage path was interrupted and part of the data is missing: empty the path and restore again"))
+		if err := CheckRestored(tx); err != nil {
+			return err
 		}
 		have, ok, err := tx.Get(schemaKey)
 		switch {
@@ -134,6 +134,14 @@ func CheckSchema(ctx context.Context, db DB, version string) error {
 		}
 		return tx.Put(schemaKey, []byte(version))
 	})
+}
+
+// CheckRestored refuses a database whose restore was interrupted: part of the data is missing.
+func CheckRestored(r Reader) error {
+	if _, broken, err := r.Get(restoringKey); err != nil || broken {
+		return errors.Join(err, fault.Conflictf("the restore into this storage path was interrupted and part of the data is missing: empty the path and restore again"))
+	}
+	return nil
 }
 
 func isEmpty(r Reader) (bool, error) {

@@ -198,13 +198,17 @@ func startServer(t *testing.T, dir, cfg string) *server {
 	return s
 }
 
-func (s *server) start() {
-	s.t.Helper()
+func (s *server) args() []string {
 	args := []string{"server", fmt.Sprintf("--web.listen-address=127.0.0.1:%d", s.port), "--storage.path=" + s.dir, "--log.level=info"}
 	if s.cfg != "" {
 		args = append(args, "--config.file="+s.cfg)
 	}
-	s.proc = start(s.t, []string{"WATCHBILL_ADMIN_TOKEN=" + adminToken}, filepath.Join(bin, "watchbill"), args...)
+	return args
+}
+
+func (s *server) start() {
+	s.t.Helper()
+	s.proc = start(s.t, []string{"WATCHBILL_ADMIN_TOKEN=" + adminToken}, filepath.Join(bin, "watchbill"), s.args()...)
 	eventually(s.t, patience, "server ready", func() error {
 		if s.ended() {
 			s.t.Fatalf("the server ended: %v\n%s", s.err, s.out.String())

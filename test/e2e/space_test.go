@@ -197,6 +197,21 @@ func TestDiskFilledByOthers(t *testing.T) {
 	if s.err != nil {
 		t.Fatalf("stopped on the full disk: %v", s.err)
 	}
+	// Too little for a start, and just enough for one: words or a server, never a signal.
+	for _, mib := range []int64{8, 80} {
+		st, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(file, max(0, st.Size()-mib<<20)); err != nil {
+			t.Fatal(err)
+		}
+		out := s.startFull()
+		if strings.Contains(out, "SIG") || strings.Contains(out, "goroutine ") {
+			t.Errorf("a start with %d MiB free: %s", mib, out[:min(len(out), 600)])
+		}
+		fill(t, dir)
+	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
@@ -236,4 +251,19 @@ func (s *server) try(t *testing.T, method, path, body string) (int, string) {
 	defer resp.Body.Close()
 	b, _ := io.ReadAll(resp.Body) // what came
 	return resp.StatusCode, string(b)
+}
+
+// startFull starts the server on a disk that may be too full for it, stops it if it
+// runs, and returns what it said.
+func (s *server) startFull() string {
+	s.t.Helper()
+	s.proc = start(s.t, []string{"WATCHBILL_ADMIN_TOKEN=" + adminToken}, filepath.Join(bin, "watchbill"), s.args()...)
+	eventually(s.t, patience, "it ends, or is healthy", func() error {
+		if s.ended() {
+			return nil
+		}
+		return getOK(s.url + "/-/healthy")
+	})
+	s.stop()
+	return s.out.String()
 }

@@ -27,7 +27,7 @@ type Options struct {
 	Dir    string
 	Logger *slog.Logger
 	// Room returns an error while nothing may be written, because the disk is nearly
-	// full; nil: it never is.
+	// full; nil: the database itself keeps a little room.
 	Room func() error
 }
 
@@ -74,6 +74,9 @@ func Open(o Options) (*DB, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Room == nil && o.Dir != "" {
+		o.Room = ownRoom(o.Dir)
+	}
 	// A compaction builds up to thirteen tables at once, each in buffers of about six
 	// times its size that the heap holds. Badger's own sizes grow with the level up to
 	// 16 MiB, which was most of a server's memory while a fleet enrolled.
@@ -105,6 +108,11 @@ func Open(o Options) (*DB, error) {
 	aside, err := prepare(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("open database in %s: %w", o.Dir, err)
+	}
+	if o.Room != nil { // opening makes tables of what logs hold
+		if err := o.Room(); err != nil {
+			return nil, fmt.Errorf("open database in %s: %w", o.Dir, noRoom(err))
+		}
 	}
 	b, err := openBadger(bo)
 	if err == nil {
@@ -259,7 +267,9 @@ func (db *DB) Reclaim() error {
 }
 
 // Close commits what was queued, waits for running views and closes the files. A
-// second call waits for the first and returns the same.
+// second call waits for the first and returns the same. On a disk without room the
+// files are left as a crash would leave them: all that was committed is in the logs, which
+// the next Open reads, and the files stay locked until the process ends.
 func (db *DB) Close() error {
 	db.once.Do(func() {
 		db.gate.Lock()
@@ -268,7 +278,10 @@ func (db *DB) Close() error {
 		close(db.stop)
 		<-db.done
 		db.users.Wait()
-		if err := db.b.Close(); err != nil {
+		if err := db.mayClose(); err != nil {
+			db.rest(true)
+			db.log.Warn("the disk has no room for an orderly end: the stored data is left as it is, whole, and the next start reads its logs", "err", err)
+		} else if err := db.b.Close(); err != nil {
 			db.closeErr = fmt.Errorf("close database: %w", err)
 			return
 		}

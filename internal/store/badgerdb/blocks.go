@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	_ "unsafe" // for go:linkname
 
-	"github.com/dgraph-io/badger/v4"
 	"golang.org/x/sys/unix"
 
 	"github.com/watchbill/watchbill/internal/fault"
@@ -106,29 +104,45 @@ func take(path string, size int64) error {
 	return err
 }
 
-// Badger has no way of its own to let compactions rest. They write tables in the
-// background, through memory, whatever the disk has left.
-//
-//go:linkname stopCompactions github.com/dgraph-io/badger/v4.(*DB).stopCompactions
-func stopCompactions(b *badger.DB)
-
-//go:linkname startCompactions github.com/dgraph-io/badger/v4.(*DB).startCompactions
-func startCompactions(b *badger.DB)
-
-// Rest lets compactions rest while the disk has no room, or go on. It returns when
-// what was under way has ended.
-func (db *DB) Rest(yes bool) {
-	if db.dir == "" || db.enter() != nil {
-		return
+// free is what the file system of dir has for this process.
+func free(dir string) (uint64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
 	}
-	defer db.users.Done()
-	db.restMu.Lock()
-	defer db.restMu.Unlock()
-	switch {
-	case yes && !db.resting:
-		stopCompactions(db.b)
-	case !yes && db.resting:
-		startCompactions(db.b)
+	return st.Bavail * uint64(st.Bsize), nil
+}
+
+const (
+	// roomLeast has to be free for a database that nobody else watches the room of, as
+	// a restore's: three memtables that become tables, and a compaction of as many.
+	roomLeast = 128 << 20
+	// closeNeeds has to be free for an orderly end: it makes tables of the memtables.
+	closeNeeds = 96 << 20
+)
+
+// ownRoom watches the room of a database that nobody else does it for.
+func ownRoom(dir string) func() error {
+	return func() error {
+		n, err := free(dir)
+		if err == nil && n < roomLeast {
+			err = fmt.Errorf("%d MiB free in %s, below the %d MiB that writing needs: make room there", n>>20, dir, roomLeast>>20)
+		}
+		return err
 	}
-	db.resting = yes
+}
+
+// mayClose returns an error where Badger's own end would meet the end of the disk.
+func (db *DB) mayClose() error {
+	if db.dir == "" {
+		return nil
+	}
+	if err := db.room(); err != nil {
+		return err
+	}
+	n, err := free(db.dir)
+	if err == nil && n < closeNeeds {
+		err = fmt.Errorf("%d MiB free in %s, and an orderly end takes up to %d", n>>20, db.dir, closeNeeds>>20)
+	}
+	return err
 }

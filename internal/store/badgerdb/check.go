@@ -17,6 +17,7 @@ import (
 	"github.com/dgraph-io/badger/v4/options"
 	"github.com/dgraph-io/badger/v4/table"
 	"github.com/dgraph-io/ristretto/v2/z"
+	"golang.org/x/sys/unix"
 )
 
 // Damage is one thing that is wrong with the files of a database.
@@ -186,14 +187,16 @@ func checkTable(path string) (newest uint64, err error) {
 	return t.MaxVersion(), nil
 }
 
-// mapped reads a log; it may be half a gigabyte, most of it nothing.
-func mapped(path string, f func(data []byte)) error {
+// mapped reads a log up to the end of its data, and tells its size: it may be half a
+// gigabyte, most of it a hole. A look at a hole takes a block on some file systems, which
+// on a full disk ends the process.
+func mapped(path string, f func(data []byte, size int)) error {
 	st, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	if st.Size() == 0 {
-		f(nil)
+		f(nil, 0)
 		return nil
 	}
 	mf, err := z.OpenMmapFile(path, os.O_RDONLY, 0)
@@ -201,8 +204,26 @@ func mapped(path string, f func(data []byte)) error {
 		return err
 	}
 	defer func() { _ = mf.Close(-1) }()
-	f(mf.Data)
+	f(mf.Data[:dataEnd(mf.Fd, len(mf.Data))], len(mf.Data))
 	return nil
+}
+
+// dataEnd is where the last data of a file ends, its size where the file system cannot tell.
+func dataEnd(f *os.File, size int) int {
+	end := int64(0)
+	for end < int64(size) {
+		data, err := f.Seek(end, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) { // nothing but a hole from here
+			return int(end)
+		}
+		if err != nil {
+			return size
+		}
+		if end, err = f.Seek(data, unix.SEEK_HOLE); err != nil {
+			return size
+		}
+	}
+	return size
 }
 
 func number(name string) int {
@@ -221,15 +242,15 @@ func (s *surveyed) readLogs(dir string) error {
 	numbers := map[string]uint64{}
 	for i, name := range s.logs {
 		newest := i == len(s.logs)-1
-		err := mapped(filepath.Join(dir, name), func(data []byte) {
-			if len(data) == 0 { // a kill between its creation and its sizing
+		err := mapped(filepath.Join(dir, name), func(data []byte, size int) {
+			if size == 0 { // a kill between its creation and its sizing
 				return
 			}
 			l := readLog(data, true)
 			if why := l.lostBehind(newest, s.newest); why != "" {
 				s.bad(name, "%s", why)
-			} else if len(data) < memtableLog && l.end != len(data) {
-				s.bad(name, "is cut off at %d bytes: it was larger when it was begun", len(data))
+			} else if size < memtableLog && l.end != size {
+				s.bad(name, "is cut off at %d bytes: it was larger when it was begun", size)
 			}
 			s.newest = max(s.newest, l.last)
 			for _, r := range l.records {
@@ -278,7 +299,7 @@ func pointerOf(r record) (p pointer, ok bool) {
 func (s *surveyed) readValues(dir string, pointers []pointer) error {
 	for i, name := range s.vlogs {
 		newest := i == len(s.vlogs)-1
-		err := mapped(filepath.Join(dir, name), func(data []byte) {
+		err := mapped(filepath.Join(dir, name), func(data []byte, _ int) {
 			// Others than the newest are complete and are not cut off at a start: their
 			// values are verified when they are read, and by Verify.
 			if newest && len(data) > 0 {

@@ -119,7 +119,7 @@ func (w *salvager) bigValue(place []byte) (v []byte, err error) {
 		return nil, errors.New("its place is unreadable")
 	}
 	name := fmt.Sprintf("%06d.vlog", p.file)
-	err = mapped(filepath.Join(w.dir, name), func(data []byte) {
+	err = mapped(filepath.Join(w.dir, name), func(data []byte, _ int) {
 		if r, ok := readRecord(data, min(int(p.offset), len(data))); ok {
 			v = slices.Clone(r.value)
 		}
@@ -204,7 +204,7 @@ func (w *salvager) block(t *table.Table, name string, begin, end []byte) (n int,
 
 // log saves all readable records of a log, also those behind a damaged place.
 func (w *salvager) log(name string) (err error) {
-	e := mapped(filepath.Join(w.dir, name), func(data []byte) {
+	e := mapped(filepath.Join(w.dir, name), func(data []byte, _ int) {
 		l := readLog(data, true)
 		if l.torn {
 			w.lost(name, "cannot be read at byte %d; %d good records stand behind it and are kept", l.end, len(l.behind))

@@ -254,16 +254,24 @@ func alertsByCI(r *report, i api.Incident, alerts []api.Alert) {
 			if s := summary(a); s != "" {
 				r.printf("      %s\n", s)
 			}
-			fate := string(a.Fate) + prefixed(": ", a.Why)
-			if a.FinalFate != "" {
-				fate += "; then " + string(a.FinalFate) + prefixed(": ", a.FinalWhy)
-			}
-			r.printf("      fate: %s\n", fate)
+			r.printf("      disposition: %s\n", disposition(a))
 			for _, e := range a.Evidence {
 				r.printf("      %s: %s\n", e.Kind(), e.Text)
 			}
 		}
 	}
+}
+
+// disposition is what became of an alert. Where its evidence follows, that is the reason.
+func disposition(a api.Alert) string {
+	if len(a.Evidence) > 0 && a.FinalFate == "" {
+		return string(a.Fate)
+	}
+	out := outcome(a.Fate, a.Why)
+	if a.FinalFate != "" {
+		out += "; then " + outcome(a.FinalFate, a.FinalWhy)
+	}
+	return out
 }
 
 func summary(a api.Alert) string {

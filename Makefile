@@ -3,6 +3,7 @@ SHELL   := bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+LINT_VERSION := v2.15.0
 # Of the Alertmanager that `make bench-peers` measures beside.
 AM_VERSION ?= v0.34.2
 
@@ -50,8 +51,7 @@ bench-agent: ## the agent beside the exporters and inventory agents that Debian 
 lint: ## gofmt, go vet, golangci-lint
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted, run 'make fmt':" $$unformatted; exit 1; }
 	go vet ./...
-	@command -v golangci-lint >/dev/null || { echo "golangci-lint is missing: go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@latest"; exit 1; }
-	golangci-lint run
+	linter=$$(scripts/lint-deps $(LINT_VERSION)) && "$$linter" run
 
 fmt: ## format all Go files
 	gofmt -w $$(git ls-files '*.go')

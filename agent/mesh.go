@@ -19,11 +19,11 @@ import (
 const defaultMeshListen = ":7471"
 
 // Port is where the mesh is listened for, 0 without a mesh.
-func (m MeshConfig) Port() uint16 {
-	if m.Site == "" {
+func (c MeshConfig) Port() uint16 {
+	if c.Site == "" {
 		return 0
 	}
-	_, port, err := net.SplitHostPort(cmp.Or(m.Listen, defaultMeshListen))
+	_, port, err := net.SplitHostPort(cmp.Or(c.Listen, defaultMeshListen))
 	if err != nil {
 		return 0 // StartMesh says so
 	}

@@ -49,7 +49,7 @@ func TestConnectionsBetweenTwoSamples(t *testing.T) {
 	seen := map[string]bool{}
 	owner := ""
 	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) && !(seen["reset"] && seen["UDP"] && owner != "") {
+	for time.Now().Before(deadline) && (!seen["reset"] || !seen["UDP"] || owner == "") {
 		for range 5 {
 			c, err := net.Dial("tcp4", l.Addr().String())
 			if err != nil {

@@ -380,7 +380,7 @@ func (b *batch) worthAsking(ci string, f cmdb.Finding) bool {
 	}
 	live := b.inv.reports(o, b.now)
 	return slices.ContainsFunc(f.Same, func(s string) bool { // and of a machine more than that
-		return !strings.HasPrefix(s, "address ") && !(live && strings.HasPrefix(s, "disk "))
+		return !strings.HasPrefix(s, "address ") && (!live || !strings.HasPrefix(s, "disk "))
 	})
 }
 

@@ -209,7 +209,7 @@ func (s *spreading[K]) reach(k, via K, m mark, n Node) {
 	case !known && s.limits.Items > 0 && len(s.marks) > s.limits.Items:
 		s.cut = true
 		return
-	case known && (old.state > m.state || old.state == m.state && !(old.one && !m.one)):
+	case known && (old.state > m.state || old.state == m.state && (!old.one || m.one)):
 		if old.state == m.state && old.hops == m.hops {
 			if via < s.via[k] {
 				s.via[k] = via
@@ -222,7 +222,7 @@ func (s *spreading[K]) reach(k, via K, m mark, n Node) {
 	s.marks[k], s.via[k] = m, via
 	// Strangers and unknown programs pass nothing on: which of them is affected, and
 	// whether it is the one that others call, is not known.
-	if m.state == Lost && !(n.Role.Many && n.Role.Uncounted && m.one) {
+	if m.state == Lost && (!n.Role.Many || !n.Role.Uncounted || !m.one) {
 		s.next = append(s.next, k)
 	}
 }

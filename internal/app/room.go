@@ -19,7 +19,6 @@ import (
 type room struct {
 	dir string
 	log *slog.Logger
-	now func() time.Time
 
 	mu        sync.Mutex
 	watermark uint64 // bytes

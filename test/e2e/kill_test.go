@@ -7,9 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -134,13 +132,4 @@ func post(ctx context.Context, url, token string, body []byte) error {
 		return fmt.Errorf("%s: %s", resp.Status, b)
 	}
 	return nil
-}
-
-func run(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := exec.Command(filepath.Join(bin, "watchbill"), args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("watchbill %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
 }

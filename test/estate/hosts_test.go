@@ -1,7 +1,6 @@
 package estate
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -289,26 +288,6 @@ func (h *host) start(unit, text string) {
 		h.e.t.Fatalf("%s: start %s: %v", h.name, unit, err)
 	}
 	go func() { _ = cmd.Wait() }()
-}
-
-// stop ends every process of a unit.
-func (h *host) stop(unit string) {
-	h.e.t.Helper()
-	root := controlGroups()[0]
-	procs := filepath.Join(root, h.e.prefix, h.name, "system.slice", unit, "cgroup.procs")
-	h.e.until(unit+" on "+h.name+" has ended", func() error {
-		b, err := os.ReadFile(procs)
-		if err != nil {
-			return err
-		}
-		for _, pid := range bytes.Fields(b) {
-			_ = exec.Command("kill", "-9", string(pid)).Run() // it may have ended by itself
-		}
-		if len(bytes.Fields(b)) > 0 {
-			return fmt.Errorf("%s still runs", b)
-		}
-		return nil
-	})
 }
 
 // cable pulls the host's cable (down) or plugs it in (up).

@@ -117,7 +117,7 @@ func differ(kind string, live, replayed []Record) (out []string) {
 		}
 		delete(byID, id)
 		for _, k := range slices.Sorted(maps.Keys(both)) {
-			if a, b := l[k], r[k]; !reflect.DeepEqual(a, b) && !(empty(a) && empty(b)) {
+			if a, b := l[k], r[k]; !reflect.DeepEqual(a, b) && (!empty(a) || !empty(b)) {
 				out = append(out, fmt.Sprintf("%s %s: %s is %v, in a replay %v", kind, id, k, text(a), text(b)))
 			}
 		}

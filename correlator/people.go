@@ -39,33 +39,38 @@ func (s *State) Gauges() Gauges {
 		so := s.sources.Get(k)
 		g.Sources[k] = Source{Heard: so.Heard, Truncated: so.Truncated, Clamped: so.Clamped, Quiet: s.quiet(k)}
 	}
-	for _, k := range s.episodes.Keys() {
-		ep := s.episodes.Get(k)
+	// Few rules are heartbeats: the identity of an alert of another rule is not worked out.
+	beats := map[[2]string]bool{}
+	s.beats.Count(func(b *heartbeat) { beats[[2]string{b.Source, b.Name}] = true })
+	s.episodes.Count(func(ep *episode) {
 		switch ep.Status {
 		case AlertFiring:
 			g.AlertsFiring++
-			if _, known := s.expiryOf(ep.Source, ep.Labels); !known && !ep.lasting() && !s.isBeat(ep) {
-				so := g.Sources[ep.Source]
-				so.Unknown++
-				g.Sources[ep.Source] = so
+			if _, known := s.expiryOf(ep.Source, ep.Labels); known || ep.lasting() {
+				return
 			}
+			if beats[[2]string{ep.Source, ep.Labels.Get("alertname")}] && s.isBeat(ep) {
+				return
+			}
+			so := g.Sources[ep.Source]
+			so.Unknown++
+			g.Sources[ep.Source] = so
 		case AlertStale:
 			g.AlertsStale++
 			so := g.Sources[ep.Source]
 			so.Stale++
 			g.Sources[ep.Source] = so
 		}
-	}
-	for _, k := range s.alerts.Keys() {
+	})
+	s.alerts.Count(func(c *canonical) {
 		g.Total++
-		c := s.alerts.Get(k)
 		if c.Binding != nil {
 			g.Bound++
 		}
 		if c.Active && strings.HasPrefix(c.Group, heldPrefix) {
 			g.AlertsHeld++
 		}
-	}
+	})
 	for _, k := range s.beats.Keys() {
 		if b := s.beats.Get(k); b.Missing {
 			so := g.Sources[b.Source]

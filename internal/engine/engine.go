@@ -59,7 +59,8 @@ type Engine struct {
 	waiting map[uint64]chan fold.Answer
 	moved   chan struct{} // closed and replaced when position moves
 
-	hub *hub
+	counted counted
+	hub     *hub
 }
 
 // Open loads the newest snapshot and steps on to the committed position,
@@ -544,13 +545,45 @@ type Status struct {
 	Correlator         correlator.Gauges
 }
 
-// Status counts what is held. Nothing is stepped for its duration.
+// countShare bounds the share of time in which the state is counted, during which nothing
+// is stepped: a count of countLarge alerts and more is good for so many times of what it
+// took. Fewer are counted within milliseconds, always anew.
+const (
+	countShare = 20
+	countLarge = 5000
+)
+
+// counted is the newest count of the state.
+type counted struct {
+	mu       sync.Mutex // one counts, and the others take the same
+	status   Status     // its maps are read only
+	position uint64     // what was stepped when it was counted
+	known    bool
+	at       time.Time
+	took     time.Duration
+}
+
+// Status counts what is held. While the state changes, the counts of a large one may be
+// some seconds old; the counters of what was received, Position and Snapshot are of now.
+// The maps are shared: nobody changes them.
 func (e *Engine) Status() Status {
+	c := &e.counted
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	e.mu.RLock()
-	defer e.mu.RUnlock()
-	st := Status{Position: e.position.Load(), Snapshot: e.lastSnap.Load()}
+	began := time.Now() // of the machine: it spaces counts and decides nothing
+	young := c.status.Correlator.Total >= countLarge && began.Sub(c.at) < countShare*c.took
+	if !c.known || c.position != e.stepped && !young {
+		var st Status
+		st.Open, st.OldestOpen, st.Correlator = e.state.Gauges()
+		st.Problems = e.state.Problems()
+		c.status, c.position, c.known = st, e.stepped, true
+		c.at = time.Now()
+		c.took = c.at.Sub(began)
+	}
+	st := c.status
 	st.Received, st.Fates, st.Released = e.state.Fates()
-	st.Open, st.OldestOpen, st.Correlator = e.state.Gauges()
-	st.Problems = e.state.Problems()
+	e.mu.RUnlock()
+	st.Position, st.Snapshot = e.position.Load(), e.lastSnap.Load()
 	return st
 }

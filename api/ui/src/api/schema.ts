@@ -73,7 +73,7 @@ export interface paths {
         put?: never;
         /**
          * Trade a join token for a credential bound to one item
-         * @description Wants a token of role agent that is bound to nothing. Every earlier credential of that item ends. 409: the identifiers belong to two machines; a task asks a person.
+         * @description Wants a token of role agent that is bound to nothing, within its limits. Every earlier credential of that item ends. Who comes under the identity of a machine whose agent reports, without that agent's credential in previous, gets an item of its own and takes over nothing; a task asks a person. 409: the identifiers belong to two machines; a task asks a person.
          *
          *     Role: agent.
          */
@@ -115,7 +115,7 @@ export interface paths {
         };
         /**
          * List every received alert with its fate
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: attached_at (time); binding.ci; binding.class; binding.everywhere (yes or no); binding.evidence; binding.label; binding.name; binding.score; binding.value; bound (yes or no); canonical; ci (id or name); clamped (yes or no); end_why; ends_at (time); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); final_fate (incident, duplicate, resolve, suppressed, held, invalid); final_why; fingerprint; first_received (time); generator_url; held (yes: waits now); id; incident; last_received (time); name (alertname); onset (time); receipts; received (time of the last receipt); severity (critical, error, warning, info); source; started (time); starts_at (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; annotations.NAME; label.NAME; labels.NAME.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: attached_at (time); binding.ci; binding.class; binding.everywhere (yes or no); binding.evidence; binding.label; binding.name; binding.place (yes or no); binding.score; binding.value; bound (yes or no); canonical; ci (id or name); clamped (yes or no); end_why; ends_at (time); fate (incident, duplicate, resolve, suppressed, held, invalid; also where a held one ended); final_fate (incident, duplicate, resolve, suppressed, held, invalid); final_why; fingerprint; first_received (time); generator_url; held (yes: waits now); id; incident; last_received (time); name (alertname); onset (time); receipts; received (time of the last receipt); severity (critical, error, warning, info); source; started (time); starts_at (time); status (firing, resolved, expired, stale, superseded; active is firing or stale); why (the reason of its fate, in words: why:"*disk swap*"); annotation.NAME; annotations.NAME; label.NAME; labels.NAME.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it -id.
          *
@@ -348,7 +348,9 @@ export interface paths {
         post?: never;
         /**
          * Remove an item with what was found on it; its history stays, its agent's credential ends
-         * @description Role: manager.
+         * @description 409: it reports and would come back as a new item, or others stand in it; force removes it all the same.
+         *
+         *     Role: manager.
          */
         delete: operations["delete-ci"];
         options?: never;
@@ -723,7 +725,7 @@ export interface paths {
         };
         /**
          * List incidents
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); acknowledged_at (time); acknowledged_by; active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); cis; closed (time); closed_at (time); derivation; description; entries; handoffs; hold (caller, problem, vendor, change); hold_reason; id; impact; known_error (yes or no); major (yes or no); merged_into; onset (time); opened (time); opened_at (time); opened_by; overridden (yes or no); page; page_why; priority (1 critical to 5 planning); problem; recovery_change.at (time); recovery_change.ci; recovery_change.name; recovery_change.summary; recovery_change.type; recovery_change.version; recurred (yes or no); reopened; resolution; resolved (time); resolved_at (time); resolved_by; responded_at (time); responded_by; restored_at (time); revision; seen_before (yes, no or an incident); seen_before_mended; service; services; severity (critical, error, warning, info); state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; titled (yes or no); urgency; work_started_at (time); workaround; roles.NAME.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: acknowledged (yes or no); acknowledged_at (time); acknowledged_by; active_alerts; alerts; assignee; cause; ci (id of an item, or name of a suspected cause); cis; closed (time); closed_at (time); derivation; description; entries; expired_at (time); handoffs; hold (caller, problem, vendor, change); hold_reason; id; impact; known_error (yes or no); major (yes or no); merged_into; onset (time); opened (time); opened_at (time); opened_by; overridden (yes or no); page; page_why; priority (1 critical to 5 planning); problem; recovery_change.at (time); recovery_change.ci; recovery_change.name; recovery_change.summary; recovery_change.type; recovery_change.version; recurred (yes or no); reopened; reopened_at (time); reopened_onset (time); resolution; resolved (time); resolved_at (time); resolved_by; responded_at (time); responded_by; restored_at (time); revision; seen_before (yes, no or an incident); seen_before_mended; service; services; severity (critical, error, warning, info); state (new, in_progress, on_hold, resolved, closed, canceled; open is the first three); team; title; titled (yes or no); urgency; verdict.check; verdict.common; verdict.grade; verdict.probability; verdict.text; work_started_at (time); workaround; roles.NAME.
          *
          *     Order (sort): a field of the list, attention; a minus turns it round. Without it -opened.
          *
@@ -1150,8 +1152,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Receive Alertmanager's webhook, version 4
-         * @description Wants a token of role ingest; what it brings belongs to that token's source. 200 only after all of it is synced to disk. 400: the body is no webhook, 413: it is too large; its begin is kept in quarantine, and Alertmanager does not try again. 503: overloaded or the disk is full; Alertmanager tries again. The body is read as JSON whatever Content-Type says: a wrong header must not cost an alert.
+         * Receive Alertmanager's webhook
+         * @description Wants a token of role ingest; what it brings belongs to that token's source. 200 only after all of it is synced to disk. 400: the body is no webhook, 413: it is too large; its begin is kept in quarantine, and Alertmanager does not try again. 503: overloaded or the disk is full; Alertmanager tries again. The body is read as JSON whatever Content-Type says: a wrong header must not cost an alert. Where a sender can only log in with a name and a password, the token is the password of any name.
          *
          *     Role: ingest.
          */
@@ -1178,6 +1180,28 @@ export interface paths {
          *     Role: ingest.
          */
         post: operations["ingest-changes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ingest/grafana": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Receive the webhook of Grafana's own alerting
+         * @description The contact point of type webhook, with the token as its password or under Authorization. Answers like ingest/alertmanager, which takes these bodies too.
+         *
+         *     Role: ingest.
+         */
+        post: operations["ingest-grafana"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1467,6 +1491,54 @@ export interface paths {
          * @description Role: manager.
          */
         delete: operations["unmerge-cis"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/outages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Outages of services, newest first
+         * @description Those under way, and those of the last 400 days, as measured and as corrected.
+         *
+         *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: corrected.at (time); corrected.by; corrected.from (time); corrected.none (yes or no); corrected.reason; corrected.until (time); from (time); id; service; until (time).
+         *
+         *     Order (sort): a field of the list; a minus turns it round. Without it -id.
+         *
+         *     Role: viewer.
+         */
+        get: operations["list-outages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/outages/{id}/correct": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say what an outage was in truth
+         * @description Availability follows the correction; what was measured stays beside it.
+         *
+         *     Role: manager.
+         */
+        post: operations["correct-outage"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1896,6 +1968,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/references": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say which items references name
+         * @description As configuration, maintenance, changes and verbs resolve them: with `id` where one item goes by it, `others` where several do, `near` where none does.
+         *
+         *     Role: viewer.
+         */
+        post: operations["resolve-references"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/relations": {
         parameters: {
             query?: never;
@@ -2045,7 +2139,7 @@ export interface paths {
         };
         /**
          * Senders of alerts with their health
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: clamped_alerts; last_heard_at (time); source; stale_alerts; state (never, healthy, silent); truncated_alerts; why.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: clamped_alerts; last_heard_at (time); source; stale_alerts; state (never, healthy, silent); truncated_alerts; warning; why.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it source.
          *
@@ -2115,7 +2209,7 @@ export interface paths {
         };
         /**
          * What the inventory saw and does not decide alone: clones, conflicts, proposals, agents that are gone
-         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: ci; count; done; done_at (time); evidence.ci; evidence.cloned; evidence.outcome; evidence.reimaged (yes or no); evidence.rule; id; kind; last_at (time); opened_at (time); others; seen.addresses; seen.agent_id; seen.cloud; seen.container (yes or no); seen.container_id; seen.disks; seen.fqdn; seen.hostname; seen.machine_id; seen.macs; seen.parent_hint; seen.product_uuid; seen.serial; seen.vendor; summary.
+         * @description Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: ci; count; done; done_at (time); evidence.ci; evidence.cloned; evidence.outcome; evidence.reimaged (yes or no); evidence.rule; id; kind; last_at (time); opened_at (time); others; seen.addresses; seen.agent_id; seen.asset_tag; seen.cloud; seen.container (yes or no); seen.container_id; seen.disks; seen.fqdn; seen.hostname; seen.machine_id; seen.macs; seen.parent_hint; seen.product_uuid; seen.serial; seen.vendor; site; site_key; summary.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it id.
          *
@@ -2124,6 +2218,28 @@ export interface paths {
         get: operations["list-tasks"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that what a task asks is so: the items are one
+         * @description Of a contested identity: the newcomer is the machine, installed anew. The item keeps its id, owner and history, and the credential of the agent that reported before ends.
+         *
+         *     Role: manager.
+         */
+        post: operations["accept-task"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2213,7 +2329,7 @@ export interface paths {
          * List tokens
          * @description Credentials of joined agents are left out unless agents is true.
          *
-         *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: ci; created_at (time); created_by; expired (yes or no); expires_at (time); id; last_used_at (time); name; role (viewer, responder, manager, admin, ingest, agent); source; user.
+         *     Filter (q): Terms joined by and, e.g. field:value, number<=2, time<24h, not field:a,b, "free text"; * matches any text. Fields: ci; created_at (time); created_by; expired (yes or no); expires_at (time); id; last_used_at (time); max_uses; name; networks; role (viewer, responder, manager, admin, ingest, agent); site; source; user; uses.
          *
          *     Order (sort): a field of the list; a minus turns it round. Without it id.
          *
@@ -2306,6 +2422,28 @@ export interface paths {
          * @description Role: admin.
          */
         patch: operations["edit-user"];
+        trace?: never;
+    };
+    "/api/v1/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read all stored data and say whether it is whole
+         * @description Every table with its checksums, every row and index entry, the journal's positions, the marks. It reads as fast as the disk gives, one call at a time.
+         *
+         *     Role: admin.
+         */
+        post: operations["verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/views": {
@@ -2445,8 +2583,10 @@ export interface components {
             workaround: string;
         };
         AssignArgs: {
+            /** @description Absent: stays; empty: nobody. Who assigns it to himself acknowledges */
             assignee?: string;
             note?: string;
+            /** @description Absent: stays; empty: none */
             team?: string;
         };
         Audit: {
@@ -2476,6 +2616,8 @@ export interface components {
             /** Format: int64 */
             failures: number;
             /** Format: double */
+            measured_downtime_seconds?: number;
+            /** Format: double */
             mtbf_seconds?: number;
             /** Format: double */
             objective?: number;
@@ -2502,6 +2644,7 @@ export interface components {
             evidence: string;
             label: string;
             name: string;
+            place?: boolean;
             /** Format: int64 */
             score: number;
             value: string;
@@ -2643,6 +2786,14 @@ export interface components {
             reason?: string;
             root_cause?: string;
         };
+        CauseVerdict: {
+            check?: string;
+            common?: string;
+            grade: string;
+            /** Format: double */
+            probability?: number;
+            text: string;
+        };
         Claim: {
             /** Format: date-time */
             at: string;
@@ -2655,6 +2806,7 @@ export interface components {
             /** Format: int64 */
             gone_after?: number;
             name: string;
+            role?: string;
             /** Format: int64 */
             stale_after?: number;
         };
@@ -2673,6 +2825,9 @@ export interface components {
             due?: string;
             /** Format: double */
             elapsed_seconds: number;
+            /** Format: date-time */
+            held?: string;
+            left?: boolean;
             phase: string;
             result?: string;
             sla: string;
@@ -2695,6 +2850,32 @@ export interface components {
             /** Format: int64 */
             to: number;
         };
+        CorrectOutage: {
+            /**
+             * Format: date-time
+             * @description Without it: as measured
+             */
+            from?: string;
+            /** @description It was no outage */
+            none?: boolean;
+            reason: string;
+            /**
+             * Format: date-time
+             * @description Without it: as measured
+             */
+            until?: string;
+        };
+        Correction: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            /** Format: date-time */
+            from?: string;
+            none?: boolean;
+            reason: string;
+            /** Format: date-time */
+            until?: string;
+        };
         Cost: {
             currency: string;
             group: string;
@@ -2704,7 +2885,7 @@ export interface components {
             total: number;
         };
         CoverArgs: {
-            /** @description Further items that are worked on, by id or class:name */
+            /** @description Further items that are worked on, by id, class:name or name */
             cis: string[];
             reason?: string;
         };
@@ -2735,12 +2916,20 @@ export interface components {
             /** Format: double */
             sum: number;
         };
+        Downtime: {
+            /** Format: date-time */
+            from: string;
+            incident: string;
+            /** Format: date-time */
+            to?: string;
+        };
         Duplicate: {
             cis: string[];
             field: string;
             value: string;
         };
         EditArgs: {
+            /** @description Absent: stays; empty: none */
             description?: string;
             /** Format: int64 */
             impact?: number;
@@ -2805,6 +2994,7 @@ export interface components {
             ignored?: string[];
             rule?: string;
             same?: string[];
+            why?: string;
         };
         Gap: {
             ci: string;
@@ -2890,6 +3080,7 @@ export interface components {
         Identifiers: {
             addresses?: string[];
             agent_id?: string;
+            asset_tag?: string;
             cloud?: string;
             container?: boolean;
             container_id?: string;
@@ -2904,15 +3095,31 @@ export interface components {
             vendor?: string;
         };
         Impact: {
-            affected: components["schemas"]["GraphNode"][];
+            affected: components["schemas"]["ImpactNode"][];
             by_criticality: {
                 [key: string]: number;
             };
+            /** Format: int64 */
+            degraded: number;
             /** Format: double */
             score: number;
             /** Format: int64 */
             total: number;
             truncated?: boolean;
+        };
+        ImpactNode: {
+            class: string;
+            criticality?: string;
+            /** Format: int64 */
+            hops: number;
+            id: string;
+            liveness: string;
+            name: string;
+            state: string;
+            /** Format: double */
+            strength: number;
+            uncounted?: boolean;
+            via?: string;
         };
         ImportReport: {
             /** Format: int64 */
@@ -2959,6 +3166,8 @@ export interface components {
             description?: string;
             /** Format: int64 */
             entries: number;
+            /** Format: date-time */
+            expired_at?: string;
             /** Format: int64 */
             handoffs?: number;
             /** @enum {string} */
@@ -2990,6 +3199,10 @@ export interface components {
             };
             /** Format: int64 */
             reopened?: number;
+            /** Format: date-time */
+            reopened_at?: string;
+            /** Format: date-time */
+            reopened_onset?: string;
             resolution?: string;
             /** Format: date-time */
             resolved_at?: string;
@@ -3016,14 +3229,14 @@ export interface components {
             titled?: boolean;
             /** Format: int64 */
             urgency: number;
-            verdict?: components["schemas"]["Verdict"];
+            verdict?: components["schemas"]["CauseVerdict"];
             /** Format: date-time */
             work_started_at?: string;
             workaround?: string;
         };
         KPIs: {
             alerts?: components["schemas"]["Hour"];
-            backlog: components["schemas"]["Backlog"];
+            backlog?: components["schemas"]["Backlog"];
             clocks: {
                 [key: string]: components["schemas"]["Distribution"];
             };
@@ -3092,14 +3305,28 @@ export interface components {
              * @description To the hour
              */
             last_used_at?: string;
+            /**
+             * Format: int64
+             * @description Of role agent: how many hosts it lets in; 0 or none: any number. A host that shows its earlier credential does not count
+             */
+            max_uses?: number;
             name: string;
+            /** @description Of role agent: the networks that hosts must come from, as prefixes */
+            networks?: string[];
             role: string;
+            /** @description Of role agent: the only mesh site that its hosts may be members of */
+            site?: string;
             /** @description Of role ingest: the alert source */
             source?: string;
             /** @description The bearer secret. It is shown this once */
             token: string;
             /** @description Whose acts it does */
             user?: string;
+            /**
+             * Format: int64
+             * @description Of a join token with max_uses: the hosts that it has let in
+             */
+            uses?: number;
         };
         MadeToken: {
             /** @description Of role agent: the only item it may report for; without one it joins new agents */
@@ -3116,15 +3343,29 @@ export interface components {
              * @description To the hour
              */
             last_used_at?: string;
+            /**
+             * Format: int64
+             * @description Of role agent: how many hosts it lets in; 0 or none: any number. A host that shows its earlier credential does not count
+             */
+            max_uses?: number;
             name: string;
+            /** @description Of role agent: the networks that hosts must come from, as prefixes */
+            networks?: string[];
             /** @enum {string} */
             role: "viewer" | "responder" | "manager" | "admin" | "ingest" | "agent";
+            /** @description Of role agent: the only mesh site that its hosts may be members of */
+            site?: string;
             /** @description Of role ingest: the alert source */
             source?: string;
             /** @description The bearer secret. It is shown this once */
             token: string;
             /** @description Whose acts it does */
             user?: string;
+            /**
+             * Format: int64
+             * @description Of a join token with max_uses: the hosts that it has let in
+             */
+            uses?: number;
         };
         Maintenance: {
             cis?: string[];
@@ -3167,6 +3408,12 @@ export interface components {
                 [key: string]: string;
             };
         };
+        Meant: {
+            id?: string;
+            near?: string[];
+            others?: string[];
+            ref: string;
+        };
         MendArgs: {
             /** @description What was done */
             fix?: string;
@@ -3190,6 +3437,8 @@ export interface components {
             teach?: boolean;
         };
         MergeWish: {
+            /** @description Also two machines that both report now */
+            force?: boolean;
             /** @description The one that stays; of two of which one reports, that one does */
             keep: string;
             other: string;
@@ -3201,7 +3450,7 @@ export interface components {
         };
         NewIncident: {
             assignee?: string;
-            /** @description Id of the configuration item that it is about */
+            /** @description The configuration item that it is about: id, class:name or name */
             ci?: string;
             description?: string;
             /**
@@ -3209,7 +3458,7 @@ export interface components {
              * @description 1 high to 3 low
              */
             impact: number;
-            /** @description Id of the service that it concerns */
+            /** @description Name of the service that it concerns */
             service?: string;
             team?: string;
             title: string;
@@ -3223,7 +3472,7 @@ export interface components {
             user: string;
         };
         NewMaintenance: {
-            /** @description Items that are worked on, by id or class:name */
+            /** @description Items that are worked on, by id, class:name or name */
             cis?: string[];
             /** Format: date-time */
             ends_at: string;
@@ -3295,10 +3544,19 @@ export interface components {
              * @example 30d
              */
             expires_in?: string;
+            /**
+             * Format: int64
+             * @description Of role agent: how many hosts it lets in; 0 or none: any number. A host that shows its earlier credential does not count
+             */
+            max_uses?: number;
             /** @description What it is for */
             name: string;
+            /** @description Of role agent: the networks that hosts must come from, as prefixes */
+            networks?: string[];
             /** @enum {string} */
             role: "viewer" | "responder" | "manager" | "admin" | "ingest" | "agent";
+            /** @description Of role agent: the only mesh site that its hosts may be members of */
+            site?: string;
             /** @description Of role ingest: the alert source; tokens of one Alertmanager pair share it. Without one the token's id */
             source?: string;
             /** @description Whose acts it does; without one records name the token */
@@ -3332,6 +3590,16 @@ export interface components {
             status: "ok";
             /** @description Changes that name no item of the inventory: they are not kept */
             unknown?: components["schemas"]["Unknown"][];
+        };
+        Outage: {
+            corrected?: components["schemas"]["Correction"];
+            /** Format: date-time */
+            from: string;
+            id: string;
+            parts: components["schemas"]["Downtime"][];
+            service: string;
+            /** Format: date-time */
+            until?: string;
         };
         PageAlert: {
             items: components["schemas"]["Alert"][];
@@ -3375,6 +3643,11 @@ export interface components {
         };
         PageMerge: {
             items: components["schemas"]["Merge"][];
+            /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
+            next: string | null;
+        };
+        PageOutage: {
+            items: components["schemas"]["Outage"][];
             /** @description Give it as cursor for the page after this one; null at the end. A page may hold fewer items than its limit, even none, and still have a next one */
             next: string | null;
         };
@@ -3571,6 +3844,12 @@ export interface components {
             reason: string;
             source: string;
         };
+        Readiness: {
+            /** @enum {string} */
+            status: "ready";
+            /** @description What is wrong although it serves, such as a clock that was set back */
+            warnings?: string[];
+        };
         ReasonArgs: {
             note?: string;
             reason?: string;
@@ -3579,10 +3858,20 @@ export interface components {
             class: string;
             name: string;
         };
+        References: {
+            /** @description Ids, class:name, names or aliases */
+            refs: string[];
+        };
         RelationType: {
+            call?: boolean;
             carries: boolean;
             description: string;
+            membership?: boolean;
             name: string;
+            redundancy?: string;
+            replica?: boolean;
+            /** Format: double */
+            strength?: number;
         };
         RelationWrite: {
             from: components["schemas"]["Named"];
@@ -3596,6 +3885,8 @@ export interface components {
             needs_restart?: string[];
             /** @enum {string} */
             status: "reloaded";
+            /** @description What the configuration names and is not there: it takes effect when it is */
+            warnings?: string[];
         };
         Report: {
             by?: string;
@@ -3637,6 +3928,9 @@ export interface components {
             note?: string;
             /** @description What mended it */
             resolution?: string;
+        };
+        Resolved: {
+            items: components["schemas"]["Meant"][];
         };
         Review: {
             /** Format: date-time */
@@ -3778,6 +4072,8 @@ export interface components {
              * @description Alerts that it left out of its bodies so far (max_alerts): they were never received
              */
             truncated_alerts: number;
+            /** @description What is not known of it, and the mend */
+            warning?: string;
             /** @description What speaks for silent */
             why?: string;
         };
@@ -3831,14 +4127,6 @@ export interface components {
              */
             position: number;
         };
-        Verdict: {
-            check?: string;
-            common?: string;
-            grade: string;
-            /** Format: double */
-            probability?: number;
-            text: string;
-        };
         SuspectChange: {
             /** Format: date-time */
             at: string;
@@ -3878,7 +4166,13 @@ export interface components {
             opened_at: string;
             others?: string[];
             seen: components["schemas"]["Identifiers"];
+            site?: string;
+            site_key?: string;
             summary: string;
+        };
+        TaskAcceptance: {
+            /** @description Which of the newcomers it is, where the task names several */
+            other?: string;
         };
         Teaching: {
             a: components["schemas"]["Side"];
@@ -3935,13 +4229,27 @@ export interface components {
              * @description To the hour
              */
             last_used_at?: string;
+            /**
+             * Format: int64
+             * @description Of role agent: how many hosts it lets in; 0 or none: any number. A host that shows its earlier credential does not count
+             */
+            max_uses?: number;
             name: string;
+            /** @description Of role agent: the networks that hosts must come from, as prefixes */
+            networks?: string[];
             /** @enum {string} */
             role: "viewer" | "responder" | "manager" | "admin" | "ingest" | "agent";
+            /** @description Of role agent: the only mesh site that its hosts may be members of */
+            site?: string;
             /** @description Of role ingest: the alert source */
             source?: string;
             /** @description Whose acts it does */
             user?: string;
+            /**
+             * Format: int64
+             * @description Of a join token with max_uses: the hosts that it has let in
+             */
+            uses?: number;
         };
         Told: {
             /** Format: date-time */
@@ -3981,11 +4289,31 @@ export interface components {
         Verdict: {
             ci?: string;
             cloned?: string;
+            contested?: components["schemas"]["Finding"][];
             findings?: components["schemas"]["Finding"][];
             outcome: string;
             proposals?: components["schemas"]["Finding"][];
             reimaged?: boolean;
             rule?: string;
+        };
+        Verified: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            documents: number;
+            /** Format: int64 */
+            index_entries: number;
+            /** Format: int64 */
+            journal_events: number;
+            /** Format: int64 */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Files of the store that were read with their checksums
+             */
+            tables: number;
+            /** @description What is damaged or does not belong together; empty: nothing is */
+            wrong: string[];
         };
         Version: {
             /** Format: int64 */
@@ -4072,7 +4400,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["State"];
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
             /** @description A problem */
@@ -4600,7 +4928,10 @@ export interface operations {
     };
     "delete-ci": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Also a machine that reports, or a place that holds something */
+                force?: boolean;
+            };
             header?: never;
             path: {
                 id: string;
@@ -6143,6 +6474,40 @@ export interface operations {
             };
         };
     };
+    "ingest-grafana": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The body that Grafana posts; unknown fields are fine */
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Taken"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-kpis": {
         parameters: {
             query?: {
@@ -6671,6 +7036,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CI"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-outages": {
+        parameters: {
+            query?: {
+                /** @description Filter, e.g. state:open priority<=2 "disk full" */
+                q?: string;
+                /** @description Order; a minus turns it round */
+                sort?: string;
+                /** @description Most items of a page */
+                limit?: number;
+                /** @description next of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageOutage"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "correct-outage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CorrectOutage"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Outage"];
                 };
             };
             /** @description A problem */
@@ -7482,6 +7920,39 @@ export interface operations {
             };
         };
     };
+    "resolve-references": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["References"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resolved"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "write-relation": {
         parameters: {
             query?: never;
@@ -7892,6 +8363,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PageTask"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "accept-task": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskAcceptance"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
                 };
             };
             /** @description A problem */
@@ -8336,6 +8842,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verified"];
                 };
             };
             /** @description A problem */

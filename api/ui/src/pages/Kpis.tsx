@@ -97,8 +97,8 @@ function Charts({ r, unit, days }: { r: KpiReport; unit: string; days: number })
       <Kpi title="Noise kept from people" short="Noise reduction" formula="1 − incidents opened / unique alert episodes" value={percent(t.noise_reduction)} note={t.alerts && `${t.alerts.episodes.toLocaleString()} episodes, ${t.alerts.received.toLocaleString()} alerts received`}>
         <Chart kind="line" labels={labels} series={[{ name: 'noise reduction', values: values((g) => g.noise_reduction) }]} format={(v) => `${Math.round(v * 100)} %`} label={`Noise reduction by ${unit}`} />
       </Kpi>
-      <Kpi title="Backlog now" short="Open" formula="incidents opened and not yet resolved, merged or canceled; age = now − opened" value={String(t.backlog.open)} note={t.backlog.open > 0 ? <>p50 age {duration(t.backlog.age_seconds.p50)} · oldest <Time at={t.backlog.oldest} /> · {t.backlog.unacknowledged_age_seconds.count} unacknowledged</> : 'nothing is open'} />
-      <Kpi title="Rates" short="Ratios" formula="reopened within 7 days / resolved · seen before within 30 days / opened · resolved by the first responder / resolved · (met − withdrawn) / (met − withdrawn + breached)">
+      <Kpi title="Backlog now" short="Open" formula="incidents opened and not yet resolved, merged or canceled; age = now − opened" value={t.backlog ? String(t.backlog.open) : undefined} note={t.backlog && t.backlog.open > 0 ? <>p50 age {duration(t.backlog.age_seconds.p50)} · oldest <Time at={t.backlog.oldest} /> · {t.backlog.unacknowledged_age_seconds.count} unacknowledged</> : t.backlog ? 'nothing is open' : 'not known of a past span'} />
+      <Kpi title="Rates" short="Ratios" formula="reopened / resolved in the span · seen before within 30 days / opened · resolved by people within an hour / resolved by people · met / due in the span">
         <dl className="facts">
           <dt>Reopen rate</dt><dd>{percent(t.reopen_rate) ?? none}</dd>
           <dt>Recurrence</dt><dd>{percent(t.recurrence_rate) ?? none}</dd>
@@ -160,7 +160,7 @@ function Groups({ r, by }: { r: KpiReport; by: string }) {
               <tr key={g.key}>
                 <td><strong>{by === 'priority' ? `P${g.key}` : g.key || 'none'}</strong></td>
                 <td className="end">{g.counts.incidents_opened_total ?? 0}</td>
-                <td className="end">{g.backlog.open}</td>
+                <td className="end">{g.backlog?.open ?? '–'}</td>
                 {clocks.map(([n]) => <td key={n} className="end">{cell(g, n)}</td>)}
                 <td className="end">{percent(g.reopen_rate) ?? '–'}</td>
                 <td className="end">{percent(g.sla_compliance) ?? '–'}</td>

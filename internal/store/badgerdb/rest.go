@@ -6,7 +6,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// Badger has no public way to let compactions rest: docs/adr/0020-compactions-rest.md
+// Badger has no public way to let compactions rest: docs/adr/0024-compactions-rest.md
 // says what was looked at. These two are all that this program takes of Badger's
 // insides; a Badger without them does not link, and TestRest fails where they do
 // something else.

@@ -24,7 +24,7 @@ func TestRestIsOfThisBadger(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(b), knownBadger) {
-		t.Errorf("go.mod names another Badger than %s: read its stopCompactions and startCompactions (rest.go, ADR 20), see whether it has a public way now, then name it here", knownBadger)
+		t.Errorf("go.mod names another Badger than %s: read its stopCompactions and startCompactions (rest.go, ADR 24), see whether it has a public way now, then name it here", knownBadger)
 	}
 }
 

@@ -59,7 +59,7 @@ func TestProblemLife(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 	stale := h.call(auth.Responder, "PATCH", path, map[string]any{"title": "y"}, "If-Match", `"1"`).problem(t)
-	if stale.Status != http.StatusConflict || stale.Revision == nil || *stale.Revision != p.Revision {
+	if stale.Status != http.StatusPreconditionFailed || stale.Revision == nil || *stale.Revision != p.Revision {
 		t.Errorf("%+v", stale)
 	}
 	for q, n := range map[string]int{"state:resolved": 1, "state:open": 0, "known_error:yes incidents>=1": 1, "fill": 1} {

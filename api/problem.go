@@ -92,7 +92,8 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 		f := fault.Public(err)
 		kind, p.Detail, p.Legal = f.Kind.String(), f.Error(), f.Legal
 		p.Status = statusOf(f.Kind)
-		if f.Revision != 0 {
+		if f.Revision != 0 { // the precondition If-Match failed: RFC 9110, 13.1.1
+			kind, p.Status = "stale", http.StatusPreconditionFailed
 			p.Revision = &f.Revision
 			p.header.Set("ETag", etag(f.Revision))
 		}

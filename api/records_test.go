@@ -151,7 +151,7 @@ func TestStaleEdit(t *testing.T) {
 	}
 	a := h.call(auth.Responder, "PATCH", path, map[string]any{"title": "z"}, "If-Match", etag(i.Revision))
 	p := a.problem(t)
-	if p.Status != http.StatusConflict || p.Revision == nil || *p.Revision != i.Revision+1 || a.header.Get("ETag") != etag(i.Revision+1) {
+	if p.Status != http.StatusPreconditionFailed || p.Revision == nil || *p.Revision != i.Revision+1 || a.header.Get("ETag") != etag(i.Revision+1) {
 		t.Errorf("stale edit: %s", a.body)
 	}
 	if now := get[Incident](h, auth.Viewer, path); now.Title != "y" {

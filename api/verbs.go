@@ -76,7 +76,7 @@ func creatable[B, R any](a *API, k kind[R], summary string, args func(ctx contex
 type verb[R any] func(a *API, k kind[R], name, summary string)
 
 const verbDoc = "Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. " +
-	"With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`."
+	"With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`."
 
 // completed is a verb's body that names what must be looked up first.
 type completed interface{ complete(a *API) error }

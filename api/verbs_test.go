@@ -74,7 +74,7 @@ func TestStaleEditsAreRefused(t *testing.T) {
 	now := get[Incident](h, auth.Viewer, "/api/v1/incidents/"+i.ID).Revision
 	for verb, body := range map[string]any{"resolve": nil, "close": nil, "merge": map[string]any{"into": other.ID}, "split": map[string]any{"alerts": []string{"x"}}} {
 		p := h.call(auth.Responder, "POST", "/api/v1/incidents/"+i.ID+"/"+verb, body, "If-Match", etag(i.Revision)).problem(t)
-		if p.Status != http.StatusConflict || p.Revision == nil || *p.Revision != now {
+		if p.Status != http.StatusPreconditionFailed || p.Revision == nil || *p.Revision != now {
 			t.Errorf("%s of a stale revision: %+v", verb, p)
 		}
 	}

@@ -151,13 +151,7 @@ func (o *Outbox) render(m fold.Message) (notify.Message, error) {
 			out.Key += "/" + strings.Join(m.To, "/")
 		}
 		out.Annotations["summary"] = n.Text
-		text := n.Text
-		if len(n.Incidents) > 0 {
-			text += "\n" + strings.Join(n.Incidents, ", ")
-			if more := n.Count - len(n.Incidents); more > 0 {
-				text += fmt.Sprintf(" and %d more", more)
-			}
-		}
+		text := n.Text + o.named(n)
 		out.Annotations["description"], out.Plain = text, text
 		return out, nil
 	}
@@ -174,6 +168,25 @@ func (o *Outbox) render(m fold.Message) (notify.Message, error) {
 		out.Plain += "\n" + out.Annotations["link"]
 	}
 	return out, nil
+}
+
+// named lists what a summary is about, one incident a line: whoever reads it must
+// see from the message alone whether to get up, and be there with one click.
+func (o *Outbox) named(n fold.Notice) string {
+	var b strings.Builder
+	for k, id := range n.Incidents {
+		b.WriteString("\n" + id)
+		if k < len(n.Titles) {
+			b.WriteString(" " + n.Titles[k])
+		}
+		if o.links != nil {
+			b.WriteString(" " + o.links.Incident(id))
+		}
+	}
+	if more := n.Count - len(n.Incidents); len(n.Incidents) > 0 && more > 0 {
+		fmt.Fprintf(&b, "\nand %d more", more)
+	}
+	return b.String()
 }
 
 // describe says what somebody who was just woken needs first.

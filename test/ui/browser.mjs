@@ -31,7 +31,7 @@ export async function person({ width = 1280, height = 860, theme = 'light' } = {
   page.on('pageerror', (e) => trouble.push(`exception: ${e.message}`));
   page.on('console', (m) => {
     // A 401 before signing in, and refusals that a story provokes, are answers and no defects.
-    if (m.type() === 'error' && !/status of (401|403|404|409|503)|ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK)/.test(m.text())) trouble.push(`console: ${m.text()}`);
+    if (m.type() === 'error' && !/status of (401|403|404|409|412|503)|ERR_(CONNECTION|INCOMPLETE|EMPTY|NETWORK)/.test(m.text())) trouble.push(`console: ${m.text()}`);
   });
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (e) => console.error(`content security policy: ${e.violatedDirective} ${e.blockedURI} ${e.sample}`));

@@ -33,6 +33,9 @@ type Notice struct {
 	// Incidents and Count are what a summary is about; at most maxSummary are named.
 	Incidents []string `json:"incidents,omitempty"`
 	Count     int      `json:"count,omitempty"`
+	// Titles of Incidents, in their order, each with its priority in front; absent in
+	// messages of versions that did not keep them.
+	Titles []string `json:"titles,omitempty"`
 }
 
 const maxSummary = 20

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -247,14 +248,35 @@ func (s *State) stormDue(receiver string) {
 			parts = append(parts, fmt.Sprintf("%d of priority %d", n, p))
 		}
 	}
+	titles := make([]string, min(len(held), maxSummary))
+	for n := range titles {
+		d := &s.incidents.Get(held[n]).Doc
+		titles[n] = fmt.Sprintf("[P%d] %s", d.Priority, d.Title)
+	}
 	s.tell(TellSummary, "", Notice{
-		Text:      fmt.Sprintf("%d incidents wait since %s: %s", len(held), st.Since.UTC().Format(time.RFC3339), strings.Join(parts, ", ")),
-		Incidents: held[:min(len(held), maxSummary)], Count: len(held),
+		Text:      fmt.Sprintf("%s since %s: %s", waiting(len(held)), st.Since.UTC().Format(time.RFC3339), strings.Join(parts, ", ")),
+		Incidents: held[:min(len(held), maxSummary)], Count: len(held), Titles: titles,
 	}, []string{receiver})
 	s.schedule(dueStorm, receiver, &st.Due, s.now.Add(time.Duration(s.desk.Rules.Notify.Window)))
 	for _, id := range held {
 		s.summed(id, receiver, len(held))
 	}
+}
+
+// incidents is a count of them in words.
+func incidents(n int) string {
+	if n == 1 {
+		return "1 incident"
+	}
+	return strconv.Itoa(n) + " incidents"
+}
+
+// waiting says that so many incidents wait.
+func waiting(n int) string {
+	if n == 1 {
+		return "1 incident waits"
+	}
+	return incidents(n) + " wait"
 }
 
 // summed keeps that a receiver was told of an incident among others.
@@ -272,9 +294,9 @@ func (s *State) summed(id, receiver string, others int) {
 	if !first { // it was to be called again, which the timeline says
 		return
 	}
-	text := fmt.Sprintf("told in a summary of %d incidents", others)
+	text := "told in a summary of " + incidents(others)
 	if receiver != itsm.AllReceivers {
-		text = fmt.Sprintf("%s was told in a summary of %d incidents", receiver, others)
+		text = fmt.Sprintf("%s was told in a summary of %s", receiver, incidents(others))
 	}
 	s.commit(id, itsm.Change{Entries: []itsm.Entry{{At: s.now, Kind: "notify", Actor: itsm.System, Text: text}}})
 }

@@ -108,7 +108,7 @@ func TestStormsOfReceivers(t *testing.T) {
 				"09:00 incident.opened " + inc(1) + " @a", "09:00 incident.opened " + inc(2) + " @a", "09:00 storm.begun @a", "09:00 incident.opened " + inc(5) + " @b",
 				"09:10 storm.summary @a", "09:15 incident.opened " + inc(7) + " @b", "09:20 storm.summary @a", "09:31 incident.opened " + inc(8) + " @a",
 			},
-			[]string{"too many pages to a: this one goes into the summary there", "a was told in a summary of 2 incidents", "a was told in a summary of 1 incidents"},
+			[]string{"too many pages to a: this one goes into the summary there", "a was told in a summary of 2 incidents", "a was told in a summary of 1 incident"},
 		},
 		{
 			"whose receivers are partly in a storm is told to the others at once",
@@ -130,7 +130,7 @@ func TestStormsOfReceivers(t *testing.T) {
 				"09:05 incident.acknowledged " + inc(3) + " @a", "09:06 incident.resolved " + inc(3) + " @a", "09:10 storm.summary @channel",
 				"09:12 incident.acknowledged " + inc(4) + " @channel,a", "09:12 incident.reopened " + inc(3) + " @a", "09:20 storm.summary @channel", "09:31 incident.resolved " + inc(3) + " @channel,a",
 			},
-			[]string{"too many pages to channel: this one goes into the summary there", "channel was told in a summary of 1 incidents"},
+			[]string{"too many pages to channel: this one goes into the summary there", "channel was told in a summary of 1 incident"},
 		},
 		{
 			"what is over or in hands before the summary is not told, and the storm ends", `"escalation": [], "limit": 1, "window": "10m", ` + teams,
@@ -238,7 +238,7 @@ func TestStormsOfReceivers(t *testing.T) {
 				"09:00 incident.opened " + inc(1) + " @a", "09:00 storm.begun @a", "09:00 incident.opened " + inc(4) + " @b", "09:00 storm.begun @b",
 				"09:05 incident.opened " + inc(2) + " @alpha", "09:05 storm.begun @alpha", "09:10 storm.summary @b", "09:15 storm.summary @alpha",
 			},
-			[]string{"too many pages to alpha: this one goes into the summary there", "alpha was told in a summary of 1 incidents"},
+			[]string{"too many pages to alpha: this one goes into the summary there", "alpha was told in a summary of 1 incident"},
 		},
 		{
 			"a receiver that goes takes no page of what others were told with it",
@@ -491,3 +491,26 @@ func TestStormOfAnEarlierVersion(t *testing.T) {
 }
 
 var rulesThatPage = []correlator.Rule{{Name: "pay", Match: []string{"app=pay"}, Page: correlator.PageAlways, Priority: 4}}
+
+// A summary says in words how many wait, and of each its priority and title.
+func TestSummaryNamesWhatWaits(t *testing.T) {
+	for waiting, words := range map[int]string{1: "1 incident waits since ", 2: "2 incidents wait since "} {
+		w := newWatch(t, `{"notify": {"escalation": [], "limit": 1, "window": "10m", `+teams+`}}`)
+		w.of("a", 1, 1)
+		for range waiting {
+			w.of("a", 1, 1)
+		}
+		w.until("09:31")
+		var n fold.Notice
+		for _, m := range w.msgs {
+			if m.Topic == fold.TellSummary && n.Count == 0 {
+				if err := json.Unmarshal(m.Body, &n); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if n.Count != waiting || !strings.HasPrefix(n.Text, words) || len(n.Titles) != waiting || !strings.HasPrefix(n.Titles[0], "[P") || len(n.Titles[0]) < len("[P3] x") {
+			t.Errorf("%d wait: %+v", waiting, n)
+		}
+	}
+}

@@ -765,7 +765,7 @@ export interface paths {
         head?: never;
         /**
          * Change title, description, impact or urgency
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -783,7 +783,7 @@ export interface paths {
         put?: never;
         /**
          * Somebody works on it
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -825,7 +825,7 @@ export interface paths {
         put?: never;
         /**
          * Give it to a person or a team
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -847,7 +847,7 @@ export interface paths {
         put?: never;
         /**
          * It was none
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -869,7 +869,7 @@ export interface paths {
         put?: never;
         /**
          * Nothing is left to do
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -891,7 +891,7 @@ export interface paths {
         put?: never;
         /**
          * Wait for somebody else
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -913,7 +913,7 @@ export interface paths {
         put?: never;
         /**
          * Declare a major incident, or change who has which role
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -935,7 +935,7 @@ export interface paths {
         put?: never;
         /**
          * Another incident takes its alerts over
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -957,7 +957,7 @@ export interface paths {
         put?: never;
         /**
          * Take the declaration back
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -979,7 +979,7 @@ export interface paths {
         put?: never;
         /**
          * Write on the timeline
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1021,7 +1021,7 @@ export interface paths {
         put?: never;
         /**
          * It was not over
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1043,7 +1043,7 @@ export interface paths {
         put?: never;
         /**
          * It works again
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1065,7 +1065,7 @@ export interface paths {
         put?: never;
         /**
          * Go on after a hold
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1111,7 +1111,7 @@ export interface paths {
         put?: never;
         /**
          * Some of its alerts become an incident of their own, which is answered
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1351,7 +1351,7 @@ export interface paths {
         put?: never;
         /**
          * It does not take place
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1373,7 +1373,7 @@ export interface paths {
         put?: never;
         /**
          * More items are worked on
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1395,7 +1395,7 @@ export interface paths {
         put?: never;
         /**
          * It is done before its time
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1417,7 +1417,7 @@ export interface paths {
         put?: never;
         /**
          * It ends later, or sooner
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1591,7 +1591,7 @@ export interface paths {
         head?: never;
         /**
          * Change title, description, priority or root cause
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1609,7 +1609,7 @@ export interface paths {
         put?: never;
         /**
          * Somebody looks at it
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1631,7 +1631,7 @@ export interface paths {
         put?: never;
         /**
          * Give it to a person or a team
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1653,7 +1653,7 @@ export interface paths {
         put?: never;
         /**
          * Close before the time of proof, with a reason
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1675,7 +1675,7 @@ export interface paths {
         put?: never;
         /**
          * The cause is known and being mended
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1717,7 +1717,7 @@ export interface paths {
         put?: never;
         /**
          * The cause or a workaround is known; shown on each incident of it
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1739,7 +1739,7 @@ export interface paths {
         put?: never;
         /**
          * An incident belongs to it
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1761,7 +1761,7 @@ export interface paths {
         put?: never;
         /**
          * Write on the timeline
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1783,7 +1783,7 @@ export interface paths {
         put?: never;
         /**
          * It was not mended
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1805,7 +1805,7 @@ export interface paths {
         put?: never;
         /**
          * It is mended; closes when it does not come back
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1827,7 +1827,7 @@ export interface paths {
         put?: never;
         /**
          * Look for the cause
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1849,7 +1849,7 @@ export interface paths {
         put?: never;
         /**
          * Bind it to a version: it resolves when that has arrived everywhere, and reopens where it is taken back
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1891,7 +1891,7 @@ export interface paths {
         put?: never;
         /**
          * An incident does not belong to it
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */
@@ -1913,7 +1913,7 @@ export interface paths {
         put?: never;
         /**
          * What helps until the cause is mended; shown on each incident of it
-         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 409 with the current `revision`.
+         * @description Answers the record after the act. A verb that the state does not allow answers 409 with the legal ones in `legal`. With If-Match: REVISION (the ETag that the record was read with) a stale edit answers 412 with the current `revision`.
          *
          *     Role: responder.
          */

@@ -30,8 +30,10 @@ func most(measure string, v float64) bound { return bound{measure, true, v} }
 // the source. They are few and small: the bounds leave room for the luck of one.
 func TestRecordingsOfTheRepository(t *testing.T) {
 	hold(t, "../../testdata/storms", 3, []bound{
-		least("B3", 0.84), least("B3inc", 0.81), least("macro", 0.85), least("match", 0.84), most("missA", 0.03), most("missI", 0.01),
-		most("noise/d", 8), most("t95", 200), least("AC@1", 0.6), least("AC@3", 0.82),
+		// AC@3 was .82 before nothing was named below a probability of .16: the second
+		// and third of those go unsaid too.
+		least("B3", 0.84), least("B3inc", 0.815), least("macro", 0.87), least("match", 0.86), most("missA", 0.015), most("missI", 0.01),
+		most("noise/d", 6), most("t95", 170), least("AC@1", 0.645), least("AC@3", 0.79), least("abst+", 0.3),
 	})
 }
 

@@ -161,7 +161,7 @@ func (a *API) sources(ctx context.Context) ([]Source, error) {
 			why = append(why, fmt.Sprintf("%d of its alerts are stale", x.Stale))
 		}
 		if x.Unknown > 0 {
-			s.Warning = fmt.Sprintf("nothing says how often it repeats %d of its alerts: if an end is lost, they stand open for up to %s; name its Alertmanager under ingest.alertmanagers, or set correlation.expiry above repeat_interval + group_interval", x.Unknown, event.Span(x.Quiet))
+			s.Warning = fmt.Sprintf("nothing says how often it repeats %d of its alerts: if an end is lost, they stand open for up to %s; set correlation.expiry above repeat_interval + group_interval", x.Unknown, event.Span(x.Quiet))
 		}
 		if len(why) > 0 {
 			s.State, s.Why = "silent", strings.Join(why, "; ")

@@ -34,6 +34,7 @@ type canonical struct {
 	Views       bool         `json:"views,omitempty"`   // some of its episodes are mere views: see repeats
 
 	Story    string `json:"story,omitempty"`    // see storyOf
+	Before   string `json:"before,omitempty"`   // the incident that its former occurrence was in
 	Replaced bool   `json:"replaced,omitempty"` // another alert has its identity now
 	Told     bool   `json:"told,omitempty"`     // another alert goes on with its story
 
@@ -69,6 +70,7 @@ func (s *State) canonicalFor(key string, ep *episode, a *event.Alert) (*canonica
 		// The same episode, back after so long that it is judged anew: its former
 		// incident keeps its story, not the alert.
 		s.unseatAll(old)
+		c.Before = old.record()
 		if g := s.groups.Get(old.Group); g != nil {
 			g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m string) bool { return m == c.ID })
 			g.scan = 0

@@ -60,7 +60,7 @@ func (s *State) causes(g *group) ([]Cause, Verdict) {
 	v, list, none := s.investigate(g)
 	s.keepRanked(g, list)
 	verdict := s.verdict(g, v, list, none)
-	if abstains(list, none) {
+	if abstains(v, list, none) {
 		return nil, verdict
 	}
 	var out []Cause

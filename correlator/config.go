@@ -44,9 +44,13 @@ type Config struct {
 	HoldDown Duration `json:"hold_down"`
 	// ReopenWindow is how long after resolution a returning alert reopens its incident.
 	ReopenWindow Duration `json:"reopen_window"`
+	// SameRecordWithin is for how long after the onset of an incident of one alert its
+	// later occurrences share the record; 0 gives each a record of its own. It changes
+	// no figure: each occurrence counts as opened and as recurring.
+	SameRecordWithin Duration `json:"same_record_within,omitempty"`
 	// Expiry is how long a firing alert may go unmentioned by a source that is
 	// heard; it must exceed Alertmanager's repeat_interval + group_interval. 0 follows
-	// the sender: its own configuration, or the rhythm of its repeats.
+	// the rhythm of the sender's repeats.
 	Expiry Duration `json:"expiry"`
 	// LateFiring is how long after a resolve a firing of the same episode is taken
 	// for a late duplicate of a high-availability peer rather than a return.
@@ -119,14 +123,15 @@ func DefaultConfig() Config {
 			Critical: Duration(30 * time.Second), Major: Duration(60 * time.Second),
 			Warning: Duration(24 * time.Hour), Info: Duration(24 * time.Hour),
 		},
-		HoldDown:      Duration(5 * time.Minute),
-		ReopenWindow:  Duration(30 * time.Minute),
-		LateFiring:    Duration(5 * time.Minute),
-		Watchdogs:     []string{"Watchdog", "DeadMansSwitch", "PrometheusAlertmanagerE2eDeadManSwitch"},
-		MaxOnsetAge:   Duration(24 * time.Hour),
-		MaxGroup:      500,
-		ProblemAfter:  3,
-		ProblemWindow: Duration(30 * 24 * time.Hour),
+		HoldDown:         Duration(5 * time.Minute),
+		ReopenWindow:     Duration(30 * time.Minute),
+		SameRecordWithin: Duration(24 * time.Hour),
+		LateFiring:       Duration(5 * time.Minute),
+		Watchdogs:        []string{"Watchdog", "DeadMansSwitch", "PrometheusAlertmanagerE2eDeadManSwitch"},
+		MaxOnsetAge:      Duration(24 * time.Hour),
+		MaxGroup:         500,
+		ProblemAfter:     3,
+		ProblemWindow:    Duration(30 * 24 * time.Hour),
 	}
 }
 
@@ -140,6 +145,9 @@ func (c Config) Validate() error {
 	}
 	positive("hold_down", c.HoldDown)
 	positive("reopen_window", c.ReopenWindow)
+	if c.SameRecordWithin < 0 {
+		l = append(l, fault.Invalidf("same_record_within", "must not be negative; 0s gives each occurrence a record of its own"))
+	}
 	if c.Expiry < 0 {
 		l = append(l, fault.Invalidf("expiry", "must not be negative; leave it out to follow the sender's own rhythm"))
 	}

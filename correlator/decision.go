@@ -246,12 +246,16 @@ type IncidentQuiet struct {
 	Recovered bool
 }
 
-// IncidentReturned says that an alert came back within the reopen window after resolution.
+// IncidentReturned says that an alert came back within the reopen window after
+// resolution, or later as another occurrence that shares the record.
 type IncidentReturned struct {
 	ID  string
 	Why string
 	// Onset is when what came back began; zero where that is not known.
 	Onset time.Time
+	// Anew says that it is an occurrence of its own, which counts as recurring and not
+	// as reopened.
+	Anew bool
 }
 
 // IncidentMerged says that all of From is now part of Into.

@@ -232,6 +232,9 @@ func (s *State) list(key string) {
 
 // refire brings back an ended episode that is mentioned as firing long after its end.
 func (s *State) refire(key string, ep *episode) Fate {
+	if ep.Status == AlertExpired {
+		s.said(key, ep, ep.Last) // it was there all along: its rhythm is slower than it seemed
+	}
 	ep.Status, ep.Ended, ep.Over, ep.EndWhy = AlertFiring, time.Time{}, time.Time{}, ""
 	ep.FinalFate, ep.FinalWhy = "", "" // of its former firing
 	ep.Last, ep.Base = s.now, s.now
@@ -419,8 +422,8 @@ func (s *State) episodeDue(key string) {
 func (s *State) forget(key string, ep *episode) {
 	c := s.alerts.Get(ep.Canonical)
 	if c != nil {
-		if g := s.groups.Get(c.Group); g != nil && g.live() {
-			return // its incident is still open and must know its members: dropGroup forgets it
+		if g := s.groups.Get(c.Group); g != nil && (g.live() || s.sharedUntil(g).After(s.now)) {
+			return // its incident is open, or may be again, and must know its members: dropGroup forgets it
 		}
 		c.Episodes = slices.DeleteFunc(c.Episodes, func(k string) bool { return k == key })
 		s.alerts.Touch(c.ID)

@@ -184,6 +184,10 @@ func (s *State) dispose(c *canonical, ep *episode, isNew bool) {
 		return
 	}
 	if s.holdOf(c) == 0 {
+		if s.sameRecord(g, c) {
+			ep.Fate, ep.Why = FateIncident, sentence(c.Evidence)+kept
+			return
+		}
 		why := "alerts of severity " + string(c.Severity) + " are not held"
 		g = s.open(g, why)
 		ep.Fate, ep.Why = FateIncident, "opened "+g.ID+": "+why+kept

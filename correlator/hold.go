@@ -175,7 +175,7 @@ func (s *State) holdOver(id string) {
 			return
 		}
 		s.cameAlone(c)
-		if s.swept(g) {
+		if s.sameRecord(g, c) || s.swept(g) {
 			return
 		}
 		s.open(g, "still firing after its hold, without company")

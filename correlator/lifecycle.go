@@ -12,12 +12,17 @@ import (
 
 // revive reopens a resolved incident, because of what began at onset.
 func (s *State) revive(g *group, why string, onset time.Time) {
+	s.again(g, IncidentReturned{ID: g.ID, Why: why, Onset: onset})
+}
+
+// again makes a resolved incident live.
+func (s *State) again(g *group, d IncidentReturned) {
 	g.ResolvedAt, g.ClearedAt = time.Time{}, time.Time{}
 	s.overAt(g, time.Time{})
 	s.schedule(dueGroup, g.ID, &g.Due, time.Time{})
 	s.relist(g)
 	s.groups.Touch(g.ID)
-	s.emit(IncidentReturned{g.ID, why, onset})
+	s.emit(d)
 }
 
 // alertEnded follows the end of a canonical alert.
@@ -113,6 +118,10 @@ func (s *State) groupDue(id string) {
 	case !g.live():
 		if n := s.firing(g); n > 0 {
 			s.weighAnew(g, fmt.Sprintf("still firing %s after %s was closed", event.Span(s.now.Sub(g.ClosedAt)), id))
+		}
+		if until := s.sharedUntil(g); until.After(s.now) {
+			s.schedule(dueGroup, id, &g.Due, until)
+			return
 		}
 		s.dropGroup(g)
 	}

@@ -9,15 +9,24 @@ import (
 
 // How long a firing alert may go unmentioned follows its sender: Alertmanager says an
 // unchanged group again after its repeat_interval, which is anything from minutes to
-// days. Where the configuration here or the sender's own says it, that holds; else it
-// is learned from what is repeated unchanged; until then an alert is kept for long.
+// days. Where the configuration here says it, that holds; else it is learned from what
+// is repeated unchanged: of the same rule, or else of others of
+// its source; until then an alert is kept for long.
 
 const (
 	// unknownExpiry is how long an alert of unknown rhythm may go unmentioned: a day,
 	// the longest repeat interval in common use, and an hour.
 	unknownExpiry = 25 * time.Hour
+	// likelyExpiry is the least that an alert is kept whose own rhythm is not known
+	// although others of its source are: what Alertmanager's default, four hours, asks for.
+	likelyExpiry = 5*time.Hour + 30*time.Minute
 	// rhythmGaps is how many repeats tell a rhythm. Fewer may be restarts of the sender.
 	rhythmGaps = 3
+	// othersGaps is how many are kept of all rules of a severity or a source, and
+	// slowRepeat the least that counts there: what is repeated within minutes is a
+	// heartbeat with a route of its own, or the view of a second replica.
+	othersGaps = 12
+	slowRepeat = time.Hour
 	// rhythmSlack and rhythmLate are by how much gaps of one rhythm differ at most, and
 	// how late beyond it a repeat may be: a retry waits for the next group interval.
 	rhythmSlack = 4 // a fourth of it
@@ -32,7 +41,7 @@ const (
 // rhythm is how often a source repeats the unchanged alerts of a rule and severity:
 // routes choose by these most of all.
 type rhythm struct {
-	Gaps []Duration `json:"gaps"` // the latest, at most rhythmGaps
+	Gaps []Duration `json:"gaps"` // the latest
 	At   time.Time  `json:"at"`   // of the last
 	Due  time.Time  `json:"due,omitzero"`
 }
@@ -46,8 +55,35 @@ func (r *rhythm) steady() (time.Duration, bool) {
 	return most, most-least <= least/rhythmSlack+2*groupInterval
 }
 
+// longest of the gaps; 0 where there are none.
+func (r *rhythm) longest() time.Duration {
+	if r == nil || len(r.Gaps) == 0 {
+		return 0
+	}
+	return time.Duration(slices.Max(r.Gaps))
+}
+
 func (s *State) rhythmKey(src string, l event.Labels) string {
 	return src + "\x00" + l.Get("alertname") + "\x00" + l.Get(s.cfg.SeverityLabel)
+}
+
+// severityKey and sourceKey are under which the gaps of all rules of a severity, and
+// of all of a source, are known.
+func (s *State) severityKey(src string, l event.Labels) string {
+	return src + "\x00\x00" + l.Get(s.cfg.SeverityLabel)
+}
+
+func sourceKey(src string) string { return src + "\x00" }
+
+// guessed is how long an alert may go unmentioned whose own rhythm is not known, by how
+// its source repeats others: as the slowest of them that may share its route.
+func (s *State) guessed(src string, l event.Labels) (time.Duration, bool) {
+	all := s.rhythms.Get(sourceKey(src))
+	if all == nil || len(all.Gaps) < rhythmGaps {
+		return 0, false
+	}
+	every := max(all.longest(), s.rhythms.Get(s.severityKey(src, l)).longest(), s.rhythms.Get(s.rhythmKey(src, l)).longest())
+	return max(s.overdue(every), likelyExpiry), true
 }
 
 // expiryOf is how long an alert of a source may go unmentioned; known is false where
@@ -56,11 +92,11 @@ func (s *State) expiryOf(src string, l event.Labels) (d time.Duration, known boo
 	if s.cfg.Expiry > 0 {
 		return time.Duration(s.cfg.Expiry), true
 	}
-	if every, ok := s.routed(src, l); ok {
-		return s.overdue(every), true
-	}
 	if every, ok := s.rhythms.Get(s.rhythmKey(src, l)).steady(); ok {
 		return s.overdue(every), true
+	}
+	if d, ok := s.guessed(src, l); ok {
+		return min(d, unknownExpiry), true
 	}
 	return unknownExpiry, false
 }
@@ -128,26 +164,30 @@ func (s *State) said(key string, ep *episode, before time.Time) {
 	if s.cfg.Expiry > 0 || s.mark == 0 || was != s.mark || gap < sameFlush || before.Before(s.books().Up) {
 		return
 	}
-	k := s.rhythmKey(ep.Source, ep.Labels)
-	r := s.rhythms.Get(k)
-	if r == nil {
-		r = &rhythm{}
-		s.rhythms.Put(k, r)
-	}
-	if !r.At.Equal(s.now) { // one repeat of many alerts is one repeat
-		r.At = s.now
-		if r.Gaps = append(r.Gaps, Duration(gap)); len(r.Gaps) > rhythmGaps {
-			r.Gaps = slices.Delete(r.Gaps, 0, 1)
-		}
-		s.schedule(dueRhythm, k, &r.Due, s.now.Add(rhythmMemory))
-		s.rhythms.Touch(k)
+	s.beatOn(s.rhythmKey(ep.Source, ep.Labels), gap, rhythmGaps)
+	if gap >= slowRepeat {
+		s.beatOn(s.severityKey(ep.Source, ep.Labels), gap, othersGaps)
+		s.beatOn(sourceKey(ep.Source), gap, othersGaps)
 	}
 	if at := s.now.Add(s.expiryOfEpisode(ep)); ep.Due.After(at) {
 		s.schedule(dueEpisode, key, &ep.Due, at)
 	}
 }
 
-// routed is how often a source repeats an alert by its own configuration.
-func (s *State) routed(src string, l event.Labels) (time.Duration, bool) {
-	return 0, false
+// beatOn notes a gap of a rhythm. One repeat of many alerts is one repeat.
+func (s *State) beatOn(k string, gap time.Duration, most int) {
+	r := s.rhythms.Get(k)
+	if r == nil {
+		r = &rhythm{}
+		s.rhythms.Put(k, r)
+	}
+	if r.At.Equal(s.now) {
+		return
+	}
+	r.At = s.now
+	if r.Gaps = append(r.Gaps, Duration(gap)); len(r.Gaps) > most {
+		r.Gaps = slices.Delete(r.Gaps, 0, 1)
+	}
+	s.schedule(dueRhythm, k, &r.Due, s.now.Add(rhythmMemory))
+	s.rhythms.Touch(k)
 }

@@ -50,7 +50,7 @@ func (s *State) register(c *canonical) {
 	for _, id := range []string{s.byIdentity[c.Identity], s.byStory[c.Story]} {
 		if old := s.alerts.Get(id); old != nil && old.ID != c.ID {
 			if old.Identity == c.Identity {
-				old.Replaced = true
+				old.Replaced, c.Before = true, old.record()
 			}
 			if old.Story == c.Story {
 				old.Told, c.follows = true, old.Group

@@ -14,12 +14,19 @@ const (
 	// sureNone is the probability from which none of the suspects is the cause and none
 	// is told.
 	sureNone = 0.5
+	// leastCause is the probability below which the best suspect is not told: of the
+	// causes told so seldom sure one in five is right, and where the true cause is no
+	// item of the inventory the best is mostly such a one.
+	leastCause = 0.16
 )
 
 // verdict puts the probabilities into words.
 func (s *State) verdict(g *group, v *scene, list []*suspect, none float64) Verdict {
-	if abstains(list, none) {
+	if abstains(v, list, none) {
 		return s.unclearVerdict(g, v, list)
+	}
+	if list[0].p < sureCause && itself(v, list[0]) {
+		return Verdict{Grade: GradeProbable, Text: s.itselfText(g, list[0].node.Name), Probability: list[0].p, Check: s.check(v, list)}
 	}
 	if list[0].p >= sureCause {
 		return Verdict{Grade: GradeCause, Text: "Cause: " + naming(list[0]), Probability: list[0].p}
@@ -36,7 +43,31 @@ func (s *State) verdict(g *group, v *scene, list []*suspect, none float64) Verdi
 }
 
 // abstains says that no suspect is worth telling.
-func abstains(list []*suspect, none float64) bool { return len(list) == 0 || none >= sureNone }
+func abstains(v *scene, list []*suspect, none float64) bool {
+	if len(list) == 0 || none >= sureNone {
+		return true
+	}
+	return list[0].p < leastCause && !itself(v, list[0])
+}
+
+// itself says that all alerts are about one item and that nothing is likelier to fail
+// than that: there is nothing common to look for.
+func itself(v *scene, best *suspect) bool {
+	return v.unplaced == 0 && len(v.order) == 1 && v.order[0] == best.node.ID
+}
+
+// itselfText tells what fires at the only item of an incident.
+func (s *State) itselfText(g *group, item string) string {
+	var kinds []string
+	for _, k := range s.kindsFiring(g) {
+		kinds = append(kinds, k.name)
+	}
+	text := strings.Join(kinds[:min(len(kinds), setMost)], ", ")
+	if n := len(kinds) - setMost; n > 0 {
+		text += fmt.Sprintf(" and %d more kinds", n)
+	}
+	return item + " itself: " + text
+}
 
 func naming(x *suspect) string {
 	return strings.ReplaceAll(x.node.Class, "_", " ") + " " + x.node.Name
@@ -49,6 +80,10 @@ const clock = "15:04 UTC"
 // share, and what to look at.
 func (s *State) unclearVerdict(g *group, v *scene, list []*suspect) Verdict {
 	out := Verdict{Grade: GradeUnclear, Text: "No common cause"}
+	if n := s.onlyItem(v); n != nil {
+		out.Text, out.Check = s.itselfText(g, n.Name), s.check(v, list)
+		return out
+	}
 	if first := s.earliest(g); first != nil {
 		out.Text += "; first: " + classOf(first) + " at " + first.Onset.UTC().Format(clock)
 		if first.Binding != nil {
@@ -60,6 +95,15 @@ func (s *State) unclearVerdict(g *group, v *scene, list []*suspect) Verdict {
 	out.Common = s.inCommon(g, v, list)
 	out.Check = s.check(v, list)
 	return out
+}
+
+// onlyItem is the item that all alerts are about; nil where they are about several, or
+// about what is not known.
+func (s *State) onlyItem(v *scene) *node {
+	if v.unplaced > 0 || len(v.order) != 1 {
+		return nil
+	}
+	return s.g.nodes.Get(v.order[0])
 }
 
 func (s *State) earliest(g *group) *canonical {

@@ -155,6 +155,9 @@ func TestAnIncidentShowsAViewThatFiresWhenItOpens(t *testing.T) {
 // The same at an alert that comes back for an incident of its own.
 func TestAnAlertThatComesBackShowsAViewThatFires(t *testing.T) {
 	d, view := pair(t)
+	cfg := correlator.DefaultConfig()
+	cfg.Expiry, cfg.SameRecordWithin = correlator.Duration(expiry), 0
+	d.s.Configure(cfg)
 	first := view("a").Incident
 	end := hour.Add(time.Hour)
 	for _, r := range []string{"a", "b"} {

@@ -124,6 +124,22 @@ func (i *Incident) AutoReopen(why string, onset, now time.Time) Change {
 	return c
 }
 
+// Recurs begins another occurrence in a resolved record, of what began at onset. It
+// counts like an incident of its own that was seen before: whether occurrences share a
+// record changes no figure.
+func (i *Incident) Recurs(why string, onset, now time.Time) Change {
+	var c Change
+	if i.State != Resolved {
+		return c
+	}
+	i.beginAgain(onset, now)
+	c.say(now, "recurrence", System, "happened again%s; began on %s", because(why), i.AgainOnset.UTC().Format(time.RFC3339Nano))
+	c.measure(MOpened, 1)
+	c.measure(MDetection, seconds(*i.AgainOnset, now))
+	c.measure(MRecurring, 1)
+	return c
+}
+
 // AutoClose closes an incident that stayed resolved.
 func (i *Incident) AutoClose(now time.Time) Change {
 	var c Change

@@ -494,6 +494,17 @@ func (i *Incident) reopen(c *Change, actor, why string, onset, now time.Time) {
 		m.Name = MReopenedLate
 	}
 	c.Measures = append(c.Measures, m)
+	i.beginAgain(onset, now)
+	i.Reopened++
+	text := "reopened" + because(why)
+	if i.AgainOnset.Before(now) {
+		text += "; began again on " + i.AgainOnset.UTC().Format(time.RFC3339Nano)
+	}
+	c.say(now, "state", actor, "%s", text)
+}
+
+// beginAgain takes back what was said of the former occurrence.
+func (i *Incident) beginAgain(onset, now time.Time) {
 	if onset.IsZero() || onset.After(now) {
 		onset = now
 	}
@@ -501,12 +512,6 @@ func (i *Incident) reopen(c *Change, actor, why string, onset, now time.Time) {
 	i.ResolvedAt, i.ResolvedBy, i.Resolution, i.RestoredAt, i.ExpiredAt = nil, "", "", nil, nil
 	i.AcknowledgedAt, i.AcknowledgedBy, i.WorkStartedAt = nil, "", nil
 	i.Again, i.AgainOnset = &now, &onset
-	i.Reopened++
-	text := "reopened" + because(why)
-	if onset.Before(now) {
-		text += "; began again on " + onset.UTC().Format(time.RFC3339Nano)
-	}
-	c.say(now, "state", actor, "%s", text)
 }
 
 func (i *Incident) edit(c *Change, a Args, actor string, now time.Time) error {

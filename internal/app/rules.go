@@ -54,7 +54,7 @@ func Rules(c config.Config) (fold.Rules, error) {
 		from *config.Duration
 		to   *correlator.Duration
 	}{
-		{c.Correlation.HoldDown, &x.HoldDown}, {c.Correlation.ReopenWindow, &x.ReopenWindow},
+		{c.Correlation.HoldDown, &x.HoldDown}, {c.Correlation.ReopenWindow, &x.ReopenWindow}, {c.Correlation.SameRecordWithin, &x.SameRecordWithin},
 		{c.Correlation.Expiry, &x.Expiry}, {c.Correlation.LateFiring, &x.LateFiring}, {c.Correlation.WatchdogTimeout, &x.WatchdogTimeout},
 		{c.Correlation.ProblemWindow, &x.ProblemWindow},
 	} {

@@ -132,20 +132,21 @@ type Ingest struct {
 
 // Correlation are the rules of grouping. Absent values keep the built-in ones.
 type Correlation struct {
-	SeverityLabel   string              `yaml:"severity_label"`
-	Severities      map[string]string   `yaml:"severities"`
-	DefaultSeverity string              `yaml:"default_severity"`
-	ReplicaLabels   []string            `yaml:"replica_labels"`
-	RuleFor         map[string]Duration `yaml:"rule_for"`
-	Hold            map[string]Duration `yaml:"hold"`
-	HoldDown        *Duration           `yaml:"hold_down"`
-	ReopenWindow    *Duration           `yaml:"reopen_window"`
-	Expiry          *Duration           `yaml:"expiry"`
-	LateFiring      *Duration           `yaml:"late_firing"`
-	Watchdogs       []string            `yaml:"watchdogs"`
-	WatchdogTimeout *Duration           `yaml:"watchdog_timeout"`
-	ProblemAfter    *int                `yaml:"problem_after"`
-	ProblemWindow   *Duration           `yaml:"problem_window"`
+	SeverityLabel    string              `yaml:"severity_label"`
+	Severities       map[string]string   `yaml:"severities"`
+	DefaultSeverity  string              `yaml:"default_severity"`
+	ReplicaLabels    []string            `yaml:"replica_labels"`
+	RuleFor          map[string]Duration `yaml:"rule_for"`
+	Hold             map[string]Duration `yaml:"hold"`
+	HoldDown         *Duration           `yaml:"hold_down"`
+	ReopenWindow     *Duration           `yaml:"reopen_window"`
+	SameRecordWithin *Duration           `yaml:"same_record_within"`
+	Expiry           *Duration           `yaml:"expiry"`
+	LateFiring       *Duration           `yaml:"late_firing"`
+	Watchdogs        []string            `yaml:"watchdogs"`
+	WatchdogTimeout  *Duration           `yaml:"watchdog_timeout"`
+	ProblemAfter     *int                `yaml:"problem_after"`
+	ProblemWindow    *Duration           `yaml:"problem_window"`
 	// Rules decide otherwise than evidence would; docs/rules.md.
 	Rules []Rule `yaml:"rules"`
 }
@@ -327,6 +328,9 @@ func (c Config) Validate() error {
 	}
 	if n := c.Correlation.ProblemAfter; n != nil && *n < 2 {
 		bad("correlation.problem_after", "must be at least 2, got %d", *n)
+	}
+	if d := c.Correlation.SameRecordWithin; d != nil && *d < 0 {
+		bad("correlation.same_record_within", "must not be negative; 0s gives each occurrence a record of its own")
 	}
 	for _, d := range []struct {
 		field string

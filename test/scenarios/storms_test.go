@@ -30,8 +30,10 @@ func most(measure string, v float64) bound { return bound{measure, true, v} }
 // the source. They are few and small: the bounds leave room for the luck of one.
 func TestRecordingsOfTheRepository(t *testing.T) {
 	hold(t, "../../testdata/storms", 3, []bound{
-		least("B3", 0.84), least("B3inc", 0.81), least("macro", 0.85), least("match", 0.84), most("missA", 0.03), most("missI", 0.01),
-		most("noise/d", 8), most("t95", 200), least("AC@1", 0.6), least("AC@3", 0.82),
+		// AC@3 was .82 before nothing was named below a probability of .16: the second
+		// and third of those go unsaid too.
+		least("B3", 0.84), least("B3inc", 0.815), least("macro", 0.87), least("match", 0.86), most("missA", 0.015), most("missI", 0.01),
+		most("noise/d", 6), most("t95", 170), least("AC@1", 0.645), least("AC@3", 0.79), least("abst+", 0.3),
 	})
 }
 
@@ -43,9 +45,14 @@ func TestSharedRecordings(t *testing.T) {
 		t.Skip("the large labelled recordings are not here: only those of the repository are held")
 	}
 	hold(t, dir, 14, []bound{
-		least("B3", 0.835), least("B3inc", 0.77), least("macro", 0.765), least("match", 0.765), most("missA", 0.04), most("missI", 0.01),
-		most("noise/d", 25), most("t95", 235), least("AC@1", 0.58), least("AC@3", 0.73),
-		least("probF", 0.56), least("seenP", 0.88), least("seenR", 0.555),
+		// Since returns are weighed like new alerts and each alert binds to what it is
+		// about, two noise incidents a day more open, t95 is 23 s later, "seen before"
+		// points wrong in one of five instead of one of twelve, and matches are .01
+		// fewer; recall of recurrence and B3 are better. abst+ was .50 when causes
+		// had no probabilities: more of it costs AC@1 (docs/correlation.md).
+		least("B3", 0.84), least("B3inc", 0.77), least("macro", 0.765), least("match", 0.755), most("missA", 0.04), most("missI", 0.01),
+		most("noise/d", 27), most("t95", 252), least("AC@1", 0.59), least("AC@3", 0.70), least("abst+", 0.22),
+		least("probF", 0.565), least("seenP", 0.80), least("seenR", 0.565),
 	})
 }
 

@@ -328,7 +328,12 @@ func (s *State) decide(d correlator.Decision) {
 			return c
 		})
 	case correlator.IncidentReturned:
-		s.with(d.ID, func(i *itsm.Incident) itsm.Change { return i.AutoReopen(d.Why, d.Onset, s.now) })
+		s.with(d.ID, func(i *itsm.Incident) itsm.Change {
+			if d.Anew {
+				return i.Recurs(d.Why, d.Onset, s.now)
+			}
+			return i.AutoReopen(d.Why, d.Onset, s.now)
+		})
 	case correlator.IncidentMerged:
 		s.mergeRecords(d.From, d.Into, itsm.System, d.Why)
 	case correlator.ProblemOpened:

@@ -51,7 +51,8 @@ type ImportOptions struct {
 // errRehearsed ends a dry run's closure: everything it did is taken back.
 var errRehearsed = errors.New("dry run")
 
-// ImportCSV reads items from CSV with a heading line. Columns are "class",
+// ImportCSV reads items from CSV with a heading line, in UTF-8 or UTF-16 with its mark,
+// separated by whatever of , ; tab | its heading uses. Columns are "class",
 // "name", "id", "tags", "label.NAME" or fields; an empty cell says nothing. Each
 // line is taken whole or not at all, and reported. The error is one of the file
 // as a whole or of the store.
@@ -66,14 +67,25 @@ func (inv *Inventory) ImportCSV(ctx context.Context, r io.Reader, o ImportOption
 	if o.DryRun {
 		o.rehearsed = map[string]Item{}
 	}
-	in := csv.NewReader(r)
-	in.FieldsPerRecord, in.TrimLeadingSpace = -1, true
+	text, err := csvText(r)
+	if err != nil {
+		return rep, err
+	}
+	separator, text, skipped := csvSeparator(text)
+	in := csv.NewReader(strings.NewReader(text))
+	in.FieldsPerRecord, in.TrimLeadingSpace, in.Comma = -1, separator != '\t', separator
 	head, err := in.Read()
 	if err != nil {
 		return rep, fault.Invalidf("file", "want CSV with a heading line: %v", err)
 	}
+	if why := unreadable(head, head); why != "" {
+		return rep, fault.Invalidf("file", "the heading's %s", why)
+	}
 	for i := range head {
-		head[i] = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(head[i], "\ufeff")))
+		head[i] = strings.ToLower(strings.TrimSpace(head[i]))
+	}
+	for len(head) > 1 && head[len(head)-1] == "" { // spreadsheets leave such columns behind
+		head = head[:len(head)-1]
 	}
 	if err := inv.checkHead(head, o.Class); err != nil {
 		return rep, err
@@ -88,10 +100,19 @@ func (inv *Inventory) ImportCSV(ctx context.Context, r io.Reader, o ImportOption
 			end = fault.Invalidf("file", "more than %d lines: cut it", o.MaxLines)
 		case err == nil:
 			at, _ := in.FieldPos(0)
+			at += skipped
+			if swallowed(record, separator, len(head)) {
+				until := at
+				for _, v := range record {
+					until += strings.Count(v, "\n")
+				}
+				group = append(group, notRead(at, until, "a cell holds whole lines")...)
+				break
+			}
 			group = append(group, inv.readLine(head, record, o, at))
 		case errors.Is(err, io.EOF):
 		case errors.As(err, &bad):
-			group = append(group, csvLine{report: LineReport{Line: bad.StartLine, Outcome: "failed", Errors: []string{bad.Err.Error()}}})
+			group = append(group, notRead(bad.StartLine+skipped, max(bad.StartLine, min(bad.Line, strings.Count(text, "\n")+1))+skipped, bad.Err.Error())...)
 			end = io.EOF // what follows cannot be told from it
 			if errors.Is(bad.Err, csv.ErrQuote) || errors.Is(bad.Err, csv.ErrBareQuote) {
 				end = nil
@@ -162,10 +183,26 @@ type csvLine struct {
 	item   Item
 }
 
+// notRead reports lines that a quote made one of: each is told, none is guessed at.
+func notRead(from, until int, why string) []csvLine {
+	out := []csvLine{{report: LineReport{Line: from, Outcome: "failed", Errors: []string{why + ": is a quote not closed, or one within a cell not doubled?"}}}}
+	for at := from + 1; at <= until; at++ {
+		out = append(out, csvLine{report: LineReport{Line: at, Outcome: "failed", Errors: []string{fmt.Sprintf("not read: it stands within the quotes that line %d opens", from)}}})
+	}
+	return out
+}
+
 // readLine makes an item of a line's cells.
 func (inv *Inventory) readLine(head, record []string, o ImportOptions, at int) csvLine {
 	l := LineReport{Line: at, Outcome: "failed"}
 	it := Item{Class: o.Class, Attributes: cmdb.Attributes{}}
+	for len(record) > len(head) && strings.TrimSpace(record[len(record)-1]) == "" {
+		record = record[:len(record)-1]
+	}
+	if why := unreadable(head, record); why != "" {
+		l.Errors = []string{why}
+		return csvLine{report: l}
+	}
 	if len(record) > len(head) {
 		l.Errors = []string{fmt.Sprintf("has %d cells, the heading %d", len(record), len(head))}
 		return csvLine{report: l}
@@ -250,6 +287,9 @@ func (b *batch) importLine(l *LineReport, it Item, o ImportOptions) error {
 	key := it.ID
 	if key == "" {
 		key = it.Class + "\x00" + it.Name
+		if isMachine[it.Class] { // as find looks it up
+			key = strings.ToLower(key)
+		}
 	}
 	before, again := o.rehearsed[key]
 	isNew := false

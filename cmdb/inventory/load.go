@@ -323,6 +323,8 @@ func (inv *Inventory) resolve(id string) string {
 	return id
 }
 
+// find returns the item of a class with a name. Names of machines are host names, in
+// which capitals mean nothing; the name's own writing comes first all the same.
 func (m *memory) find(class, name string) (uint32, bool) {
 	col := m.columns["name"]
 	if col == nil {
@@ -333,11 +335,15 @@ func (m *memory) find(class, name string) (uint32, bool) {
 		return 0, false
 	}
 	var hit uint32
-	found := false
+	found, exact := false, false
 	col.values[v].post.each(0, func(o uint32) {
 		e := &m.entries[o]
-		if e.name == name && m.classes[e.class] == class && (!found || e.id < m.entries[hit].id) {
-			hit, found = o, true
+		same := e.name == name
+		if m.classes[e.class] != class || !same && (exact || !isMachine[class] || !strings.EqualFold(e.name, name)) {
+			return
+		}
+		if !found || same && !exact || e.id < m.entries[hit].id {
+			hit, found, exact = o, true, same
 		}
 	})
 	return hit, found

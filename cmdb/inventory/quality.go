@@ -173,11 +173,11 @@ type Ending struct {
 }
 
 // ending are the date fields that reports look at when none is named.
-var ending = []string{"warranty_end", "end_of_life", "not_after", "contract_end"}
+var ending = []string{"warranty_end", "end_of_life", "not_after", "license_end"}
 
 // Endings lists what ends within the time from now, over already included, the
 // earliest first. Items that are retired or gone are left out. fields empty means
-// warranty, end of life, certificates and contracts.
+// warranty, end of life, certificates and licences.
 func (inv *Inventory) Endings(ctx context.Context, query string, within time.Duration, fields []string) ([]Ending, error) {
 	if len(fields) == 0 {
 		fields = ending

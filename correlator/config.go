@@ -47,7 +47,7 @@ type Config struct {
 	// SameRecordWithin is for how long after the onset of an incident of one alert its
 	// later occurrences share the record; 0 gives each a record of its own. It changes
 	// no figure: each occurrence counts as opened and as recurring.
-	SameRecordWithin Duration `json:"same_record_within,omitempty"`
+	SameRecordWithin Duration `json:"same_record_within"`
 	// Expiry is how long a firing alert may go unmentioned by a source that is
 	// heard; it must exceed Alertmanager's repeat_interval + group_interval. 0 follows
 	// the rhythm of the sender's repeats.

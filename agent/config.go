@@ -125,18 +125,18 @@ func sectionName(typ string) string {
 	return "schedule" // it has no name
 }
 
-func (m MeshConfig) check() []error {
+func (c MeshConfig) check() []error {
 	var wrong []error
-	if m.Site == "" {
-		if m.KeyFile != "" || len(m.Join) > 0 || m.Listen != "" || m.Address != "" {
+	if c.Site == "" {
+		if c.KeyFile != "" || len(c.Join) > 0 || c.Listen != "" || c.Address != "" {
 			wrong = append(wrong, errors.New("mesh.site: name the site, or leave the mesh out"))
 		}
 		return wrong
 	}
-	if m.KeyFile == "" {
+	if c.KeyFile == "" {
 		wrong = append(wrong, errors.New("mesh.key_file: name a file with the site's key: 32 random bytes in base64 (openssl rand -base64 32)"))
 	}
-	for i, address := range m.Join {
+	for i, address := range c.Join {
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			wrong = append(wrong, fmt.Errorf("mesh.join[%d]: %q must be host:port, e.g. 10.0.0.5:7471", i, address))
 		}

@@ -55,7 +55,6 @@ type outage struct {
 	begins, ends     uint64 // positions
 	beginsAt, endsAt time.Time
 	begin, end       snapshot
-	sinceOnset       bool
 	none             bool // its incident was canceled
 	passed           bool // another incident took it over
 }

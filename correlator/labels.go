@@ -116,7 +116,7 @@ var (
 type watches uint8
 
 const (
-	watchesNothing watches = iota // it speaks of itself
+	_ watches = iota // it speaks of itself
 	// watchesMachine: the machine that it runs on.
 	watchesMachine
 	// watchesBeside: a server beside it, on the same machine or in the same pod.

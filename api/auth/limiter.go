@@ -50,7 +50,9 @@ func placeOf(remote string) string {
 	return p.String()
 }
 
-func newLimiter(now func() time.Time) *limiter { return &limiter{now: now, b: map[string]*bucket{}, known: map[[2]string]bool{}} }
+func newLimiter(now func() time.Time) *limiter {
+	return &limiter{now: now, b: map[string]*bucket{}, known: map[[2]string]bool{}}
+}
 
 // take uses up one attempt; it returns how long to wait when there is none left.
 func (l *limiter) take(user, remote string) time.Duration {

@@ -82,15 +82,6 @@ type logRead struct {
 	used   int  // end of what is not zero
 }
 
-// newest is the newest commit that the log tells of, readable before the end or not.
-func (l logRead) newest() uint64 {
-	n := l.last
-	for _, r := range l.behind {
-		n = max(n, r.number)
-	}
-	return n
-}
-
 // readLog reads a log. whole transactions are what memtables' logs hold: one whose end
 // is missing does not count. Value logs hold values one by one.
 func readLog(data []byte, transactions bool) logRead {
@@ -134,9 +125,7 @@ func readLog(data []byte, transactions bool) logRead {
 // search looks for readable records after the end.
 func (l logRead) search(data []byte, open []record) logRead {
 	l.torn = l.used > l.end
-	for _, r := range open {
-		l.behind = append(l.behind, r)
-	}
+	l.behind = append(l.behind, open...)
 	at := l.end
 	if len(open) > 0 {
 		at = open[len(open)-1].end
